@@ -1,0 +1,151 @@
+/**
+ * The words of Drover's decisions and the contract of its control API, owned here. Rates are bit/s, memory is bytes,
+ * times are milliseconds; `AtMs` is Unix time.
+ *
+ * Control API (HTTP+JSON over a unix socket that only its owner can open):
+ *
+ * | call                        | answer          |
+ * |-----------------------------|-----------------|
+ * | GET /v1/migrations?all=1    | MigrationRecord[] (unfinished ones; with `all` the finished too, newest first) |
+ * | GET /v1/migrations/{id}     | MigrationRecord |
+ * | GET /v1/migrations/{id}/events | MigrationEvent[] |
+ * | GET /v1/policy              | PolicyStatus    |
+ * | GET /healthz                | Health          |
+ */
+import { LinkReservation, Priority } from 'drover-hostd/contract';
+import { z } from 'zod';
+
+export { LinkReservation, Priority };
+
+export const Technique = z.enum(['pre-copy', 'post-copy', 'hybrid-copy']);
+export type Technique = z.infer<typeof Technique>;
+export const Strategy = z.enum(['serial', 'parallel']);
+export type Strategy = z.infer<typeof Strategy>;
+export const Contention = z.enum(['low', 'moderate', 'high']);
+export type Contention = z.infer<typeof Contention>;
+export const Scenario = z.enum(['in-in', 'in-out', 'out-in', 'out-out']);
+export type Scenario = z.infer<typeof Scenario>;
+export const Cluster = z.enum(['inbound', 'outbound', 'idle']);
+export type Cluster = z.infer<typeof Cluster>;
+
+/** Why something was decided: `code` for machines, `text` for people. */
+export const Reason = z.object({ code: z.string(), text: z.string() });
+export type Reason = z.infer<typeof Reason>;
+
+/** What the measured traffic says of one VM on its way from source to destination (design: what is measured). */
+export const Classification = z.object({
+  /** max(utilisation(source, tx), utilisation(destination, rx)), 0-1 and above. */
+  utilisation: z.number().nonnegative(),
+  contention: Contention,
+  scenario: Scenario,
+  cluster: Cluster,
+});
+export type Classification = z.infer<typeof Classification>;
+
+export const Decision = z.object({
+  priority: Priority,
+  priorityReason: Reason,
+  /** Null where no usable sample was there; `reasons` says why, and the policy's `stale` rule decided. */
+  classification: Classification.nullable(),
+  technique: Technique,
+  strategy: Strategy,
+  /** In the order they were applied: table row, gate, strategy row, order. */
+  reasons: z.array(Reason),
+  /** Per link, null where nothing is reserved (no hostd there). */
+  reservation: z.object({ sourceTx: LinkReservation.nullable(), destinationRx: LinkReservation.nullable() }),
+  maxDowntimeMs: z.number().int().positive().nullable(),
+  /** Name and content hash of the policy that decided. */
+  policy: z.string(),
+});
+export type Decision = z.infer<typeof Decision>;
+
+export const MigrationState = z.enum([
+  'received',
+  'queued',
+  'reserving',
+  'submitted',
+  'running',
+  'switching',
+  'post-copy',
+  'completed',
+  'failed',
+  'aborted',
+]);
+export type MigrationState = z.infer<typeof MigrationState>;
+
+/** Traffic at one moment of a migration: before it, during it, after it. */
+export const WorkloadRates = z.object({
+  sourceTxBitsPerSecond: z.number(),
+  destinationRxBitsPerSecond: z.number(),
+  vmTxBitsPerSecond: z.number(),
+  vmRxBitsPerSecond: z.number(),
+});
+export type WorkloadRates = z.infer<typeof WorkloadRates>;
+
+/** What a finished migration cost. Null where it could not be measured. */
+export const Outcome = z.object({
+  /** QEMU setup to completed, as the source's hostd saw it. */
+  totalMigrationTimeMs: z.number().nullable(),
+  /** Guest's blackout: STOP on the source to RESUME on the destination. */
+  downtimeMs: z.number().nullable(),
+  transferredBytes: z.number().nullable(),
+  iterations: z.number().nullable(),
+  /** True if QEMU was seen in post-copy. */
+  postCopySeen: z.boolean(),
+  workload: z.object({
+    before: WorkloadRates.nullable(),
+    during: WorkloadRates.nullable(),
+    after: WorkloadRates.nullable(),
+  }),
+});
+export type Outcome = z.infer<typeof Outcome>;
+
+export const MigrationRecord = z.object({
+  id: z.number().int().positive(),
+  vmUuid: z.string(),
+  vmName: z.string(),
+  projectId: z.string(),
+  userId: z.string(),
+  source: z.string(),
+  /** Null until known: the caller named none and Nova has not chosen yet. */
+  destination: z.string().nullable(),
+  /** Nova's own migration id and uuid, once there is one. */
+  novaMigrationId: z.number().int().nullable(),
+  novaMigrationUuid: z.string().nullable(),
+  /** The caller was told 202 before Nova was asked. */
+  deferred: z.boolean(),
+  state: MigrationState,
+  stateReason: Reason.nullable(),
+  receivedAtMs: z.number(),
+  submittedAtMs: z.number().nullable(),
+  endedAtMs: z.number().nullable(),
+  decision: Decision.nullable(),
+  /** While it runs. */
+  progress: z
+    .object({
+      remainingBytes: z.number(),
+      totalBytes: z.number(),
+      iteration: z.number(),
+      transferBitsPerSecond: z.number(),
+    })
+    .nullable(),
+  outcome: Outcome.nullable(),
+});
+export type MigrationRecord = z.infer<typeof MigrationRecord>;
+
+export const MigrationEvent = z.object({
+  migrationId: z.number().int(),
+  atMs: z.number(),
+  state: MigrationState,
+  reason: Reason,
+});
+export type MigrationEvent = z.infer<typeof MigrationEvent>;
+
+export const PolicyStatus = z.object({
+  /** File name and content hash, e.g. `seed.yaml@3f9c2b1a`. */
+  active: z.string(),
+  loadedAtMs: z.number(),
+  /** The last load that was refused, null if the newest file is the active one. */
+  refused: z.object({ atMs: z.number(), errors: z.array(z.string()) }).nullable(),
+});
+export type PolicyStatus = z.infer<typeof PolicyStatus>;
