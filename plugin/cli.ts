@@ -1,0 +1,146 @@
+#!/usr/bin/env node
+import axios from 'axios';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import { z } from 'zod';
+import { MigrationEvent, MigrationRecord } from './contract.ts';
+import { describeError } from './errors.ts';
+
+const DEFAULT_SOCKET = '/run/drover/control.sock';
+const FAILURE = 1;
+
+const ErrorBody = z.object({ error: z.object({ message: z.string() }) });
+
+function migrationId(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('it is a number from `drover queue`.');
+  return Number(text);
+}
+
+async function ask<T>(socketPath: string, path: string, schema: z.ZodType<T>): Promise<T> {
+  const answer = await axios.get(`http://control${path}`, { socketPath, proxy: false, validateStatus: () => true });
+  if (answer.status !== 200) {
+    const body = ErrorBody.safeParse(answer.data);
+    throw new Error(body.success ? body.data.error.message : `the control API answered HTTP ${answer.status}`);
+  }
+  return schema.parse(answer.data);
+}
+
+/** `12.3 s`, `45 ms`, `–` for null. */
+export function duration(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return '–';
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Megabits per second without decimals, `–` for null. */
+export function megabits(bitsPerSecond: number | null | undefined): string {
+  return bitsPerSecond === null || bitsPerSecond === undefined ? '–' : `${Math.round(bitsPerSecond / 1e6)} Mbit/s`;
+}
+
+function queueTable(migrations: MigrationRecord[]): string {
+  const table = new Table({
+    head: ['ID', 'VM', 'From', 'To', 'Priority', 'State', 'Technique', 'Strategy', 'Left', 'TMT', 'Downtime'],
+    style: { head: [], border: [] },
+  });
+  for (const migration of migrations) {
+    const { progress, decision, outcome } = migration;
+    const left = progress && progress.totalBytes > 0 ? `${Math.round(progress.remainingBytes / 2 ** 20)} MiB` : '–';
+    table.push([
+      migration.id,
+      migration.vmName,
+      migration.source,
+      migration.destination ?? '?',
+      decision?.priority ?? '–',
+      migration.state,
+      decision?.technique ?? '–',
+      decision?.strategy ?? '–',
+      left,
+      duration(outcome?.totalMigrationTimeMs),
+      duration(outcome?.downtimeMs),
+    ]);
+  }
+  return table.toString();
+}
+
+function explain(migration: MigrationRecord, events: MigrationEvent[]): string {
+  const { decision } = migration;
+  const lines = [
+    `migration ${migration.id}: ${migration.vmName}, ${migration.source} → ${migration.destination ?? '?'}`,
+  ];
+  if (decision) {
+    const seen = decision.classification;
+    lines.push(
+      `decided by ${decision.policy}`,
+      `  priority    ${decision.priority}: ${decision.priorityReason.text}`,
+      seen
+        ? `  traffic     contention ${seen.contention} (${Math.round(seen.utilisation * 100)} % of the busier link), scenario ${seen.scenario}, VM ${seen.cluster}`
+        : '  traffic     not measured',
+      `  technique   ${decision.technique}`,
+      `  strategy    ${decision.strategy}`,
+      ...decision.reasons.map((reason) => `    because   ${reason.text} [${reason.code}]`),
+    );
+    const links = [
+      ['source tx', decision.reservation.sourceTx],
+      ['destination rx', decision.reservation.destinationRx],
+    ] as const;
+    for (const [name, link] of links) {
+      lines.push(
+        link
+          ? `  ${name.padEnd(14)} migration ${megabits(link.migration.rateBitsPerSecond)}, workload ${megabits(link.workload.rateBitsPerSecond)} guaranteed`
+          : `  ${name.padEnd(14)} nothing reserved`,
+      );
+    }
+  } else {
+    lines.push('  not decided by Drover');
+  }
+  lines.push('what happened');
+  for (const event of events) {
+    lines.push(
+      `  ${new Date(event.atMs).toISOString()}  ${event.state.padEnd(10)} ${event.reason.text} [${event.reason.code}]`,
+    );
+  }
+  return lines.join('\n');
+}
+
+async function main(argv: string[]): Promise<void> {
+  const program = new Command('drover')
+    .description("Shows what Drover's plugin does and why")
+    .option(
+      '--socket <path>',
+      "the plugin's control socket (or environment DROVER_SOCKET)",
+      process.env.DROVER_SOCKET ?? DEFAULT_SOCKET,
+    );
+  const socket = () => program.opts<{ socket: string }>().socket;
+
+  program
+    .command('queue')
+    .description('migrations that wait or run; with --all the finished ones too')
+    .option('--all', 'the newest 200, whatever their state')
+    .option('--json', 'as JSON')
+    .action(async (options: { all?: boolean; json?: boolean }) => {
+      const migrations = await ask(socket(), `/v1/migrations${options.all ? '?all=1' : ''}`, z.array(MigrationRecord));
+      console.log(options.json ? JSON.stringify(migrations, null, 2) : queueTable(migrations));
+    });
+  program
+    .command('show')
+    .argument('<id>', 'number of the migration', migrationId)
+    .description('everything recorded of one migration, as JSON')
+    .action(async (id: number) => {
+      console.log(JSON.stringify(await ask(socket(), `/v1/migrations/${id}`, MigrationRecord), null, 2));
+    });
+  program
+    .command('explain')
+    .argument('<id>', 'number of the migration', migrationId)
+    .description('why it was done this way, and what happened when')
+    .action(async (id: number) => {
+      const migration = await ask(socket(), `/v1/migrations/${id}`, MigrationRecord);
+      console.log(explain(migration, await ask(socket(), `/v1/migrations/${id}/events`, z.array(MigrationEvent))));
+    });
+  await program.parseAsync(argv);
+}
+
+if (import.meta.main) {
+  main(process.argv).catch((error: unknown) => {
+    console.error(`drover: ${describeError(error)}`);
+    process.exitCode = FAILURE;
+  });
+}

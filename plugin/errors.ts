@@ -1,0 +1,32 @@
+/** Every error of the plugin: a code for machines, an HTTP status for the control API, and a text that says what to do. */
+const CATALOGUE = {
+  'config-invalid': { status: 500, retryable: false },
+  'store-unavailable': { status: 503, retryable: true },
+  'hostd-unreachable': { status: 502, retryable: true },
+  'hostd-refused': { status: 502, retryable: false },
+  'hostd-answer-invalid': { status: 502, retryable: false },
+  'migration-unknown': { status: 404, retryable: false },
+  'request-invalid': { status: 400, retryable: false },
+} as const;
+
+export type DroverErrorCode = keyof typeof CATALOGUE;
+
+export class DroverError extends Error {
+  readonly code: DroverErrorCode;
+  readonly status: number;
+  readonly retryable: boolean;
+
+  constructor(code: DroverErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'DroverError';
+    this.code = code;
+    this.status = CATALOGUE[code].status;
+    this.retryable = CATALOGUE[code].retryable;
+  }
+}
+
+/** The text of anything thrown, with the causes behind it. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${describeError(error.cause)}`;
+}

@@ -1,0 +1,139 @@
+import type { HostInfo, HostSample, MigrationsAnswer, MigrationView } from 'drover-hostd/contract';
+import type { Logger } from 'pino';
+import { describeError } from '../errors.ts';
+import type { HostClient } from './hosts.ts';
+
+const SAMPLE_EVERY_MS = 1000;
+const INFO_EVERY_MS = 30_000;
+const LONG_POLL_MS = 20_000;
+const RETRY_MS = 1000;
+
+/** What is known of one compute host. `null`: never answered. Ages count from `sampleAtMs` (Unix time, our clock). */
+export interface TrackedHost {
+  client: HostClient;
+  info: HostInfo | null;
+  sample: HostSample | null;
+  sampleAtMs: number;
+  /** When hostd last went from answering to not answering. */
+  linkLostAtMs: number | null;
+  reachable: boolean;
+  migrations: MigrationsAnswer | null;
+  /** Our clock minus the host's, from the answer with the shortest way; good to about half its round trip. */
+  clockOffsetMs: number;
+}
+
+/** The resource tracker: asks every hostd for samples once a second and holds a long poll for its migrations. */
+export class Tracker {
+  readonly hosts = new Map<string, TrackedHost>();
+  readonly #log: Logger;
+  readonly #changed: () => void;
+  readonly #stop = new AbortController();
+  #loops: Promise<void>[] = [];
+
+  /** `changed` is called at every change of a migration on any host. */
+  constructor(clients: HostClient[], log: Logger, changed: () => void) {
+    this.#log = log;
+    this.#changed = changed;
+    for (const client of clients) {
+      this.hosts.set(client.host, {
+        client,
+        info: null,
+        sample: null,
+        sampleAtMs: 0,
+        linkLostAtMs: null,
+        reachable: false,
+        migrations: null,
+        clockOffsetMs: 0,
+      });
+    }
+  }
+
+  start(): void {
+    for (const host of this.hosts.values()) this.#loops.push(this.#pollSamples(host), this.#pollMigrations(host));
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#loops);
+  }
+
+  /** The newest view of this VM's migration in that role that began after `sinceMs` (our clock), or null. */
+  migration(host: string, vmUuid: string, role: MigrationView['role'], sinceMs: number): MigrationView | null {
+    const tracked = this.hosts.get(host);
+    if (!tracked?.migrations) return null;
+    const CLOCK_SLACK_MS = 500;
+    const since = sinceMs - tracked.clockOffsetMs - CLOCK_SLACK_MS;
+    const views = tracked.migrations.migrations.filter(
+      (view) => view.vmUuid === vmUuid && view.role === role && beginning(view) >= since,
+    );
+    return views.reduce<MigrationView | null>(
+      (newest, view) => (newest === null || beginning(view) >= beginning(newest) ? view : newest),
+      null,
+    );
+  }
+
+  async #pollSamples(host: TrackedHost): Promise<void> {
+    let infoAtMs = 0;
+    while (!this.#stop.signal.aborted) {
+      try {
+        if (Date.now() - infoAtMs > INFO_EVERY_MS || !host.reachable) {
+          host.info = await host.client.info();
+          infoAtMs = Date.now();
+        }
+        host.sample = await host.client.sample();
+        host.sampleAtMs = Date.now();
+        if (!host.reachable) this.#log.info({ host: host.client.host }, 'hostd answers');
+        host.reachable = true;
+      } catch (error) {
+        if (host.reachable) {
+          host.linkLostAtMs = Date.now();
+          this.#log.warn({ host: host.client.host, error: describeError(error) }, 'hostd no longer answers');
+        }
+        host.reachable = false;
+      }
+      await this.#sleep(SAMPLE_EVERY_MS);
+    }
+  }
+
+  async #pollMigrations(host: TrackedHost): Promise<void> {
+    let shortestTripMs = Number.POSITIVE_INFINITY;
+    while (!this.#stop.signal.aborted) {
+      const askedAtMs = Date.now();
+      const after = host.migrations?.revision ?? null;
+      try {
+        const answer = await host.client.migrations(after, LONG_POLL_MS, this.#stop.signal);
+        const tripMs = Date.now() - askedAtMs;
+        if (tripMs < shortestTripMs) {
+          shortestTripMs = tripMs;
+          host.clockOffsetMs = (askedAtMs + Date.now()) / 2 - answer.nowMs;
+        }
+        const changed = answer.revision !== host.migrations?.revision;
+        host.migrations = answer;
+        if (changed) this.#changed();
+      } catch {
+        // Reported by the sample loop. A hostd that was restarted counts its revisions anew: forget ours.
+        host.migrations = null;
+        shortestTripMs = Number.POSITIVE_INFINITY;
+        await this.#sleep(RETRY_MS);
+      }
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    const { signal } = this.#stop;
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener('abort', done);
+    });
+  }
+}
+
+function beginning(view: MigrationView): number {
+  return view.startedAtMs ?? view.activeAtMs ?? view.stoppedAtMs ?? view.resumedAtMs ?? 0;
+}

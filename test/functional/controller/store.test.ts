@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Store } from '../../../plugin/controller/store.ts';
+
+const REQUEST = {
+  vmUuid: '6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c11',
+  userId: 'user',
+  source: 'compute-1',
+  destination: null,
+  receivedAtMs: 1000,
+  request: { body: '{"os-migrateLive":{"host":null,"block_migration":"auto"}}', microversion: '2.93' },
+  server: { name: 'vm-1', projectId: 'project', flavorName: 'm256', memoryBytes: 2 ** 28, metadata: { a: 'b' } },
+};
+
+describe('Store', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'drover-store-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('has a transition, its event and its fields after it was opened again', async () => {
+    const file = join(folder, 'drover.db');
+    const before = new Store(file);
+    await before.start();
+    const { id } = await before.add(REQUEST);
+    await before.transition(id, 'queued', { code: 'q', text: 'waits' }, 1500, { deferred: true });
+    await before.transition(id, 'submitted', { code: 's', text: 'asked Nova' }, 2000, {
+      submittedAtMs: 2000,
+      destination: 'compute-2',
+    });
+    await before.stop();
+
+    const after = new Store(file);
+    await after.start();
+    const [found] = await after.unfinished();
+    expect(found).toMatchObject({
+      id,
+      state: 'submitted',
+      deferred: true,
+      destination: 'compute-2',
+      submittedAtMs: 2000,
+      request: REQUEST.request,
+      server: REQUEST.server,
+    });
+    expect((await after.events(id)).map((event) => [event.state, event.atMs])).toEqual([
+      ['received', 1000],
+      ['queued', 1500],
+      ['submitted', 2000],
+    ]);
+    await after.stop();
+  });
+
+  it('no longer lists a finished migration as unfinished', async () => {
+    const store = new Store(join(folder, 'drover.db'));
+    await store.start();
+    const { id } = await store.add(REQUEST);
+    const other = await store.add(REQUEST);
+    await store.transition(id, 'failed', { code: 'f', text: 'no' }, 3000);
+    expect((await store.unfinished()).map((migration) => migration.id)).toEqual([other.id]);
+    expect((await store.newest(10)).map((migration) => migration.id)).toEqual([other.id, id]);
+    expect(await store.get(id)).toMatchObject({ state: 'failed', endedAtMs: 3000 });
+    expect(await store.get(999)).toBeNull();
+    await store.stop();
+  });
+
+  it('says which file is no database', async () => {
+    const file = join(folder, 'drover.db');
+    writeFileSync(file, 'not a database, just a text that is long enough to be read as a header');
+    await expect(new Store(file).start()).rejects.toThrow(`database ${file}: file is not a database`);
+  });
+});
