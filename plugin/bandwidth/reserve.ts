@@ -1,0 +1,90 @@
+import type { LinkReservation, Priority } from 'drover-hostd/contract';
+
+export interface ReserveInput {
+  priority: Priority;
+  link: {
+    /** What migration and workload may share (hostd's `shapeableBitsPerSecond`); above 100 bit/s. */
+    capacityBitsPerSecond: number;
+    /** What the workload uses, or would use if it were let. */
+    workloadBitsPerSecond: number;
+  };
+  /** The administrator's promise to workload traffic on this link. */
+  limits: { lowerBitsPerSecond: number; upperBitsPerSecond: number };
+  /** What a low-priority migration is guaranteed. */
+  floorBitsPerSecond: number;
+}
+
+/** Neither class is ever guaranteed less than this share, so that neither can be starved by odd limits. */
+const LEAST_SHARE = 0.01;
+const FIRST = 1;
+const SECOND = 2;
+
+/**
+ * Algorithm 2 on one link: what workload and migration are guaranteed (`rate`), and who borrows first (`prio`) what the
+ * other does not use. Both may borrow up to the whole link (`ceil`), so nothing is wasted and the adapting happens per
+ * packet. The guarantees add up to the capacity.
+ *
+ * Worked on a link of 480 Mbit/s, lower 100, upper 300, floor 24 (Mbit/s; * borrows first):
+ *
+ * | priority | workload uses | workload rate | migration rate |
+ * |----------|---------------|---------------|----------------|
+ * | high     | any           | 100           | 380 *          |
+ * | medium   | 50            | 100           | 380 *          |
+ * | medium   | 200           | 200           | 280 *          |
+ * | medium   | 400           | 300           | 180 *          |
+ * | low      | any           | 456 *         | 24             |
+ *
+ * @throws RangeError if the capacity is not above 100 bit/s.
+ */
+export function reserve({ priority, link, limits, floorBitsPerSecond }: ReserveInput): LinkReservation {
+  const capacity = Math.floor(link.capacityBitsPerSecond);
+  if (!(capacity > 100)) throw new RangeError(`a link of ${capacity} bit/s cannot be shared`);
+  const least = Math.ceil(LEAST_SHARE * capacity);
+  const workload = Math.min(Math.max(Math.round(workloadGuarantee()), least), capacity - least);
+  const migrationFirst = priority !== 'low';
+  return {
+    migration: {
+      rateBitsPerSecond: capacity - workload,
+      ceilBitsPerSecond: capacity,
+      prio: migrationFirst ? FIRST : SECOND,
+    },
+    workload: {
+      rateBitsPerSecond: workload,
+      ceilBitsPerSecond: capacity,
+      prio: migrationFirst ? SECOND : FIRST,
+    },
+  };
+
+  function workloadGuarantee(): number {
+    const { lowerBitsPerSecond, upperBitsPerSecond } = limits;
+    switch (priority) {
+      case 'high':
+        return lowerBitsPerSecond;
+      case 'medium':
+        return Math.max(lowerBitsPerSecond, Math.min(link.workloadBitsPerSecond, upperBitsPerSecond));
+      case 'low':
+        return capacity - floorBitsPerSecond;
+    }
+  }
+}
+
+/** The workload's measured rate leaves its guarantee between these two shares of it alone. */
+const SQUEEZED_FROM = 0.9;
+const SLACK_BELOW = 0.6;
+
+/**
+ * What the workload would use, judged while a migration runs beside it. Its measured rate alone would only ever ratchet
+ * down: squeezed to its guarantee, it cannot show that it wants more. So a workload that fills its guarantee is let
+ * grow, one that leaves much of it unused gives it up, and in between nothing changes.
+ *
+ * | guaranteed | measured | demand |
+ * |------------|----------|--------|
+ * | 100        | 95       | 142.5  |
+ * | 150        | 100      | 150    |
+ * | 300        | 100      | 125    |
+ */
+export function workloadDemand(measuredBitsPerSecond: number, guaranteedBitsPerSecond: number): number {
+  if (measuredBitsPerSecond >= SQUEEZED_FROM * guaranteedBitsPerSecond) return 1.5 * measuredBitsPerSecond;
+  if (measuredBitsPerSecond < SLACK_BELOW * guaranteedBitsPerSecond) return 1.25 * measuredBitsPerSecond;
+  return guaranteedBitsPerSecond;
+}

@@ -1,0 +1,31 @@
+/** Decision tables: rows of lists of allowed values, tried from the top, the first match wins. */
+type Cell = Record<string, string>;
+type Domain = Record<string, readonly string[]>;
+
+/** True if the row allows every value of the cell. */
+export function rowMatches(row: object, cell: Cell): boolean {
+  const lists = row as Record<string, unknown>;
+  return Object.entries(cell).every(([key, value]) => {
+    const allowed = lists[key];
+    return Array.isArray(allowed) && allowed.includes(value);
+  });
+}
+
+/** Every combination of the domain's values, the last key varying fastest. */
+export function cellsOf(domain: Domain): Cell[] {
+  return Object.entries(domain).reduce<Cell[]>(
+    (cells, [key, values]) => cells.flatMap((cell) => values.map((value) => ({ ...cell, [key]: value }))),
+    [{}],
+  );
+}
+
+/** Combinations that no row decides. */
+export function uncoveredCells(domain: Domain, rows: readonly object[]): Cell[] {
+  return cellsOf(domain).filter((cell) => !rows.some((row) => rowMatches(row, cell)));
+}
+
+/** Indexes of rows that are the first match of no combination. */
+export function unreachableRows(domain: Domain, rows: readonly object[]): number[] {
+  const reached = new Set(cellsOf(domain).map((cell) => rows.findIndex((row) => rowMatches(row, cell))));
+  return rows.flatMap((_, index) => (reached.has(index) ? [] : [index]));
+}
