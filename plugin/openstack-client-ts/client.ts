@@ -1,0 +1,260 @@
+import { z } from 'zod';
+import { type CallOptions, computeUrl, DEFAULT_TIMEOUT_MS, type OpenStackConfig } from './config.ts';
+import { exchange, faultMessage, type HttpAnswer, parseBody, requireSuccess } from './http.ts';
+import { Identity, type TokenInfo } from './identity.ts';
+import {
+  ComputeService,
+  Hypervisor,
+  InstanceAction,
+  Migration,
+  Server,
+  ServerMigration,
+  VersionAnswer,
+} from './schema.ts';
+
+/** 2.80 (Train) is the first with everything that is read here: embedded flavor, migration uuid, user and project. */
+const DEFAULT_MICROVERSION = '2.80';
+/** nova.conf [api]max_limit is 1000; a smaller one only makes more pages. */
+const PAGE_SIZE = 1000;
+/** A service that never ends its pages must not hold a call for ever. */
+const MAX_PAGES = 1000;
+
+/** What Nova said to something that changes state. Any HTTP status is an answer and never thrown. */
+export interface NovaAnswer {
+  status: number;
+  requestId: string | null;
+  /** The microversion that Nova says it used. */
+  microversion: string | null;
+  /** Nova's own words where it refused. */
+  message: string | null;
+  body: unknown;
+  /** Names in lower case. */
+  headers: Record<string, string>;
+}
+
+export interface LiveMigrateBody {
+  /** Null: the scheduler chooses. */
+  host: string | null;
+  blockMigration: boolean | 'auto';
+  /** Below 2.25 only, and required there. */
+  diskOverCommit?: boolean;
+  /** 2.30 to 2.67 only. */
+  force?: boolean;
+}
+
+export interface MigrationFilter {
+  instanceUuid?: string;
+  status?: string;
+  migrationType?: string;
+  host?: string;
+  changesSinceMs?: number;
+}
+
+const Servers = z.object({ servers: z.array(Server), servers_links: z.array(z.unknown()).optional() });
+const Migrations = z.object({ migrations: z.array(Migration), migrations_links: z.array(z.unknown()).optional() });
+
+interface Call extends CallOptions {
+  method: 'GET' | 'POST' | 'DELETE';
+  path: string;
+  query?: Record<string, string | undefined>;
+  body?: unknown;
+}
+
+/** The calls of Keystone and Nova that Drover makes. Safe to share; it holds one token for all callers. */
+export class OpenStackClient {
+  readonly #config: OpenStackConfig;
+  readonly #identity: Identity;
+
+  constructor(config: OpenStackConfig) {
+    this.#config = config;
+    this.#identity = new Identity(config);
+  }
+
+  /** Who holds a token, and with which roles; null if it is not valid (any more). */
+  validateToken(token: string, options: CallOptions = {}): Promise<TokenInfo | null> {
+    return this.#identity.validateToken(token, options);
+  }
+
+  /** The microversions that this Nova speaks. */
+  async versions(options: CallOptions = {}): Promise<{ min: string; max: string }> {
+    const answer = await this.#send({ ...options, method: 'GET', path: '/' });
+    return parseBody(requireSuccess(answer), VersionAnswer);
+  }
+
+  /** @throws OpenStackError `not-found`, `unauthorized`, `forbidden`, ... */
+  async showServer(serverId: string, options: CallOptions = {}): Promise<Server> {
+    const answer = requireSuccess(
+      await this.#send({ ...options, method: 'GET', path: `/servers/${encodeURIComponent(serverId)}` }),
+    );
+    const { server } = parseBody(answer, z.object({ server: Server }));
+    return { ...server, microversion: echoedMicroversion(answer) };
+  }
+
+  /** Servers of all projects (unless told otherwise), by exact name and by host. */
+  async listServers(
+    filter: { name?: string; host?: string; allProjects?: boolean } = {},
+    options: CallOptions = {},
+  ): Promise<Server[]> {
+    const found: Server[] = [];
+    const query: Record<string, string | undefined> = {
+      all_tenants: filter.allProjects === false ? undefined : '1',
+      // Nova takes the name as a regular expression of the database.
+      name: filter.name === undefined ? undefined : `^${filter.name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
+      host: filter.host,
+      limit: String(PAGE_SIZE),
+    };
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const answer = requireSuccess(
+        await this.#send({
+          ...options,
+          method: 'GET',
+          path: '/servers/detail',
+          query: { ...query, marker: found.at(-1)?.id },
+        }),
+      );
+      const { servers, servers_links } = parseBody(answer, Servers);
+      found.push(...servers.map((server) => ({ ...server, microversion: echoedMicroversion(answer) })));
+      if (!servers_links?.length || servers.length === 0) break;
+    }
+    return filter.name === undefined ? found : found.filter((server) => server.name === filter.name);
+  }
+
+  /** Asks Nova for a live migration. 202 has no body and no migration id; `requestId` is in os-instance-actions. */
+  liveMigrate(serverId: string, migrate: LiveMigrateBody, options: CallOptions = {}): Promise<NovaAnswer> {
+    const { host, blockMigration, diskOverCommit, force } = migrate;
+    return this.#act({
+      ...options,
+      method: 'POST',
+      path: `/servers/${encodeURIComponent(serverId)}/action`,
+      body: {
+        'os-migrateLive': {
+          host,
+          block_migration: blockMigration,
+          ...(diskOverCommit === undefined ? {} : { disk_over_commit: diskOverCommit }),
+          ...(force === undefined ? {} : { force }),
+        },
+      },
+    });
+  }
+
+  /** `os-migrations`: also shows what `/servers/{id}/migrations` hides once post-copy runs. Newest first. */
+  async listMigrations(filter: MigrationFilter, options: CallOptions = {}): Promise<Migration[]> {
+    const found: Migration[] = [];
+    const query: Record<string, string | undefined> = {
+      instance_uuid: filter.instanceUuid,
+      status: filter.status,
+      migration_type: filter.migrationType,
+      host: filter.host,
+      'changes-since': filter.changesSinceMs === undefined ? undefined : new Date(filter.changesSinceMs).toISOString(),
+      limit: String(PAGE_SIZE),
+    };
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const answer = requireSuccess(
+        await this.#send({
+          ...options,
+          method: 'GET',
+          path: '/os-migrations',
+          query: { ...query, marker: found.at(-1)?.uuid },
+        }),
+      );
+      const { migrations, migrations_links } = parseBody(answer, Migrations);
+      found.push(...migrations);
+      if (!migrations_links?.length || migrations.length === 0) break;
+    }
+    return found;
+  }
+
+  /** A migration in progress with its memory figures (5 s old at worst); null once Nova does not show it any more. */
+  async showServerMigration(
+    serverId: string,
+    migrationId: number,
+    options: CallOptions = {},
+  ): Promise<ServerMigration | null> {
+    const answer = await this.#send({ ...options, method: 'GET', path: migrationPath(serverId, migrationId) });
+    if (answer.status === 404) return null;
+    return parseBody(requireSuccess(answer), z.object({ migration: ServerMigration })).migration;
+  }
+
+  /** Post-copy where that is permitted; where it is not, Nova pauses the guest. 202 does not prove that it took. */
+  forceComplete(serverId: string, migrationId: number, options: CallOptions = {}): Promise<NovaAnswer> {
+    return this.#act({
+      ...options,
+      method: 'POST',
+      path: `${migrationPath(serverId, migrationId)}/action`,
+      body: { force_complete: null },
+    });
+  }
+
+  abortMigration(serverId: string, migrationId: number, options: CallOptions = {}): Promise<NovaAnswer> {
+    return this.#act({ ...options, method: 'DELETE', path: migrationPath(serverId, migrationId) });
+  }
+
+  /** What was asked of a server and by whom, newest first. */
+  async instanceActions(serverId: string, options: CallOptions = {}): Promise<InstanceAction[]> {
+    const path = `/servers/${encodeURIComponent(serverId)}/os-instance-actions`;
+    const answer = requireSuccess(await this.#send({ ...options, method: 'GET', path }));
+    return parseBody(answer, z.object({ instanceActions: z.array(InstanceAction) })).instanceActions;
+  }
+
+  /** The nova-compute services. */
+  async computeServices(options: CallOptions = {}): Promise<ComputeService[]> {
+    const query = { binary: 'nova-compute' };
+    const answer = requireSuccess(await this.#send({ ...options, method: 'GET', path: '/os-services', query }));
+    return parseBody(answer, z.object({ services: z.array(ComputeService) })).services;
+  }
+
+  async hypervisors(options: CallOptions = {}): Promise<Hypervisor[]> {
+    const answer = requireSuccess(await this.#send({ ...options, method: 'GET', path: '/os-hypervisors/detail' }));
+    return parseBody(answer, z.object({ hypervisors: z.array(Hypervisor) })).hypervisors;
+  }
+
+  async #act(call: Call): Promise<NovaAnswer> {
+    const answer = await this.#send(call);
+    return {
+      status: answer.status,
+      requestId: answer.headers['x-openstack-request-id'] ?? null,
+      microversion: echoedMicroversion(answer),
+      message: answer.status >= 300 ? faultMessage(answer.body) : null,
+      body: answer.body,
+      headers: answer.headers,
+    };
+  }
+
+  /** A 401 to the client's own token means it was revoked: one new login, one more try. A 401 was not executed. */
+  async #send(call: Call): Promise<HttpAnswer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const token = call.as ?? (await this.#identity.ownToken()).id;
+      const endpoint = this.#config.computeEndpoint ?? (await this.#identity.endpoint('compute'));
+      const microversion = call.microversion ?? DEFAULT_MICROVERSION;
+      const answer = await exchange({
+        method: call.method,
+        url: computeUrl(endpoint) + call.path + queryString(call.query),
+        headers: {
+          'x-auth-token': token,
+          'openstack-api-version': `compute ${microversion}`,
+          // Releases before Newton know only this one.
+          'x-openstack-nova-api-version': microversion,
+          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(call.body === undefined ? {} : { body: call.body }),
+        timeoutMs: call.timeoutMs ?? this.#config.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        signal: call.signal,
+      });
+      if (answer.status !== 401 || call.as !== undefined || attempt > 1) return answer;
+      this.#identity.forget(token);
+    }
+  }
+}
+
+function migrationPath(serverId: string, migrationId: number): string {
+  return `/servers/${encodeURIComponent(serverId)}/migrations/${migrationId}`;
+}
+
+function queryString(query: Record<string, string | undefined> = {}): string {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
+function echoedMicroversion(answer: HttpAnswer): string | null {
+  return answer.headers['x-openstack-nova-api-version'] ?? null;
+}
