@@ -1,0 +1,155 @@
+import type { LinkReservation } from 'drover-hostd/contract';
+import type { Decision, Reason } from '../contract.ts';
+import type { Policy } from '../policy/schema.ts';
+import { decide, reservationOf } from './decide.ts';
+import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
+import { answeringHost, destinationsOf, linksOf, type QueuedMigration, sampledHost, type World } from './world.ts';
+
+export { contentionLevels } from './decide.ts';
+export { linkKey, type World, type WorldHost } from './world.ts';
+
+/**
+ * What to do now. `start`: reserve and give it to Nova. `hold`: keep it waiting, until that time or, if null, until
+ * something ends or changes. `adjust`: change the reservation of one in flight. `pass`: give it to Nova unchanged.
+ */
+export type Action =
+  | { kind: 'start'; id: number; decision: Decision }
+  | { kind: 'hold'; id: number; untilMs: number | null; reason: Reason }
+  | { kind: 'adjust'; id: number; reservation: Decision['reservation'] }
+  | { kind: 'pass'; id: number; reason: Reason };
+
+/**
+ * Decides for everything queued and in flight (Algorithm 1's order, Algorithm 2's adapting). Pure: the same world gives
+ * the same actions, in whatever order the queue comes.
+ *
+ * Order: high, medium, low; inside a group the shortest predicted time, then arrival (deadlines come with the first
+ * policy that has them). A lower group does not start on a link that a higher one uses or waits for. `serial` and
+ * `parallel` are rules inside a group: urgent work never waits for a running lower group, whose bandwidth it takes.
+ */
+export function plan(world: World): Action[] {
+  const { policy } = world;
+  const queue = [...world.queue].sort((a, b) => a.receivedAtMs - b.receivedAtMs || a.id - b.id);
+  if (!policy) {
+    const reason: Reason = { code: 'no-policy', text: 'there is no valid policy: to Nova unchanged' };
+    return queue.map(({ id }) => ({ kind: 'pass', id, reason }));
+  }
+  const passed = queue.filter((migration) => !anyoneAnswers(world, policy, migration));
+  const ours = queue.filter((migration) => !passed.includes(migration));
+  const candidates = ours.map((migration) => candidateOf(world, policy, migration)).sort(compare);
+  const opensAtMs = batchEnds(ours, policy.batchWindowMs);
+
+  const links = occupancy(world, policy);
+  const actions: Action[] = [...adjustments(world, policy), ...passed.map(({ id, source }) => pass(id, source))];
+  for (const candidate of candidates) {
+    const { id } = candidate.migration;
+    const opens = opensAtMs.get(id) ?? 0;
+    const reason = world.nowMs < opens ? batchReason(policy) : links.obstacle(candidate);
+    if (reason) {
+      links.wait(candidate);
+      actions.push({ kind: 'hold', id, untilMs: world.nowMs < opens ? opens : null, reason });
+    } else {
+      links.run({ ...candidate.migration, decision: candidate.decision });
+      actions.push({ kind: 'start', id, decision: withOrder(policy, candidate) });
+    }
+  }
+  return actions;
+}
+
+function pass(id: number, source: string): Action {
+  const text = `neither ${source} nor a destination has a hostd that answers: to Nova unchanged`;
+  return { kind: 'pass', id, reason: { code: 'no-hostd', text } };
+}
+
+function anyoneAnswers(world: World, policy: Policy, migration: QueuedMigration): boolean {
+  const names = [migration.source, ...destinationsOf(world, migration)];
+  return names.some((name) => answeringHost(world, policy, name) !== null);
+}
+
+function batchReason(policy: Policy): Reason {
+  return { code: 'batch-window', text: `what arrives within ${policy.batchWindowMs} ms is decided together` };
+}
+
+function candidateOf(world: World, policy: Policy, migration: QueuedMigration): Candidate {
+  const decision = decide(world, policy, migration);
+  const waitedMs = world.nowMs - migration.receivedAtMs;
+  return {
+    migration,
+    decision,
+    links: linksOf(migration),
+    rank: waitedMs >= policy.maxWaitMs ? AGED : RANK[decision.priority],
+    waitedMs,
+    predictedMs: predictedMs(world, migration, decision.reservation),
+  };
+}
+
+/** One pass over the memory at the rate that is free for it: enough to order by. Infinite without any measured link. */
+function predictedMs(world: World, { source, destination, server }: QueuedMigration, held: Decision['reservation']) {
+  const free = (host: string | null, direction: 'tx' | 'rx', reservation: LinkReservation | null) => {
+    const nic = host === null ? null : sampledHost(world, host)?.sample.nic;
+    if (!nic || !reservation) return Number.POSITIVE_INFINITY;
+    const workload = direction === 'tx' ? nic.workloadTxBitsPerSecond : nic.workloadRxBitsPerSecond;
+    const { rateBitsPerSecond, ceilBitsPerSecond } = reservation.migration;
+    return Math.max(rateBitsPerSecond, ceilBitsPerSecond - workload);
+  };
+  const rate = Math.min(free(source, 'tx', held.sourceTx), free(destination, 'rx', held.destinationRx));
+  return Number.isFinite(rate) ? (server.memoryBytes * 8 * 1000) / rate : Number.POSITIVE_INFINITY;
+}
+
+function compare(a: Candidate, b: Candidate): number {
+  if (a.rank !== b.rank) return a.rank - b.rank;
+  const byArrival = a.migration.receivedAtMs - b.migration.receivedAtMs || a.migration.id - b.migration.id;
+  // Of those that waited too long the oldest goes first, or the long ones could wait for ever.
+  if (a.rank === AGED || a.predictedMs === b.predictedMs) return byArrival;
+  return a.predictedMs < b.predictedMs ? -1 : 1;
+}
+
+/** When each migration's batch is decided: a batch opens with the first arrival and takes in what follows in the window. */
+function batchEnds(byArrival: readonly QueuedMigration[], windowMs: number): Map<number, number> {
+  const ends = new Map<number, number>();
+  let end = Number.NEGATIVE_INFINITY;
+  for (const { id, receivedAtMs } of byArrival) {
+    if (receivedAtMs > end) end = receivedAtMs + windowMs;
+    ends.set(id, end);
+  }
+  return ends;
+}
+
+function withOrder(policy: Policy, { decision, rank, waitedMs, predictedMs, links }: Candidate): Decision {
+  const text =
+    rank === AGED
+      ? `waited ${Math.round(waitedMs / 1000)} s, longer than maxWait (${policy.maxWaitMs / 1000} s): before all groups`
+      : `group ${decision.priority}: nothing of a higher group on ${links.join(', ')}` +
+        (Number.isFinite(predictedMs) ? `, predicted ${(predictedMs / 1000).toFixed(1)} s` : '');
+  return { ...decision, reasons: [...decision.reasons, { code: rank === AGED ? 'aged' : 'order', text }] };
+}
+
+/** A reservation is changed if a rate moves by more than this share of itself; each change is a tc call on a host. */
+const WORTH_CHANGING = 0.05;
+
+/** In flight: medium follows its workload, a destination that became known is reserved, a new policy takes effect. */
+function adjustments(world: World, policy: Policy): Action[] {
+  return [...world.inFlight]
+    .sort((a, b) => a.id - b.id)
+    .flatMap((migration): Action[] => {
+      if (!migration.decision) return [];
+      const held = migration.decision.reservation;
+      const wanted = reservationOf(world, policy, migration.decision.priority, migration);
+      if (!differs(held.sourceTx, wanted.sourceTx) && !differs(held.destinationRx, wanted.destinationRx)) return [];
+      const reservation = {
+        sourceTx: wanted.sourceTx ?? held.sourceTx,
+        destinationRx: wanted.destinationRx ?? held.destinationRx,
+      };
+      return [{ kind: 'adjust', id: migration.id, reservation }];
+    });
+}
+
+function differs(held: LinkReservation | null, wanted: LinkReservation | null): boolean {
+  if (!wanted) return false;
+  if (!held) return true;
+  const moved = (before: number, after: number) => Math.abs(after - before) > WORTH_CHANGING * before;
+  return (
+    moved(held.workload.rateBitsPerSecond, wanted.workload.rateBitsPerSecond) ||
+    moved(held.migration.rateBitsPerSecond, wanted.migration.rateBitsPerSecond) ||
+    moved(held.migration.ceilBitsPerSecond, wanted.migration.ceilBitsPerSecond)
+  );
+}

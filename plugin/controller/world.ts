@@ -1,0 +1,99 @@
+import type { HostInfo, HostSample, VmSample } from 'drover-hostd/contract';
+import type { Contention, Decision } from '../contract.ts';
+import type { ServerFacts } from '../policy/match.ts';
+import type { Policy } from '../policy/schema.ts';
+
+/** Everything that a plan is made from, at one moment. `AtMs` is Unix time on the plugin's clock. */
+export interface World {
+  nowMs: number;
+  /** Null: none was ever loaded. */
+  policy: Policy | null;
+  /** Asked for and not yet given to Nova. */
+  queue: readonly QueuedMigration[];
+  /** Given to Nova and not yet ended. */
+  inFlight: readonly InFlightMigration[];
+  /** By Nova's host name. */
+  hosts: ReadonlyMap<string, WorldHost>;
+  /** By `linkKey`: what `contentionLevels` said after the plan before. */
+  previousContention: ReadonlyMap<string, Contention>;
+}
+
+export interface QueuedMigration {
+  id: number;
+  vmUuid: string;
+  source: string;
+  /** Null: the caller named none, Nova will choose. */
+  destination: string | null;
+  receivedAtMs: number;
+  server: ServerFacts & { memoryBytes: number };
+  /** Where Nova may put it if there is no destination; default: every other host. */
+  candidates?: readonly string[];
+  paused?: boolean;
+}
+
+export interface InFlightMigration {
+  id: number;
+  vmUuid: string;
+  source: string;
+  destination: string | null;
+  /** Null: passed to Nova unchanged. */
+  decision: Decision | null;
+}
+
+export interface WorldHost {
+  info: HostInfo | null;
+  /** The newest one there was. */
+  sample: HostSample | null;
+  /** When that sample came. */
+  sampleAtMs: number;
+  /** When its hostd last stopped answering, null if it never did. */
+  linkLostAtMs: number | null;
+  reachable: boolean;
+}
+
+/** A host that has been measured at least once. */
+export type SampledHost = WorldHost & { info: HostInfo; sample: HostSample };
+
+/** Names one direction of one host's NIC. */
+export function linkKey(host: string, direction: 'tx' | 'rx'): string {
+  return `${host} ${direction}`;
+}
+
+/** The links that a migration crosses: its source's tx, and its destination's rx once that is known. */
+export function linksOf({ source, destination }: { source: string; destination: string | null }): string[] {
+  return destination === null ? [linkKey(source, 'tx')] : [linkKey(source, 'tx'), linkKey(destination, 'rx')];
+}
+
+/** The destination, or all that it may become, by name. */
+export function destinationsOf(world: World, { source, destination, candidates }: QueuedMigration): string[] {
+  if (destination !== null) return [destination];
+  return [...(candidates ?? world.hosts.keys())].filter((host) => host !== source).sort();
+}
+
+/** The host if its hostd ever gave a sample of a link with a known rate. */
+export function sampledHost(world: World, name: string): SampledHost | null {
+  const host = world.hosts.get(name);
+  if (!host?.info || !host.sample || !(host.info.linkBitsPerSecond > 0)) return null;
+  return { ...host, info: host.info, sample: host.sample };
+}
+
+/** How old the newest counter reading of a host is, in ms; infinite if there is none. */
+export function sampleAgeMs(world: World, name: string): number {
+  const host = world.hosts.get(name);
+  return host?.sample ? Math.max(0, world.nowMs - host.sampleAtMs) + host.sample.ageMs : Number.POSITIVE_INFINITY;
+}
+
+/** The host if its sample is fresh enough to decide on. */
+export function freshHost(world: World, policy: Policy, name: string): SampledHost | null {
+  return sampleAgeMs(world, name) <= policy.stale.maxAgeMs ? sampledHost(world, name) : null;
+}
+
+/** The host if its hostd can be worked with: it answers, or answered a moment ago. */
+export function answeringHost(world: World, policy: Policy, name: string): SampledHost | null {
+  const host = sampledHost(world, name);
+  return host && (host.reachable || freshHost(world, policy, name)) ? host : null;
+}
+
+export function vmSample(host: SampledHost | null, vmUuid: string): VmSample | null {
+  return host?.sample.vms.find((vm) => vm.vmUuid === vmUuid) ?? null;
+}
