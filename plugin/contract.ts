@@ -142,9 +142,9 @@ export const MigrationEvent = z.object({
 export type MigrationEvent = z.infer<typeof MigrationEvent>;
 
 export const PolicyStatus = z.object({
-  /** File name and content hash, e.g. `seed.yaml@3f9c2b1a`. */
-  active: z.string(),
-  loadedAtMs: z.number(),
+  /** File name and content hash, e.g. `seed.yaml@3f9c2b1a`; null: none is in effect, everything goes to Nova unchanged. */
+  active: z.string().nullable(),
+  loadedAtMs: z.number().nullable(),
   /** The last load that was refused, null if the newest file is the active one. */
   refused: z.object({ atMs: z.number(), errors: z.array(z.string()) }).nullable(),
 });

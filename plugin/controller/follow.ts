@@ -1,16 +1,6 @@
 import type { MigrationView } from 'drover-hostd/contract';
 import type { MigrationState, Reason, Technique } from '../contract.ts';
-
-/** Nova's own word for where a migration is, as `os-migrations` tells it. */
-export type NovaPhase =
-  | 'queued'
-  | 'preparing'
-  | 'running'
-  | 'post-copy'
-  | 'finishing'
-  | 'completed'
-  | 'failed'
-  | 'cancelled';
+import type { NovaPhase } from '../nova/watch.ts';
 
 /** One migration as seen from outside at one moment. */
 export interface Observation {

@@ -12,9 +12,11 @@ import { DroverError, describeError } from '../errors.ts';
 
 /** What is kept of the caller's request so that it can be made again later, with the service's own token. */
 export interface KeptRequest {
-  /** The body as it came, UTF-8 JSON. */
-  body: string;
-  /** Compute API microversion that the caller asked for, e.g. `2.93`. */
+  host: string | null;
+  blockMigration: boolean | 'auto';
+  diskOverCommit: boolean | null;
+  force: boolean | null;
+  /** Compute API microversion that Nova would answer the caller in, e.g. `2.93`. */
   microversion: string;
 }
 

@@ -10,7 +10,7 @@ const REQUEST = {
   source: 'compute-1',
   destination: null,
   receivedAtMs: 1000,
-  request: { body: '{"os-migrateLive":{"host":null,"block_migration":"auto"}}', microversion: '2.93' },
+  request: { host: null, blockMigration: 'auto' as const, diskOverCommit: null, force: null, microversion: '2.93' },
   server: { name: 'vm-1', projectId: 'project', flavorName: 'm256', memoryBytes: 2 ** 28, metadata: { a: 'b' } },
 };
 

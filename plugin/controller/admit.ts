@@ -1,0 +1,95 @@
+import type { Reason } from '../contract.ts';
+import type { KeptServer } from './store.ts';
+
+/** Who calls, as Keystone says; null: the token is not valid. */
+export interface Caller {
+  userId: string;
+  roles: string[];
+}
+
+/** A server as Nova shows it to an administrator. */
+export interface ServerFacts extends KeptServer {
+  status: string;
+  taskState: string | null;
+  locked: boolean;
+  host: string | null;
+}
+
+/** What admission asks of Keystone and Nova. Every call may throw; the request then goes to Nova unchanged. */
+export interface AdmissionCalls {
+  caller(token: string): Promise<Caller | null>;
+  /**
+   * With the caller's own token and microversion: the version that Nova answers in, null if the caller sees no such
+   * server.
+   */
+  visible(token: string, serverId: string, microversion: string): Promise<{ microversion: string } | null>;
+  /** With the service's token. */
+  server(serverId: string): Promise<ServerFacts | null>;
+  /** Names of the compute hosts whose nova-compute is enabled and up. */
+  computeHosts(): Promise<string[]>;
+}
+
+export type Admission =
+  | { kind: 'pass'; reason: Reason }
+  | {
+      kind: 'take';
+      userId: string;
+      /** What Nova would echo. */
+      microversion: string;
+      server: KeptServer;
+      source: string;
+      destination: string | null;
+      /** Hosts that Nova may choose where the caller named none. */
+      candidates: string[];
+    };
+
+const MIGRATABLE = ['ACTIVE', 'PAUSED'];
+
+/**
+ * Decides whether Drover may take a live migration in its hands. It takes only what Nova would accept; whatever Nova
+ * would refuse at once (401, 403, 404, 409, unknown or same host) passes, so that the caller reads Nova's own answer.
+ */
+export async function admit(
+  request: { token: string | null; serverId: string; host: string | null; microversion: string },
+  calls: AdmissionCalls,
+  liveMigrateRoles: string[],
+): Promise<Admission> {
+  const { token, serverId, host, microversion } = request;
+  if (!token) return pass('no-token', 'there is no token');
+  const [caller, visible, server, hosts] = await Promise.all([
+    calls.caller(token),
+    calls.visible(token, serverId, microversion),
+    calls.server(serverId),
+    calls.computeHosts(),
+  ]);
+  if (!caller) return pass('token-invalid', 'the token is not valid');
+  if (!visible || !server) return pass('server-unknown', `the caller sees no server ${serverId}`);
+  if (!caller.roles.some((role) => liveMigrateRoles.includes(role))) {
+    return pass('role-missing', `the caller has none of the roles ${liveMigrateRoles.join(', ')}`);
+  }
+  if (!MIGRATABLE.includes(server.status) || server.taskState !== null) {
+    return pass('server-busy', `the server is ${server.status}, task ${server.taskState ?? 'none'}`);
+  }
+  // Nova lets administrators act on a locked server; who else may is its policy's affair.
+  if (server.locked && !caller.roles.includes('admin')) return pass('server-locked', 'the server is locked');
+  if (server.host === null) return pass('server-without-host', 'Nova names no host of the server');
+  const candidates = hosts.filter((name) => name !== server.host);
+  if (host !== null && !candidates.includes(host)) {
+    return pass('destination-refused', `${host} is no other compute host that is up`);
+  }
+  const { name, projectId, flavorName, memoryBytes, metadata } = server;
+  return {
+    kind: 'take',
+    userId: caller.userId,
+    microversion: visible.microversion,
+    server: { name, projectId, flavorName, memoryBytes, metadata },
+    source: server.host,
+    // With one other host there is nothing for Nova to choose; the request itself stays as it came.
+    destination: host ?? (candidates.length === 1 ? (candidates[0] ?? null) : null),
+    candidates,
+  };
+}
+
+function pass(code: string, text: string): Admission {
+  return { kind: 'pass', reason: { code, text } };
+}

@@ -1,0 +1,110 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { OpenStackClient } from 'openstack-client-ts';
+import { type Logger, pino } from 'pino';
+import { ControlServer } from './api.ts';
+import { type Config, readConfig } from './config.ts';
+import { Controller } from './controller/run.ts';
+import { Store } from './controller/store.ts';
+import { describeError } from './errors.ts';
+import { createNovaCalls } from './nova/calls.ts';
+import { formatPolicyError } from './policy/load.ts';
+import { PolicyFile } from './policy/watch.ts';
+import { ProxyServer } from './proxy/server.ts';
+import { createHostClient } from './tracker/hosts.ts';
+import { Tracker } from './tracker/tracker.ts';
+
+/** Starts the plugin's parts in the order that they need each other; the result stops them in reverse. */
+export async function startPlugin(config: Config, log: Logger): Promise<{ port: number; stop(): Promise<void> }> {
+  const { keystone, hostd } = config;
+  const client = new OpenStackClient({
+    authUrl: keystone.authUrl,
+    username: keystone.username,
+    password: readFileSync(keystone.passwordFile, 'utf8').trim(),
+    userDomainId: keystone.userDomainId,
+    projectName: keystone.projectName,
+    projectDomainId: keystone.projectDomainId,
+    ...(keystone.region === undefined ? {} : { region: keystone.region }),
+    // Not the catalogue's: that one may point at Drover itself.
+    computeEndpoint: config.nova.url,
+  });
+  const policy = new PolicyFile(config.policy);
+  policy.on('loaded', (loaded) => log.info({ policy: loaded.id }, 'policy in effect'));
+  policy.on('refused', (errors) =>
+    log.error({ errors: errors.map(formatPolicyError) }, 'policy refused, the one before stays in effect'),
+  );
+  const store = new Store(config.database);
+  let controller: Controller | null = null;
+  const clients = hostd.hosts.map(({ name, url }) => createHostClient(name, url, hostd));
+  const tracker = new Tracker(clients, log, () => controller?.wake());
+  const parts = { store, tracker, policy, nova: createNovaCalls(client), log };
+  controller = new Controller({ ...parts, liveMigrateRoles: config.liveMigrateRoles });
+  const running = controller;
+  const control = new ControlServer(
+    config.controlSocket,
+    {
+      unfinished: () => running.unfinished(),
+      newest: (limit) => running.newest(limit),
+      migration: (id) => running.migration(id),
+      events: (id) => running.events(id),
+      policy: () => policy.status,
+      health: () => health(tracker, policy),
+    },
+    log,
+  );
+  const proxy = new ProxyServer({
+    listen: config.listen,
+    upstream: config.nova.url,
+    onLiveMigrate: (request, forward) => running.handle(request, forward),
+    log,
+  });
+
+  // The control socket first: it tells whether another one runs, before anything is touched.
+  await control.start();
+  await store.start();
+  await policy.start();
+  tracker.start();
+  await running.start();
+  const { address, port } = await proxy.start();
+  log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
+  return {
+    port,
+    async stop() {
+      await running.stop();
+      await proxy.stop();
+      await tracker.stop();
+      await policy.stop();
+      await store.stop();
+      await control.stop();
+    },
+  };
+}
+
+function health(tracker: Tracker, policy: PolicyFile): { status: 'ok' | 'degraded'; problems: string[] } {
+  const silent = [...tracker.hosts].filter(([, host]) => !host.reachable).map(([name]) => `hostd on ${name} is silent`);
+  const problems = policy.policy === null ? ['no policy is in effect', ...silent] : silent;
+  return { status: problems.length === 0 ? 'ok' : 'degraded', problems };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string', default: '/etc/drover/plugin.yaml' } } });
+  const config = readConfig(values.config);
+  const log = pino({ name: 'drover-plugin', level: config.logLevel });
+  const plugin = await startPlugin(config, log);
+  const stop = () => {
+    plugin.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+if (import.meta.main) {
+  main().catch((error: unknown) => {
+    console.error(`drover-plugin: ${describeError(error)}`);
+    process.exit(1);
+  });
+}

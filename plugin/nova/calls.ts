@@ -1,0 +1,119 @@
+import { type OpenStackClient, OpenStackError } from 'openstack-client-ts';
+import type { NovaCalls, Submission } from '../controller/run.ts';
+import { ProxyError } from '../proxy/errors.ts';
+import type { UpstreamAnswer } from '../proxy/live-migrate.ts';
+import { findMigration, migrationById, wasIssued } from './watch.ts';
+
+const TEXT_LIMIT = 500;
+
+/** The controller's calls to Keystone and Nova over the typed client. */
+export function createNovaCalls(client: OpenStackClient): NovaCalls {
+  return {
+    async caller(token) {
+      const info = await client.validateToken(token);
+      return info && { userId: info.userId, roles: info.roles };
+    },
+
+    async visible(token, serverId, microversion) {
+      const server = await unlessMissing(client.showServer(serverId, { as: token, microversion }));
+      return server && { microversion: server.microversion ?? microversion };
+    },
+
+    async server(serverId) {
+      const server = await unlessMissing(client.showServer(serverId));
+      if (!server) return null;
+      const { name, projectId, metadata, status, taskState, locked, host, flavor } = server;
+      return {
+        name,
+        projectId,
+        metadata,
+        status,
+        taskState,
+        locked,
+        host,
+        flavorName: flavor.name,
+        memoryBytes: flavor.memoryBytes,
+      };
+    },
+
+    async computeHosts() {
+      const services = await client.computeServices();
+      return services
+        .filter((service) => service.status === 'enabled' && service.state === 'up')
+        .map((service) => service.host);
+    },
+
+    async find(vmUuid, sinceMs, id) {
+      const found =
+        id === null ? await findMigration(client, { vmUuid, sinceMs }) : await migrationById(client, vmUuid, id);
+      if (!found) return null;
+      const { migration, phase } = found;
+      return {
+        id: migration.id,
+        uuid: migration.uuid,
+        phase,
+        status: migration.status,
+        destination: migration.destCompute,
+      };
+    },
+
+    async forceComplete(vmUuid, novaMigrationId) {
+      return (await client.forceComplete(vmUuid, novaMigrationId)).status;
+    },
+
+    async submit(vmUuid, request) {
+      const { host, blockMigration, diskOverCommit, force, microversion } = request;
+      const body = {
+        host,
+        blockMigration,
+        ...(diskOverCommit === null ? {} : { diskOverCommit }),
+        ...(force === null ? {} : { force }),
+      };
+      try {
+        const answer = await client.liveMigrate(vmUuid, body, { microversion });
+        return { status: answer.status, text: answer.message ?? '' };
+      } catch (error) {
+        return error instanceof OpenStackError && error.code === 'unreachable' ? 'not-reached' : 'unknown';
+      }
+    },
+
+    async forwarded(forward) {
+      try {
+        const answer = await forward();
+        const text = answer.body.toString('utf8').slice(0, TEXT_LIMIT);
+        return { submission: { status: answer.status, text }, answer };
+      } catch (error) {
+        const submission: Submission =
+          error instanceof ProxyError && error.code === 'upstream-unreachable' ? 'not-reached' : 'unknown';
+        return { submission, answer: null };
+      }
+    },
+
+    async wasIssued(vmUuid, sinceMs) {
+      return (await wasIssued(client, vmUuid, sinceMs)) !== null;
+    },
+
+    alreadyMigrating,
+  };
+}
+
+async function unlessMissing<T>(call: Promise<T>): Promise<T | null> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof OpenStackError && (error.code === 'not-found' || error.code === 'unauthorized')) return null;
+    throw error;
+  }
+}
+
+/** nova/api/openstack/common.py, raise_http_conflict_for_instance_invalid_state. */
+function alreadyMigrating(vmUuid: string): UpstreamAnswer {
+  const message = `Cannot 'os-migrateLive' instance ${vmUuid} while it is in task_state migrating`;
+  const body = Buffer.from(JSON.stringify({ conflictingRequest: { code: 409, message } }));
+  return {
+    status: 409,
+    statusMessage: 'Conflict',
+    rawHeaders: ['Content-Type', 'application/json; charset=UTF-8', 'Content-Length', String(body.length)],
+    body,
+  };
+}

@@ -1,0 +1,176 @@
+import type { HostInfo, HostSample, Lease, LeaseRequest, MigrationView } from 'drover-hostd/contract';
+import type { ServerFacts } from '../../../plugin/controller/admit.ts';
+import type { NovaMigration } from '../../../plugin/controller/drive.ts';
+import type { NovaCalls, Submission } from '../../../plugin/controller/run.ts';
+import { DroverError } from '../../../plugin/errors.ts';
+import type { HostClient } from '../../../plugin/tracker/hosts.ts';
+
+/** A Nova in memory: it takes a live migration of a known server once, and ends it when told to. */
+export class NovaDouble {
+  readonly servers = new Map<string, ServerFacts>();
+  /** In the order they were asked for. */
+  readonly issued: { vmUuid: string; by: 'caller' | 'service'; atMs: number }[] = [];
+  readonly forced: { vmUuid: string; atMs: number }[] = [];
+  readonly records = new Map<string, NovaMigration>();
+  /** What a submission comes to; 202 registers it. */
+  outcome: Submission = { status: 202, text: '' };
+  /** Takes the request although the answer is lost. */
+  takesSilently = false;
+
+  addServer(vmUuid: string, change: Partial<ServerFacts> = {}): void {
+    this.servers.set(vmUuid, {
+      name: `vm-${vmUuid.slice(-2)}`,
+      projectId: 'project',
+      flavorName: 'm256',
+      memoryBytes: 2 ** 28,
+      metadata: {},
+      status: 'ACTIVE',
+      taskState: null,
+      locked: false,
+      host: 'compute-1',
+      ...change,
+    });
+  }
+
+  set(vmUuid: string, change: Partial<NovaMigration>): void {
+    const record = this.records.get(vmUuid);
+    if (!record) throw new Error(`the double was not asked to migrate ${vmUuid}`);
+    this.records.set(vmUuid, { ...record, ...change });
+  }
+
+  take(vmUuid: string, by: 'caller' | 'service'): Submission {
+    if (this.outcome === 'not-reached') return this.outcome;
+    const taken = this.takesSilently || (typeof this.outcome === 'object' && this.outcome.status === 202);
+    if (taken) {
+      this.issued.push({ vmUuid, by, atMs: Date.now() });
+      this.records.set(vmUuid, {
+        id: this.issued.length,
+        uuid: null,
+        phase: 'running',
+        status: 'running',
+        destination: 'compute-2',
+      });
+    }
+    return this.outcome;
+  }
+
+  calls(): NovaCalls {
+    return {
+      caller: async (token) => (token === 'good' ? { userId: 'user', roles: ['admin'] } : null),
+      visible: async (_token, id, microversion) => (this.servers.has(id) ? { microversion } : null),
+      server: async (id) => this.servers.get(id) ?? null,
+      computeHosts: async () => ['compute-1', 'compute-2'],
+      find: async (vmUuid) => this.records.get(vmUuid) ?? null,
+      forceComplete: async (vmUuid) => {
+        this.forced.push({ vmUuid, atMs: Date.now() });
+        return 202;
+      },
+      submit: async (vmUuid) => this.take(vmUuid, 'service'),
+      forwarded: async (forward) => {
+        const answer = await forward();
+        return { submission: { status: answer.status, text: '' }, answer };
+      },
+      wasIssued: async (vmUuid) => this.records.has(vmUuid),
+      alreadyMigrating: () => ({ status: 409, statusMessage: 'Conflict', rawHeaders: [], body: Buffer.from('busy') }),
+    };
+  }
+}
+
+/** A compute host in memory: answers samples, keeps leases, shows the migrations that a test sets. */
+export class HostDouble implements HostClient {
+  readonly host: string;
+  readonly leases = new Map<string, LeaseRequest>();
+  postCopyPermitted = true;
+  reachable = true;
+  workloadBitsPerSecond = { tx: 0, rx: 0 };
+  vmUuids: string[] = [];
+  #views: MigrationView[] = [];
+  #revision = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(host: string) {
+    this.host = host;
+  }
+
+  show(views: MigrationView[]): void {
+    this.#views = views;
+    this.#revision += 1;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  async info(): Promise<HostInfo> {
+    this.#answer();
+    return {
+      host: this.host,
+      nic: 'nic0',
+      linkBitsPerSecond: 500e6,
+      shapeableBitsPerSecond: 475e6,
+      migrationAddress: '192.0.2.1',
+      postCopy: { permitted: this.postCopyPermitted, reason: 'set by the test' },
+      maxConcurrentLiveMigrations: 4,
+      libvirtVersion: '11.3.0',
+      qemuVersion: '10.0.2',
+    };
+  }
+
+  async sample(): Promise<HostSample> {
+    this.#answer();
+    const { tx, rx } = this.workloadBitsPerSecond;
+    return {
+      host: this.host,
+      nowMs: Date.now(),
+      ageMs: 0,
+      windowMs: 5000,
+      nic: {
+        txBitsPerSecond: tx,
+        rxBitsPerSecond: rx,
+        migrationTxBitsPerSecond: 0,
+        migrationRxBitsPerSecond: 0,
+        workloadTxBitsPerSecond: tx,
+        workloadRxBitsPerSecond: rx,
+      },
+      vms: this.vmUuids.map((vmUuid) => ({
+        vmUuid,
+        domain: `instance-${vmUuid.slice(-2)}`,
+        taps: [],
+        memoryBytes: 2 ** 28,
+        txBitsPerSecond: 0,
+        rxBitsPerSecond: 0,
+        localTrafficIncluded: false,
+        dirtyBytesPerSecond: null,
+        postCopyBlockers: [],
+      })),
+    };
+  }
+
+  async migrations(after: number | null, waitMs: number, signal?: AbortSignal) {
+    this.#answer();
+    if (after !== null && after >= this.#revision) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        const wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        this.#waiting.push(wake);
+        signal?.addEventListener('abort', wake);
+      });
+    }
+    return { revision: this.#revision, nowMs: Date.now(), migrations: this.#views };
+  }
+
+  async putLease(leaseId: string, lease: LeaseRequest): Promise<Lease> {
+    this.#answer();
+    this.leases.set(leaseId, lease);
+    return { ...lease, leaseId, expiresInMs: lease.ttlMs };
+  }
+
+  async deleteLease(leaseId: string): Promise<void> {
+    this.#answer();
+    this.leases.delete(leaseId);
+  }
+
+  #answer(): void {
+    if (!this.reachable) throw new DroverError('hostd-unreachable', `hostd on ${this.host}: connection refused`);
+  }
+}

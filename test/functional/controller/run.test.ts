@@ -1,0 +1,332 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MigrationView } from 'drover-hostd/contract';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Controller } from '../../../plugin/controller/run.ts';
+import { Store } from '../../../plugin/controller/store.ts';
+import { PolicyFile } from '../../../plugin/policy/watch.ts';
+import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../../../plugin/proxy/live-migrate.ts';
+import { Tracker } from '../../../plugin/tracker/tracker.ts';
+import { HostDouble, NovaDouble } from './doubles.ts';
+
+const SEED = join(import.meta.dirname, '../../../policies/seed.yaml');
+const WINDOW_MS = 1000;
+const vm = (n: number) => `6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c${n.toString().padStart(2, '0')}`;
+
+let folder = '';
+let nova: NovaDouble;
+let hosts: [HostDouble, HostDouble];
+let running: { controller: Controller; stop(): Promise<void>; store: Store } | null = null;
+
+async function startController(): Promise<Controller> {
+  const log = pino({ level: 'silent' });
+  const store = new Store(join(folder, 'drover.db'));
+  await store.start();
+  const policy = new PolicyFile(SEED);
+  await policy.start();
+  let wake = () => {};
+  const tracker = new Tracker(hosts, log, () => wake());
+  tracker.start();
+  const controller = new Controller({
+    store,
+    tracker,
+    policy,
+    nova: nova.calls(),
+    liveMigrateRoles: ['admin'],
+    log,
+  });
+  wake = () => controller.wake();
+  await expect
+    .poll(() => [...tracker.hosts.values()].every((host) => host.sample !== null || !host.reachable))
+    .toBe(true);
+  await controller.start();
+  running = {
+    controller,
+    store,
+    async stop() {
+      await controller.stop();
+      await tracker.stop();
+      await policy.stop();
+      await store.stop();
+    },
+  };
+  return controller;
+}
+
+function ask(controller: Controller, n: number, change: Partial<LiveMigrateRequest> = {}): Promise<Verdict> {
+  const request: LiveMigrateRequest = {
+    serverId: vm(n),
+    host: 'compute-2',
+    blockMigration: 'auto',
+    diskOverCommit: null,
+    force: null,
+    microversion: '2.93',
+    rawBody: Buffer.from('{}'),
+    token: 'good',
+    clientAddress: '192.0.2.9',
+    method: 'POST',
+    path: `/v2.1/servers/${vm(n)}/action`,
+    rawHeaders: [],
+    receivedAtMs: Date.now(),
+    signal: new AbortController().signal,
+    ...change,
+  };
+  return controller.handle(request, async () => novaAnswer(nova.take(vm(n), 'caller')));
+}
+
+function novaAnswer(outcome: NovaDouble['outcome']): UpstreamAnswer {
+  if (typeof outcome === 'string') throw new Error(outcome);
+  return { status: outcome.status, statusMessage: '', rawHeaders: [], body: Buffer.from(outcome.text) };
+}
+
+function sourceView(n: number, change: Partial<MigrationView>): MigrationView {
+  return {
+    vmUuid: vm(n),
+    domain: `instance-${n}`,
+    role: 'source',
+    status: 'active',
+    startedAtMs: Date.now(),
+    activeAtMs: Date.now(),
+    postCopyAtMs: null,
+    stoppedAtMs: null,
+    resumedAtMs: null,
+    endedAtMs: null,
+    passes: [],
+    iterations: 1,
+    memoryTotalBytes: 100,
+    memoryRemainingBytes: 50,
+    memoryTransferredBytes: 50,
+    transferBitsPerSecond: 1,
+    dirtyBytesPerSecond: 0,
+    ...change,
+  };
+}
+
+async function states(): Promise<Record<string, string>> {
+  const records = (await running?.store.newest(100)) ?? [];
+  return Object.fromEntries(records.map((record) => [record.vmUuid.slice(-2), record.state]));
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-run-'));
+  nova = new NovaDouble();
+  hosts = [new HostDouble('compute-1'), new HostDouble('compute-2')];
+  hosts[0].vmUuids = [1, 2, 3].map(vm);
+});
+afterEach(async () => {
+  await running?.stop();
+  running = null;
+  rmSync(folder, { recursive: true });
+});
+
+describe('Controller', () => {
+  it('answers one that may start with what Nova answered, after the batch window and 100 ms at most', async () => {
+    nova.addServer(vm(1));
+    const controller = await startController();
+    const askedAtMs = Date.now();
+    const verdict = await ask(controller, 1);
+    const tookMs = Date.now() - askedAtMs;
+    expect(verdict).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    expect(nova.issued).toMatchObject([{ vmUuid: vm(1), by: 'caller' }]);
+    expect(tookMs).toBeGreaterThanOrEqual(WINDOW_MS);
+    expect(tookMs).toBeLessThan(WINDOW_MS + 100);
+  });
+
+  it('starts the high, then the medium, then the low, in whatever order they were asked for', async () => {
+    nova.addServer(vm(1), { metadata: { 'drover:priority': 'low' } });
+    nova.addServer(vm(2), { metadata: { 'drover:priority': 'medium' } });
+    nova.addServer(vm(3), { metadata: { 'drover:priority': 'high' } });
+    const controller = await startController();
+    const verdicts = await Promise.all([ask(controller, 1), ask(controller, 2), ask(controller, 3)]);
+    expect(verdicts.map((verdict) => verdict.kind)).toEqual(['accepted', 'accepted', 'answered']);
+    for (const n of [3, 2, 1]) {
+      await expect.poll(() => nova.issued.map((issue) => issue.vmUuid), { timeout: 5000 }).toContain(vm(n));
+      nova.set(vm(n), { phase: 'completed', status: 'completed' });
+    }
+    expect(nova.issued.map((issue) => [issue.vmUuid, issue.by])).toEqual([
+      [vm(3), 'caller'],
+      [vm(2), 'service'],
+      [vm(1), 'service'],
+    ]);
+  });
+
+  it('holds leases on both hosts while it runs, and none afterwards', async () => {
+    nova.addServer(vm(1), { metadata: { 'drover:priority': 'high' } });
+    const controller = await startController();
+    await ask(controller, 1);
+    const [source, destination] = hosts;
+    expect(source.leases.get('migration-1')).toMatchObject({ priority: 'high', tx: {}, maxDowntimeMs: 300 });
+    expect(source.leases.get('migration-1')?.rx).toBeUndefined();
+    expect(destination.leases.get('migration-1')).toMatchObject({ priority: 'high', rx: {} });
+    nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    await expect.poll(() => source.leases.size + destination.leases.size, { timeout: 8000 }).toBe(0);
+  });
+
+  it('asks Nova to switch only where both hosts permit post-copy', async () => {
+    for (const permitted of [true, false]) {
+      const n = permitted ? 1 : 2;
+      nova.addServer(vm(n), { metadata: { 'drover:priority': 'high' } });
+      hosts[0].workloadBitsPerSecond = { tx: 450e6, rx: 0 };
+      hosts[1].postCopyPermitted = permitted;
+      const controller = await startController();
+      await ask(controller, n);
+      const record = (await running?.store.newest(1))?.[0];
+      expect(record?.decision?.technique).toBe(permitted ? 'hybrid-copy' : 'pre-copy');
+      hosts[0].show([sourceView(n, { passes: [1, 2].map((pass) => ({ pass, atMs: Date.now() })) })]);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      expect(nova.forced.filter((force) => force.vmUuid === vm(n)).length > 0).toBe(permitted);
+      nova.set(vm(n), { phase: 'completed', status: 'completed' });
+      await expect.poll(states, { timeout: 8000 }).toMatchObject({ [vm(n).slice(-2)]: 'completed' });
+      await running?.stop();
+      running = null;
+    }
+  });
+
+  it('gives Nova the request unchanged where no hostd answers, and says why', async () => {
+    nova.addServer(vm(1));
+    for (const host of hosts) host.reachable = false;
+    const controller = await startController();
+    expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    const record = (await running?.store.newest(1))?.[0];
+    expect(record?.decision).toBeNull();
+    const events = await controller.events(1);
+    expect(events.some((event) => event.reason.text.includes('unchanged'))).toBe(true);
+  });
+
+  it('leaves to Nova what Nova would refuse', async () => {
+    nova.addServer(vm(1), { status: 'SHUTOFF' });
+    const controller = await startController();
+    expect(await ask(controller, 1)).toEqual({ kind: 'forward' });
+    expect(await ask(controller, 2)).toEqual({ kind: 'forward' });
+    expect(await ask(controller, 1, { token: 'bad' })).toEqual({ kind: 'forward' });
+    expect(await states()).toEqual({});
+  });
+
+  it("records Nova's refusal and hands it to the caller", async () => {
+    nova.addServer(vm(1));
+    nova.outcome = { status: 409, text: 'busy' };
+    const controller = await startController();
+    expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 409 } });
+    await expect.poll(states).toEqual({ '01': 'failed' });
+    expect(hosts[0].leases.size).toBe(0);
+  });
+
+  it('answers 409 for a VM that already waits', async () => {
+    nova.addServer(vm(1));
+    const controller = await startController();
+    const first = ask(controller, 1);
+    await expect.poll(states).toEqual({ '01': 'received' });
+    expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 409 } });
+    expect(await first).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    expect(nova.issued).toHaveLength(1);
+  });
+
+  it('forgets a request whose client left before it had an answer', async () => {
+    nova.addServer(vm(1));
+    const controller = await startController();
+    const client = new AbortController();
+    const verdict = ask(controller, 1, { signal: client.signal });
+    client.abort();
+    await verdict;
+    await expect.poll(states).toEqual({ '01': 'aborted' });
+    expect(nova.issued).toEqual([]);
+  });
+
+  it('keeps a deferred migration until Nova can be reached', async () => {
+    nova.addServer(vm(1), { metadata: { 'drover:priority': 'high' } });
+    nova.addServer(vm(2), { metadata: { 'drover:priority': 'low' } });
+    const controller = await startController();
+    const [, second] = await Promise.all([ask(controller, 1), ask(controller, 2)]);
+    expect(second).toMatchObject({ kind: 'accepted', microversion: '2.93' });
+    nova.outcome = 'not-reached';
+    nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    await expect
+      .poll(async () => (await controller.events(2)).map((event) => event.reason.code), { timeout: 8000 })
+      .toContain('nova-unreachable');
+    nova.outcome = { status: 202, text: '' };
+    await expect.poll(() => nova.issued.map((issue) => issue.vmUuid), { timeout: 5000 }).toEqual([vm(1), vm(2)]);
+  });
+});
+
+describe('Controller after a crash', () => {
+  /** What a killed plugin left: a migration in that state, as the store has it. */
+  async function leave(state: 'received' | 'queued' | 'reserving' | 'submitted' | 'running', deferred: boolean) {
+    const store = new Store(join(folder, 'drover.db'));
+    await store.start();
+    nova.addServer(vm(1));
+    const record = await store.add({
+      vmUuid: vm(1),
+      userId: 'user',
+      source: 'compute-1',
+      destination: 'compute-2',
+      receivedAtMs: Date.now() - 2000,
+      request: { host: 'compute-2', blockMigration: 'auto', diskOverCommit: null, force: null, microversion: '2.93' },
+      server: { name: 'vm-01', projectId: 'p', flavorName: 'm256', memoryBytes: 2 ** 28, metadata: {} },
+    });
+    if (state !== 'received') {
+      const reason = { code: state, text: 'before the crash' };
+      await store.transition(record.id, state, reason, Date.now() - 1000, {
+        deferred,
+        submittedAtMs: state === 'submitted' || state === 'running' ? Date.now() - 1000 : null,
+      });
+    }
+    await store.stop();
+  }
+
+  it.each([
+    ['received', false],
+    ['reserving', false],
+  ] as const)('drops one that was %s and never answered', async (state, deferred) => {
+    await leave(state, deferred);
+    await startController();
+    await expect.poll(states).toEqual({ '01': 'aborted' });
+    expect(nova.issued).toEqual([]);
+  });
+
+  it.each(['queued', 'reserving'] as const)('issues once what was accepted and %s', async (state) => {
+    await leave(state, true);
+    await startController();
+    await expect.poll(() => nova.issued, { timeout: 5000 }).toHaveLength(1);
+    nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    await expect.poll(states, { timeout: 8000 }).toEqual({ '01': 'completed' });
+    expect(nova.issued).toHaveLength(1);
+  });
+
+  it('finds a submitted one again in Nova and does not issue it twice', async () => {
+    await leave('submitted', true);
+    nova.take(vm(1), 'service');
+    await startController();
+    await expect.poll(states).toMatchObject({ '01': 'running' });
+    nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    await expect.poll(states, { timeout: 8000 }).toEqual({ '01': 'completed' });
+    expect(nova.issued).toHaveLength(1);
+  });
+
+  it('issues a deferred one again only when Nova surely never took it', { timeout: 30_000 }, async () => {
+    await leave('submitted', true);
+    await startController();
+    await expect.poll(() => nova.issued, { timeout: 25_000 }).toHaveLength(1);
+  });
+});
+
+describe('the policy file', () => {
+  it('is the seed policy, and it is valid', async () => {
+    const policy = new PolicyFile(SEED);
+    await policy.start();
+    expect(policy.status.refused).toBeNull();
+    expect(policy.policy?.batchWindowMs).toBe(WINDOW_MS);
+    await policy.stop();
+  });
+
+  it('keeps everything flowing to Nova where it is wrong from the start', async () => {
+    const file = join(folder, 'wrong.yaml');
+    writeFileSync(file, 'version: 7\n');
+    const policy = new PolicyFile(file);
+    await policy.start();
+    expect(policy.policy).toBeNull();
+    expect(policy.status.refused?.errors.join('\n')).toContain('wrong.yaml:1:10');
+    await policy.stop();
+  });
+});
