@@ -93,6 +93,7 @@ function run(command: string, args: string[]): void {
 
 /** Version of each of `names` that dpkg says is completely installed. */
 function installedVersions(names: string[]): Map<string, string> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
   const format = '${binary:Package} ${Version} ${db:Status-Abbrev}\\n';
   const query = spawnSync('dpkg-query', ['-W', '-f', format, ...names], { env: environment, encoding: 'utf8' });
   const versions = new Map<string, string>();
@@ -165,11 +166,13 @@ function enabledServices(): Set<string> {
   return names;
 }
 
+/** By systemctl, which also works where systemd does not run, or by update-rc.d where there is none. */
 function disableServices(names: string[]): void {
-  for (const name of names) {
-    const isUnit = /\.\w+$/.test(name);
-    run(isUnit ? 'deb-systemd-helper' : 'update-rc.d', isUnit ? ['disable', name] : [name, 'disable']);
-  }
+  const units = names.filter((name) => /\.\w+$/.test(name));
+  const scripts = names.filter((name) => !units.includes(name));
+  const hasSystemd = existsSync('/usr/bin/systemctl');
+  if (hasSystemd && units.length > 0) run('systemctl', ['--quiet', '--no-reload', 'disable', ...units]);
+  for (const script of scripts) run('update-rc.d', [script, 'disable']);
 }
 
 /** Runs `work` while no maintainer script may start a service; puts back what was there, also after a killed run. */
@@ -194,11 +197,14 @@ function install(sets: PackageSet[]): void {
     if (missing.hypervisor) wanted.push(buildHypervisorPackage(directory));
     run('apt-get', ['update', '-q']);
     const before = enabledServices();
-    withoutStartingServices(() => {
-      const options = ['-o', 'Dpkg::Options::=--force-confold', '-o', 'DPkg::Lock::Timeout=600'];
-      run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...options, ...wanted]);
-    });
-    disableServices([...enabledServices()].filter((name) => !before.has(name)));
+    try {
+      withoutStartingServices(() => {
+        const options = ['-o', 'Dpkg::Options::=--force-confold', '-o', 'DPkg::Lock::Timeout=600'];
+        run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...options, ...wanted]);
+      });
+    } finally {
+      disableServices([...enabledServices()].filter((name) => !before.has(name)));
+    }
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -211,7 +217,10 @@ function main(args: string[]): void {
   const missing = missingPackages(sets);
   if (missing.plain.length + missing.backports.length === 0 && !missing.hypervisor) return;
   assertSupported();
-  if (environment[LOCK_HELD as keyof typeof environment] !== undefined) return install(sets);
+  if (process.env[LOCK_HELD] !== undefined) {
+    install(sets);
+    return;
+  }
   // Two test runs side by side: the second one waits here and then finds nothing to do.
   const self = [process.execPath, import.meta.filename, ...args];
   const done = spawnSync('flock', ['--wait', String(LOCK_WAIT_SECONDS), LOCK, ...self], {

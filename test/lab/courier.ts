@@ -58,6 +58,9 @@ export class Courier {
   /** An idle courier must not keep its program from ending. */
   #idle(idle: boolean): void {
     const handles = [this.#child, this.#child.stdin, this.#child.stdout] as unknown as { ref(): void; unref(): void }[];
-    for (const handle of handles) idle ? handle.unref() : handle.ref();
+    for (const handle of handles) {
+      if (idle) handle.unref();
+      else handle.ref();
+    }
   }
 }

@@ -1,0 +1,183 @@
+/** Drover itself in a lab: hostd on every host, the plugin beside nova-api, with certificates of the lab's own CA. */
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import axios from 'axios';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { MigrationEvent, MigrationRecord, PolicyStatus } from '../../plugin/contract.ts';
+import { PASSWORD } from './config/identity.ts';
+import type { Lab } from './lab.ts';
+import { makePki } from './pki.ts';
+import { CONTROL_ADDRESS, PORTS } from './plan.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const HOSTD_PORT = 7411;
+const PLUGIN_PORT = 8775;
+const START_WITHIN_MS = 20_000;
+const STOP_WITHIN_MS = 10_000;
+
+/** Compute endpoint of Drover in every lab. */
+export const DROVER_ENDPOINT = `http://${CONTROL_ADDRESS}:${PLUGIN_PORT}/v2.1`;
+
+export class Drover {
+  readonly folder: string;
+  readonly socket: string;
+  readonly policyFile: string;
+  readonly #lab: Lab;
+  #plugin: ChildProcess | null = null;
+  readonly #hostds = new Map<string, ChildProcess>();
+
+  /** Nothing is started. `policy` is the text of the policy file. */
+  constructor(lab: Lab, policy: string) {
+    this.#lab = lab;
+    this.folder = join(lab.paths.state, 'drover');
+    this.socket = join(this.folder, 'control.sock');
+    this.policyFile = join(this.folder, 'policy.yaml');
+    mkdirSync(join(this.folder, 'log'), { recursive: true });
+    writeFileSync(this.policyFile, policy);
+  }
+
+  /** Certificates, then hostd on every host, then the plugin. */
+  async start(): Promise<void> {
+    const hosts = this.#lab.hosts.map(({ name, address }) => ({ name, address }));
+    await makePki(join(this.folder, 'tls'), { hosts, clients: ['plugin'] });
+    await Promise.all(this.#lab.hosts.map((host) => this.startHostd(host.name)));
+    await this.startPlugin();
+  }
+
+  /** Ends what runs; leases end with hostd's own time to live or have ended before. */
+  async stop(): Promise<void> {
+    await this.stopPlugin('SIGTERM');
+    await Promise.all(this.#lab.hosts.map((host) => this.stopHostd(host.name, 'SIGTERM')));
+  }
+
+  async startHostd(host: string): Promise<void> {
+    const found = this.#lab.hosts.find((candidate) => candidate.name === host);
+    if (!found) throw new Error(`${host} is no host of lab ${this.#lab.name}`);
+    const file = this.#write(`hostd-${host}.yaml`, {
+      host,
+      nic: 'nic0',
+      listen: { address: found.address, port: HOSTD_PORT },
+      tls: this.#tls(host),
+      stateDir: join(this.folder, `hostd-${host}`),
+      linkMegabitsPerSecond: this.#lab.options.linkMegabitsPerSecond,
+      migration: { peers: ['10.77.0.0/24'] },
+    });
+    const child = this.#spawn(host, `hostd-${host}`, ['hostd/main.ts', '--config', file]);
+    this.#hostds.set(host, child);
+    const listening = async () =>
+      (await this.#lab.runOn(host, ['ss', '-Hltn', `sport = :${HOSTD_PORT}`])).stdout.includes(String(HOSTD_PORT));
+    await this.#until(listening, child, `hostd-${host}`);
+  }
+
+  async stopHostd(host: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await end(this.#hostds.get(host), signal);
+    this.#hostds.delete(host);
+  }
+
+  async startPlugin(): Promise<void> {
+    const password = join(this.folder, 'password');
+    writeFileSync(password, PASSWORD, { mode: 0o600 });
+    const file = this.#write('plugin.yaml', {
+      listen: { address: CONTROL_ADDRESS, port: PLUGIN_PORT },
+      nova: { url: `http://${CONTROL_ADDRESS}:${PORTS.nova}` },
+      keystone: {
+        authUrl: `http://${CONTROL_ADDRESS}:${PORTS.keystone}/v3`,
+        username: 'admin',
+        passwordFile: password,
+        projectName: 'admin',
+      },
+      policy: this.policyFile,
+      database: join(this.folder, 'drover.db'),
+      controlSocket: this.socket,
+      hostd: {
+        ...this.#tls('plugin'),
+        hosts: this.#lab.hosts.map(({ name, address }) => ({ name, url: `https://${address}:${HOSTD_PORT}` })),
+      },
+    });
+    this.#plugin = this.#spawn('control', 'plugin', ['plugin/main.ts', '--config', file]);
+    const ready = async () => (await this.#control('/healthz', z.object({ status: z.string() }))).status === 'ok';
+    await this.#until(ready, this.#plugin, 'plugin');
+  }
+
+  async stopPlugin(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await end(this.#plugin ?? undefined, signal);
+    this.#plugin = null;
+  }
+
+  /** The newest 200 migrations, newest first. */
+  migrations(): Promise<MigrationRecord[]> {
+    return this.#control('/v1/migrations?all=1', z.array(MigrationRecord));
+  }
+
+  events(id: number): Promise<MigrationEvent[]> {
+    return this.#control(`/v1/migrations/${id}/events`, z.array(MigrationEvent));
+  }
+
+  policy(): Promise<PolicyStatus> {
+    return this.#control('/v1/policy', PolicyStatus);
+  }
+
+  log(name: string): string {
+    return readFileSync(this.#logFile(name), 'utf8');
+  }
+
+  async #control<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    const answer = await axios.get(`http://control${path}`, { socketPath: this.socket, proxy: false, timeout: 5000 });
+    return schema.parse(answer.data);
+  }
+
+  #tls(name: string): { ca: string; cert: string; key: string } {
+    const at = (file: string) => join(this.folder, 'tls', file);
+    return { ca: at('ca.crt'), cert: at(`${name}.crt`), key: at(`${name}.key`) };
+  }
+
+  #write(name: string, content: object): string {
+    const file = join(this.folder, name);
+    writeFileSync(file, stringify(content));
+    return file;
+  }
+
+  #logFile(name: string): string {
+    return join(this.folder, 'log', `${name}.log`);
+  }
+
+  #spawn(where: string, name: string, [script = '', ...rest]: string[]): ChildProcess {
+    const log = openSync(this.#logFile(name), 'a');
+    const child = this.#lab.spawnOn(where, [process.execPath, join(ROOT, script), ...rest], {
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    return child;
+  }
+
+  async #until(ready: () => Promise<boolean>, child: ChildProcess, name: string): Promise<void> {
+    const deadlineMs = Date.now() + START_WITHIN_MS;
+    while (!(await ready().catch(() => false))) {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(`${name} ended at its start; read ${this.#logFile(name)}`);
+      }
+      if (Date.now() > deadlineMs) {
+        throw new Error(`${name} is not ready after ${START_WITHIN_MS / 1000} s; read ${this.#logFile(name)}`);
+      }
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+}
+
+/** The shipped policy's text. */
+export function shippedPolicy(name: string): string {
+  const file = join(ROOT, 'policies', name);
+  if (!existsSync(file)) throw new Error(`${file} is missing`);
+  return readFileSync(file, 'utf8');
+}
+
+async function end(child: ChildProcess | undefined, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((done) => child.once('exit', () => done()));
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+  await ended;
+  clearTimeout(timer);
+}
