@@ -33,7 +33,7 @@ export function occupancy(world: World, policy: Policy): Occupancy {
   const fromSource = new Map<string, number>();
   const vms = new Set<string>();
   const on = (link: string) => running.get(link) ?? [];
-  for (const migration of world.inFlight) run(migration);
+  for (const migration of [...world.inFlight].sort((a, b) => a.id - b.id)) run(migration);
   return { run, wait, obstacle };
 
   function run(migration: InFlightMigration): void {

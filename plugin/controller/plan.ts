@@ -3,20 +3,18 @@ import type { Decision, Reason } from '../contract.ts';
 import type { Policy } from '../policy/schema.ts';
 import { decide, reservationOf } from './decide.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
-import { answeringHost, destinationsOf, linksOf, type QueuedMigration, sampledHost, type World } from './world.ts';
+import {
+  type Action,
+  answeringHost,
+  destinationsOf,
+  linksOf,
+  type QueuedMigration,
+  sampledHost,
+  type World,
+} from './world.ts';
 
 export { contentionLevels } from './decide.ts';
-export { linkKey, type World, type WorldHost } from './world.ts';
-
-/**
- * What to do now. `start`: reserve and give it to Nova. `hold`: keep it waiting, until that time or, if null, until
- * something ends or changes. `adjust`: change the reservation of one in flight. `pass`: give it to Nova unchanged.
- */
-export type Action =
-  | { kind: 'start'; id: number; decision: Decision }
-  | { kind: 'hold'; id: number; untilMs: number | null; reason: Reason }
-  | { kind: 'adjust'; id: number; reservation: Decision['reservation'] }
-  | { kind: 'pass'; id: number; reason: Reason };
+export { type Action, linkKey, type World, type WorldHost } from './world.ts';
 
 /**
  * Decides for everything queued and in flight (Algorithm 1's order, Algorithm 2's adapting). Pure: the same world gives
@@ -36,7 +34,7 @@ export function plan(world: World): Action[] {
   const passed = queue.filter((migration) => !anyoneAnswers(world, policy, migration));
   const ours = queue.filter((migration) => !passed.includes(migration));
   const candidates = ours.map((migration) => candidateOf(world, policy, migration)).sort(compare);
-  const opensAtMs = batchEnds(ours, policy.batchWindowMs);
+  const opensAtMs = batchEnds(queue, policy.batchWindowMs);
 
   const links = occupancy(world, policy);
   const actions: Action[] = [...adjustments(world, policy), ...passed.map(({ id, source }) => pass(id, source))];

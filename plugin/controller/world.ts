@@ -1,5 +1,5 @@
 import type { HostInfo, HostSample, VmSample } from 'drover-hostd/contract';
-import type { Contention, Decision } from '../contract.ts';
+import type { Contention, Decision, Reason } from '../contract.ts';
 import type { ServerFacts } from '../policy/match.ts';
 import type { Policy } from '../policy/schema.ts';
 
@@ -50,6 +50,16 @@ export interface WorldHost {
   linkLostAtMs: number | null;
   reachable: boolean;
 }
+
+/**
+ * What to do now. `start`: reserve and give it to Nova. `hold`: keep it waiting, until that time or, if null, until
+ * something ends or changes. `adjust`: change the reservation of one in flight. `pass`: give it to Nova unchanged.
+ */
+export type Action =
+  | { kind: 'start'; id: number; decision: Decision }
+  | { kind: 'hold'; id: number; untilMs: number | null; reason: Reason }
+  | { kind: 'adjust'; id: number; reservation: Decision['reservation'] }
+  | { kind: 'pass'; id: number; reason: Reason };
 
 /** A host that has been measured at least once. */
 export type SampledHost = WorldHost & { info: HostInfo; sample: HostSample };
