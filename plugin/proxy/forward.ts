@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { faultBody, type ProxyError } from './errors.ts';
 import { endToEnd } from './headers.ts';
@@ -96,7 +96,8 @@ export function writeAnswer(answer: UpstreamAnswer, request: IncomingMessage, re
 export function writeFault(error: ProxyError, request: IncomingMessage, response: ServerResponse): void {
   const body = Buffer.from(faultBody(error));
   const rawHeaders = ['Content-Type', 'application/json; charset=UTF-8', 'Content-Length', String(body.length)];
-  writeAnswer({ status: error.status, statusMessage: '', rawHeaders, body }, request, response);
+  const statusMessage = STATUS_CODES[error.status] ?? '';
+  writeAnswer({ status: error.status, statusMessage, rawHeaders, body }, request, response);
 }
 
 /** An answer that comes before the request has been read ends the connection: the rest of the request is in its way. */

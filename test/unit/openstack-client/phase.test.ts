@@ -1,0 +1,62 @@
+import type { InstanceAction, Migration } from 'openstack-client-ts';
+import { expect, test } from 'vitest';
+import { isFinal, novaPhase, pickIssued, pickMigration } from '../../../plugin/nova/phase.ts';
+
+test.each([
+  ['accepted', 'queued', false],
+  ['queued', 'queued', false],
+  ['preparing', 'preparing', false],
+  ['running', 'running', false],
+  ['running (post-copy)', 'post-copy', false],
+  ['post-migrating', 'finishing', false],
+  ['completed', 'completed', true],
+  ['cancelled', 'cancelled', true],
+  ['failed', 'failed', true],
+  ['error', 'failed', true],
+  ['a status of a newer Nova', 'running', false],
+])('Nova’s status %s is the phase %s', (status, phase, final) => {
+  expect(novaPhase(status)).toBe(phase);
+  expect(isFinal(novaPhase(status))).toBe(final);
+});
+
+function migration(id: number, createdAtMs: number, migrationType = 'live-migration'): Migration {
+  return {
+    id,
+    uuid: `uuid-${id}`,
+    status: 'running',
+    migrationType,
+    instanceUuid: 'vm',
+    sourceCompute: 'a',
+    destCompute: 'b',
+    createdAtMs,
+    updatedAtMs: null,
+    userId: null,
+    projectId: null,
+  };
+}
+
+test('the earliest live migration since the request is ours', () => {
+  const all = [migration(9, 9000), migration(8, 7000), migration(7, 6000, 'resize'), migration(3, 1000)];
+  expect(pickMigration(all, { sinceMs: 6500, skewMs: 0 })?.id).toBe(8);
+  expect(pickMigration(all, { sinceMs: 7900, skewMs: 1000 })?.id).toBe(8);
+  expect(pickMigration(all, { sinceMs: 6500, skewMs: 0, exclude: new Set([8]) })?.id).toBe(9);
+  expect(pickMigration(all, { sinceMs: 9001, skewMs: 0 })).toBeNull();
+  expect(pickMigration([migration(5, 7000), migration(4, 7000)], { sinceMs: 7000, skewMs: 0 })?.id).toBe(4);
+});
+
+function action(name: string, requestId: string, startTimeMs: number): InstanceAction {
+  return { action: name, requestId, startTimeMs, userId: null, projectId: null, message: null };
+}
+
+test('only a live-migration action since then shows that Nova was asked', () => {
+  const all = [
+    action('live_migration_force_complete', 'req-4', 9000),
+    action('live-migration', 'req-3', 8000),
+    action('live-migration', 'req-2', 2000),
+    action('create', 'req-1', 1000),
+  ];
+  expect(pickIssued(all, { sinceMs: 7000, skewMs: 0 })?.requestId).toBe('req-3');
+  expect(pickIssued(all, { sinceMs: 8500, skewMs: 0 })).toBeNull();
+  expect(pickIssued(all, { sinceMs: 8500, skewMs: 500 })?.requestId).toBe('req-3');
+  expect(pickIssued(all, { sinceMs: 0, skewMs: 0, exclude: new Set(['req-2', 'req-3']) })).toBeNull();
+});
