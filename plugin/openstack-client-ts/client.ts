@@ -224,7 +224,8 @@ export class OpenStackClient {
   async #send(call: Call): Promise<HttpAnswer> {
     for (let attempt = 1; ; attempt += 1) {
       const token = call.as ?? (await this.#identity.ownToken()).id;
-      const endpoint = this.#config.computeEndpoint ?? (await this.#identity.endpoint('compute'));
+      const endpoint =
+        this.#config.computeEndpoint ?? this.#identity.endpoint(await this.#identity.ownToken(), 'compute');
       const microversion = call.microversion ?? DEFAULT_MICROVERSION;
       const answer = await exchange({
         method: call.method,

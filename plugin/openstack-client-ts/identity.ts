@@ -3,7 +3,7 @@ import { OpenStackError } from './errors.ts';
 import { exchange, parseBody, requireSuccess } from './http.ts';
 import { TokenAnswer } from './schema.ts';
 
-/** A token is renewed this long before it ends, so that no call starts with one that ends on the way. */
+/** A token is renewed this long before it ends (or at half its life), so that none ends while a call is on its way. */
 const RENEW_BEFORE_MS = 120_000;
 
 export interface TokenInfo {
@@ -18,7 +18,7 @@ export interface TokenInfo {
 
 export interface OwnToken {
   id: string;
-  expiresAtMs: number;
+  renewAtMs: number;
   catalogue: TokenAnswer['token']['catalog'];
 }
 
@@ -34,7 +34,7 @@ export class Identity {
 
   /** The client's own token. Callers that come together share one login. */
   async ownToken(): Promise<OwnToken> {
-    if (this.#token && this.#token.expiresAtMs - RENEW_BEFORE_MS > Date.now()) return this.#token;
+    if (this.#token && this.#token.renewAtMs > Date.now()) return this.#token;
     this.#login ??= this.#logIn().finally(() => {
       this.#login = null;
     });
@@ -78,12 +78,11 @@ export class Identity {
   }
 
   /**
-   * The URL of a service in the catalogue.
+   * The URL of a service in a token's catalogue.
    *
    * @throws OpenStackError `catalogue-incomplete`
    */
-  async endpoint(type: string): Promise<string> {
-    const { catalogue } = await this.ownToken();
+  endpoint({ catalogue }: OwnToken, type: string): string {
     const wanted = this.#config.interface ?? 'public';
     const { region } = this.#config;
     const found = catalogue
@@ -126,7 +125,9 @@ export class Identity {
     const id = requireSuccess(answer).headers['x-subject-token'];
     if (!id) throw new OpenStackError('answer-invalid', `${answer.call}: no X-Subject-Token in the answer`);
     const { token } = parseBody(answer, TokenAnswer);
-    this.#token = { id, expiresAtMs: token.expires_at, catalogue: token.catalog };
+    const halfLifeMs = (token.expires_at - Date.now()) / 2;
+    const renewAtMs = token.expires_at - Math.min(RENEW_BEFORE_MS, halfLifeMs);
+    this.#token = { id, renewAtMs, catalogue: token.catalog };
     return this.#token;
   }
 
