@@ -13,6 +13,7 @@ import {
   type HostPlan,
   type LabOptions,
   PEER_ADDRESS,
+  PEER_HOST_ADDRESS,
   peerNamespace,
   planHosts,
 } from './plan.ts';
@@ -51,6 +52,7 @@ export async function createNetwork(options: LabOptions): Promise<void> {
   await ipBatch(peer, [
     'link set eth0 address 02:00:00:00:02:01',
     `addr add ${PEER_ADDRESS}/24 dev eth0`,
+    `addr add ${PEER_HOST_ADDRESS}/24 dev eth0`,
     'link set eth0 up',
   ]);
   for (const host of hosts) await connectHost(control, host, options.linkMegabitsPerSecond);

@@ -10,6 +10,8 @@ export const CONTROL_ADDRESS = '10.77.0.1';
 export const CONTROL_TENANT_ADDRESS = '10.79.0.2';
 /** The outside world that guests talk to. */
 export const PEER_ADDRESS = '10.79.0.1';
+/** The peer's address for traffic of the hosts themselves. */
+export const PEER_HOST_ADDRESS = '10.77.0.2';
 export const TENANT_NETWORK = '10.79.0.0/24';
 /** Last byte of the addresses that guests get. */
 export const GUEST_BYTES = { first: 50, last: 250 };
