@@ -203,7 +203,6 @@ export class Controller {
 
   async #begin(received: Entry, decision: Decision): Promise<void> {
     if (await this.#leftByClient(received)) return;
-    const { tracker, log } = this.#parts;
     const { technique, strategy, priority } = decision;
     let entry = await this.#queue.move(
       received,
@@ -211,17 +210,24 @@ export class Controller {
       { code: 'decided', text: `${technique}, ${strategy}, priority ${priority}` },
       { decision, outcome: this.#outcomeBefore(received) },
     );
-    const hold = holdOf(entry, tracker);
-    for (const error of hold ? await putLeases(hold) : []) {
-      log.warn({ migration: entry.id, error: error.message }, 'bandwidth is not reserved on a host');
-    }
+    // At the same time as Nova is asked: it makes its checks for a second before QEMU sends the first page.
+    const reserved = this.#reserve(entry);
     entry = await this.#queue.move(
       entry,
       'submitted',
       { code: 'submitted', text: 'Nova is asked now' },
       { submittedAtMs: Date.now() },
     );
-    await this.#submit(entry);
+    await Promise.all([this.#submit(entry), reserved]);
+  }
+
+  async #reserve(entry: Entry): Promise<void> {
+    const { store, tracker, log } = this.#parts;
+    const hold = holdOf(entry, tracker);
+    for (const error of hold ? await putLeases(hold) : []) {
+      log.warn({ migration: entry.id, error: error.message }, 'bandwidth is not reserved on a host');
+      await store.note(entry.id, { code: 'not-reserved', text: error.message }, Date.now());
+    }
   }
 
   /** Fails open: Nova migrates in its own way, Drover only watches and records. */

@@ -193,6 +193,20 @@ export class Store {
       });
   }
 
+  /** Writes an event in the state that the migration is in. */
+  async note(id: number, reason: Reason, nowMs: number): Promise<void> {
+    await this.#open()
+      .insertInto('event')
+      .columns(['migration_id', 'at_ms', 'state', 'reason'])
+      .expression((from) =>
+        from
+          .selectFrom('migration')
+          .where('id', '=', id)
+          .select(['id', sql.lit(nowMs).as('at_ms'), 'state', sql<string>`${JSON.stringify(reason)}`.as('reason')]),
+      )
+      .execute();
+  }
+
   /** Changes fields without a transition. */
   async update(id: number, change: Change): Promise<StoredMigration> {
     const row = await this.#open()

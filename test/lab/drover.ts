@@ -1,6 +1,6 @@
 /** Drover itself in a lab: hostd on every host, the plugin beside nova-api, with certificates of the lab's own CA. */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import axios from 'axios';
 import { stringify } from 'yaml';
@@ -15,6 +15,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const HOSTD_PORT = 7411;
 const PLUGIN_PORT = 8775;
 const START_WITHIN_MS = 20_000;
+const POLICY_WITHIN_MS = 10_000;
 const STOP_WITHIN_MS = 10_000;
 
 /** Compute endpoint of Drover in every lab. */
@@ -111,12 +112,42 @@ export class Drover {
     return this.#control('/v1/migrations?all=1', z.array(MigrationRecord));
   }
 
+  /** The newest migration of a VM once it is in one of these states; throws with its events after `withinMs`. */
+  async migrationOf(vmUuid: string, states: MigrationRecord['state'][], withinMs: number): Promise<MigrationRecord> {
+    const deadlineMs = Date.now() + withinMs;
+    for (;;) {
+      const found = (await this.migrations()).find((migration) => migration.vmUuid === vmUuid);
+      if (found && states.includes(found.state)) return found;
+      if (Date.now() > deadlineMs) {
+        const events = found ? JSON.stringify(await this.events(found.id), null, 1) : 'Drover has no record of it';
+        throw new Error(`VM ${vmUuid} is not ${states.join(' or ')} within ${withinMs / 1000} s: ${events}`);
+      }
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+
   events(id: number): Promise<MigrationEvent[]> {
     return this.#control(`/v1/migrations/${id}/events`, z.array(MigrationEvent));
   }
 
   policy(): Promise<PolicyStatus> {
     return this.#control('/v1/policy', PolicyStatus);
+  }
+
+  /** Replaces the policy file and waits until the plugin has read it; the answer says whether it took effect. */
+  async setPolicy(text: string): Promise<PolicyStatus> {
+    const before = await this.policy();
+    const stamp = (status: PolicyStatus) => `${status.active} ${status.loadedAtMs} ${status.refused?.atMs}`;
+    const written = `${this.policyFile}.new`;
+    writeFileSync(written, text);
+    renameSync(written, this.policyFile);
+    const deadlineMs = Date.now() + POLICY_WITHIN_MS;
+    for (;;) {
+      const status = await this.policy();
+      if (stamp(status) !== stamp(before)) return status;
+      if (Date.now() > deadlineMs) throw new Error(`the plugin does not read ${this.policyFile} again`);
+      await new Promise((done) => setTimeout(done, 100));
+    }
   }
 
   log(name: string): string {
