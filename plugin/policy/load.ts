@@ -141,16 +141,16 @@ function fromZod(document: Document, issue: z.core.$ZodIssue): Found[] {
       message: 'there is no such key: check the spelling, or delete it',
     }));
   }
-  return [{ at: valueOffset(document, path), path: pathText(path), message: adviceOf(issue) }];
+  const missing = issue.code !== 'custom' && path.length > 0 && document.getIn(path) === undefined;
+  const message = missing ? `is missing: add it (${adviceOf(issue)})` : adviceOf(issue);
+  return [{ at: valueOffset(document, path), path: pathText(path), message }];
 }
 
 function adviceOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'invalid_type') {
     const kind = issue.expected === 'object' || issue.expected === 'record' ? 'a map' : `a ${issue.expected}`;
-    return issue.message.startsWith('Invalid input')
-      ? `must be ${kind} and is missing or something else`
-      : issue.message;
+    return issue.message.startsWith('Invalid input') ? `must be ${kind}` : issue.message;
   }
   if (issue.code === 'too_small' && issue.origin === 'array') return 'an empty list matches nothing: delete the key';
   return issue.message;
@@ -181,7 +181,9 @@ function valueOffset(document: Document, path: readonly (string | number)[]): nu
 
 function keyOffset(document: Document, path: readonly (string | number)[], key: string): number {
   const parent = path.length === 0 ? document.contents : document.getIn(path, true);
-  const pair = isMap(parent) ? parent.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+  const pair = isMap(parent)
+    ? parent.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
+    : undefined;
   const node = pair?.key;
   return isScalar(node) ? (node.range?.[0] ?? 0) : valueOffset(document, path);
 }

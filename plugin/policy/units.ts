@@ -54,5 +54,9 @@ function split(value: unknown): { number: number; unit: string } | null {
 }
 
 function show(value: unknown): string {
-  return value === undefined ? 'nothing' : typeof value === 'object' && value !== null ? 'a list or map' : `"${value}"`;
+  return value === undefined
+    ? 'what is missing'
+    : typeof value === 'object' && value !== null
+      ? 'a list or map'
+      : `"${value}"`;
 }

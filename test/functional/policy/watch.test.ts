@@ -1,0 +1,124 @@
+import { mkdtemp, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PolicyFile } from '../../../plugin/policy/watch.ts';
+
+const POLL_MS = 30;
+const SEED = await readFile(new URL('../../../policies/seed.yaml', import.meta.url), 'utf8');
+
+let folder: string;
+let file: string;
+let policies: PolicyFile;
+let events: string[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'drover-policy-'));
+  file = join(folder, 'seed.yaml');
+  await writeFile(file, SEED);
+  policies = new PolicyFile(file, { pollMs: POLL_MS });
+  events = [];
+  policies.on('loaded', ({ downtimeMs }) => events.push(`loaded ${downtimeMs}`));
+  policies.on('refused', (errors) => events.push(`refused ${errors.length}`));
+  await policies.start();
+});
+
+afterEach(async () => {
+  await policies.stop();
+  await rm(folder, { recursive: true });
+});
+
+function withDowntime(ms: number): string {
+  return SEED.replace('downtime: 300 ms', `downtime: ${ms} ms`);
+}
+
+async function polls(count: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, count * POLL_MS));
+}
+
+describe('PolicyFile', () => {
+  it('loads at start', () => {
+    expect(events).toEqual(['loaded 300']);
+    expect(policies.status).toMatchObject({ active: policies.policy?.id, refused: null });
+  });
+
+  it('takes a new content, written in place or replaced by rename', async () => {
+    await writeFile(file, withDowntime(400));
+    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(400));
+    await writeFile(`${file}.new`, withDowntime(500));
+    await rename(`${file}.new`, file);
+    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(500));
+    expect(events).toEqual(['loaded 300', 'loaded 400', 'loaded 500']);
+  });
+
+  it('follows a symbolic link that turns, as in a mounted ConfigMap', async () => {
+    await writeFile(join(folder, 'b.yaml'), withDowntime(600));
+    await rm(file);
+    await symlink('b.yaml', `${file}.link`);
+    await rename(`${file}.link`, file);
+    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(600));
+  });
+
+  it('keeps the last good one, tells line and column, and takes the repaired one', async () => {
+    const good = policies.policy?.id;
+    await writeFile(file, SEED.replace('floor: 5 %', 'floor: 5'));
+    await vi.waitFor(() => expect(policies.status.refused).not.toBeNull());
+    const line = SEED.slice(0, SEED.indexOf('floor: 5 %')).split('\n').length;
+    expect(policies.status.refused?.errors).toEqual([
+      expect.stringMatching(new RegExp(`^seed.yaml:${line}:8: floor: `)),
+    ]);
+    expect(policies.policy?.id).toBe(good);
+    expect(policies.status.active).toBe(good);
+    await writeFile(file, withDowntime(700));
+    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(700));
+    expect(policies.status.refused).toBeNull();
+    expect(events).toEqual(['loaded 300', 'refused 1', 'loaded 700']);
+  });
+
+  it('keeps it when the file goes away, and tells it once', async () => {
+    await rm(file);
+    await vi.waitFor(() => expect(policies.status.refused?.errors[0]).toMatch(/cannot be read: ENOENT/));
+    await polls(5);
+    expect(events).toEqual(['loaded 300', 'refused 1']);
+    expect(policies.policy).not.toBeNull();
+  });
+
+  it('takes nothing of a file that is being written', async () => {
+    const text = withDowntime(800);
+    await truncate(file, 0);
+    for (let end = 0; end <= text.length; end += 150) {
+      await writeFile(file, text.slice(0, end));
+      await polls(0.4);
+      expect(policies.policy?.downtimeMs).toBe(300);
+    }
+    await writeFile(file, text);
+    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(800));
+    expect(events.filter((event) => event.startsWith('loaded'))).toEqual(['loaded 300', 'loaded 800']);
+  });
+
+  it('says nothing when the content is the same again', async () => {
+    await writeFile(file, SEED);
+    await polls(5);
+    expect(events).toEqual(['loaded 300']);
+  });
+
+  it('reads nothing more after stop', async () => {
+    await policies.stop();
+    await writeFile(file, withDowntime(900));
+    await polls(5);
+    expect(events).toEqual(['loaded 300']);
+  });
+
+  it('starts without a file, has no policy, and takes it when it comes', async () => {
+    const late = new PolicyFile(join(folder, 'late.yaml'), { pollMs: POLL_MS });
+    await late.start();
+    try {
+      expect(late.policy).toBeNull();
+      expect(late.status.refused?.errors).toHaveLength(1);
+      await writeFile(join(folder, 'late.yaml'), SEED);
+      await vi.waitFor(() => expect(late.policy).not.toBeNull());
+    } finally {
+      await late.stop();
+    }
+  });
+});

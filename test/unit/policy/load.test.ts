@@ -1,0 +1,227 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { formatPolicyError, parsePolicy } from '../../../plugin/policy/load.ts';
+
+const SEED = readFileSync(new URL('../../../policies/seed.yaml', import.meta.url), 'utf8');
+
+function errorsOf(text: string): string[] {
+  const parsed = parsePolicy(text, '/etc/drover/evil.yaml');
+  return 'errors' in parsed ? parsed.errors.map(formatPolicyError) : [];
+}
+
+/** seed.yaml with one thing changed, and the line and column where the new text begins. */
+function changed(from: string, to: string): { text: string; at: string } {
+  const offset = SEED.indexOf(from);
+  if (offset < 0 || SEED.indexOf(from, offset + 1) >= 0) throw new Error(`"${from}" must stand once in seed.yaml`);
+  const before = SEED.slice(0, offset).split('\n');
+  return { text: SEED.replace(from, () => to), at: `${before.length}:${(before.at(-1) ?? '').length + 1}` };
+}
+
+describe('parsePolicy', () => {
+  it('reads seed.yaml, in plain numbers, and names it by its content', () => {
+    const parsed = parsePolicy(SEED, 'policies/seed.yaml');
+    expect(parsed).toMatchObject({
+      policy: {
+        id: expect.stringMatching(/^seed\.yaml@[0-9a-f]{8}$/),
+        contention: { moderate: 0.4, high: 0.7, hysteresis: 0.05 },
+        clusters: { idle: 0.01 },
+        batchWindowMs: 1000,
+        maxWaitMs: 1_800_000,
+        downtimeMs: 300,
+        stale: { technique: 'pre-copy', strategy: 'serial', maxAgeMs: 10_000 },
+        postCopyGate: { linkLostWithinMs: 600_000 },
+        floor: { kind: 'share', fraction: 0.05 },
+      },
+    });
+    expect(parsePolicy(`${SEED}\n`, 'seed.yaml')).not.toMatchObject({
+      policy: { id: 'policy' in parsed && parsed.policy.id },
+    });
+  });
+
+  it('names line, column, path and what to do', () => {
+    const { text, at } = changed('moderate: 40 %', 'moderate: 40');
+    const [line, column] = at.split(':').map(Number);
+    expect(errorsOf(text)).toEqual([
+      `evil.yaml:${line}:${(column ?? 0) + 'moderate: '.length}: contention.moderate: "40" is not a share: write 0 to 100 with its sign, like 40 %`,
+    ]);
+  });
+
+  // What is changed in seed.yaml; where the error is, as an offset from the changed place; what it says.
+  it.each([
+    [
+      'an unknown key',
+      'batchWindow: 1 s',
+      'batchWindows: 1 s\nbatchWindow: 1 s',
+      0,
+      'batchWindows: there is no such key',
+    ],
+    [
+      'an unknown key in a row',
+      '{ contention: low, technique: pre-copy }',
+      '{ contention: low, techniqe: pre-copy, technique: pre-copy }',
+      19,
+      'technique[7].techniqe: there is no such key',
+    ],
+    ['an unknown tag', 'batchWindow: 1 s', 'batchWindow: !!js/function 1 s', 13, 'the policy language has no tags'],
+    ['a duplicate key', 'maxWait: 30 min', 'batchWindow: 2 s\nmaxWait: 30 min', 0, 'this key stands twice'],
+    ['not a number', '{ parallelPerLink: 4 }', '{ parallelPerLink: .nan }', 19, '.nan is not a number'],
+    ['infinity', '{ parallelPerLink: 4 }', '{ parallelPerLink: .inf }', 19, '.inf is not a number'],
+    ['an octal-looking number', '{ parallelPerLink: 4 }', '{ parallelPerLink: 010 }', 19, '010 would be read as 10'],
+    [
+      'a rounded integer',
+      '{ parallelPerLink: 4 }',
+      '{ parallelPerLink: 12345678901234567890 }',
+      19,
+      'would be read as',
+    ],
+    ['a fraction', '{ parallelPerLink: 4 }', '{ parallelPerLink: 1.5 }', 19, 'whole number'],
+    ['__proto__', 'batchWindow: 1 s', '__proto__: { x: 1 }\nbatchWindow: 1 s', 0, '__proto__ is not allowed'],
+    ['a merge key', 'batchWindow: 1 s', '<<: { x: 1 }\nbatchWindow: 1 s', 0, 'merge keys are not part'],
+    [
+      'a number as key',
+      '{ lower: 20 %, upper: 60 % }',
+      '{ lower: 20 %, upper: 60 %, 7: x }',
+      28,
+      'a key must be a text',
+    ],
+    [
+      'lower above upper',
+      '{ lower: 20 %, upper: 60 % }',
+      '{ lower: 70 %, upper: 60 % }',
+      9,
+      'limits.default.lower: lower is above upper',
+    ],
+    [
+      'mixed units',
+      '{ lower: 20 %, upper: 60 % }',
+      '{ lower: 20 %, upper: 300 Mbit }',
+      22,
+      'limits.default.upper: lower and upper have mixed units',
+    ],
+    [
+      'no unit',
+      '{ lower: 20 %, upper: 60 % }',
+      '{ lower: 20 %, upper: 300 }',
+      22,
+      'limits.default.upper: "300" is not a bandwidth',
+    ],
+    ['bytes', '{ lower: 20 %, upper: 60 % }', '{ lower: 20 %, upper: 300 MB }', 22, '"300 MB" is not a bandwidth'],
+    [
+      'an ambiguous unit',
+      '{ lower: 20 %, upper: 60 % }',
+      '{ lower: 20 %, upper: 300 mbit }',
+      22,
+      '"300 mbit" is not a bandwidth',
+    ],
+    [
+      'above the whole',
+      '{ lower: 20 %, upper: 60 % }',
+      '{ lower: 20 %, upper: 160 % }',
+      22,
+      '"160 %" is not a bandwidth',
+    ],
+    ['a negative amount', 'floor: 5 %', 'floor: -5 %', 7, 'floor: "-5 %" is not a bandwidth'],
+    ['no floor', 'floor: 5 %', 'floor: 0 %', 7, 'lets a low-priority migration run for ever'],
+    ['time without unit', 'downtime: 300 ms', 'downtime: 300', 10, 'downtime: "300" is not a time'],
+    [
+      'a word that is none',
+      'default: medium',
+      'default: urgent',
+      9,
+      'priorities.default: must be one of high, medium, low',
+    ],
+    ['an empty list', 'contention: [low, moderate]', 'contention: []', 12, 'an empty list matches nothing'],
+    [
+      'thresholds the wrong way round',
+      'moderate: 40 %',
+      'moderate: 80 %',
+      10,
+      'contention.moderate: moderate must lie above 0 % and below high',
+    ],
+    [
+      'too much hysteresis',
+      'hysteresis: 5 %',
+      'hysteresis: 30 %',
+      12,
+      'contention.hysteresis: hysteresis must be smaller',
+    ],
+    ['a missing key', 'clusters: { idle: 1 % }', '', null, 'clusters: is missing: add it'],
+    [
+      'a rule for everything',
+      '{ metadata: { "drover:priority": low }, priority: low }',
+      '{ priority: low }',
+      0,
+      'priorities.rules[2]: this rule selects nothing',
+    ],
+    ['another version', 'version: 1', 'version: 2', 9, 'version: '],
+    [
+      'a project id read as a number',
+      'default: medium',
+      'default: medium\n  rules: [{ project: 0123, priority: low }]',
+      null,
+      '0123 would be read as 123',
+    ],
+    ['two documents', 'maxWait: 30 min', 'maxWait: 30 min\n---', null, 'a policy file is one document'],
+    ['a tab', 'default: medium', 'default: medium\n\tx: 1', null, 'tab'],
+  ])('refuses %s', (_, from, to, offset, message) => {
+    const { text, at } = changed(from, to);
+    const errors = errorsOf(text);
+    const [line, column] = at.split(':').map(Number) as [number, number];
+    const place = offset === null ? '' : `evil.yaml:${line}:${column + offset}: `;
+    const found = errors.find((error) => error.includes(message) && error.startsWith(place));
+    expect(found, `${place}…${message} among\n${errors.join('\n')}`).toBeDefined();
+  });
+
+  it('demands a decision for every cell of both tables, and a use for every row', () => {
+    const open = changed('  - { contention: low, technique: pre-copy }\n', '');
+    expect(errorsOf(open.text)).toEqual([
+      expect.stringContaining(
+        'technique: 36 combination(s) are not decided, the first is contention low, priority high, cluster inbound, scenario in-in',
+      ),
+    ]);
+    const gap = changed('  - { priority: medium, contention: high, strategy: serial } # *\n', '');
+    expect(errorsOf(gap.text)).toEqual([
+      expect.stringMatching(/strategy: 1 combination.*contention high, priority medium/),
+    ]);
+    const row = '  - { contention: high, priority: low, technique: hybrid-copy }\n';
+    const twice = changed(row, row + row);
+    expect(errorsOf(twice.text)).toEqual([expect.stringMatching(/technique\[4\]: this row can never be reached/)]);
+  });
+
+  it('tells every error at once, in the order of the file', () => {
+    const text = SEED.replace('version: 1', 'version: 3')
+      .replace('default: medium', 'default: urgent')
+      .replace('lower: 20 %', 'lower: 90 %')
+      .replace('high: 70 %', 'high: 70')
+      .replace('downtime: 300 ms', 'downtime: 300\nextra: 1');
+    const lines = errorsOf(text).map((error) => Number(error.split(':')[1]));
+    expect(lines).toHaveLength(6);
+    expect(lines).toEqual([...lines].sort((a, b) => a - b));
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['only a comment', '# nothing yet\n'],
+    ['a list', '- 1\n'],
+    ['a word', 'hello\n'],
+    ['broken syntax', 'version: [1\nlimits: {'],
+    ['an alias to itself', 'version: &a [*a]\n'],
+    [
+      'an alias bomb',
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'
+        .split('')
+        .map((k, i) => `${k}: &${k} [${Array(9).fill(`*${'abcdefghij'[i]}`).join(',')}]`)
+        .join('\n')}\n`,
+    ],
+    ['deep nesting', '['.repeat(5000)],
+    ['too much of it', `${SEED}#${' '.repeat(2 ** 20)}\n`],
+    ['binary', '\u0000\u0001\ufffd'],
+  ])('answers with errors, not with an exception, to %s', (_, text) => {
+    expect(errorsOf(text).length).toBeGreaterThan(0);
+  });
+
+  it('refuses every truncation of seed.yaml that loses a value', () => {
+    const end = SEED.indexOf('linkLostWithin: 10 min }') + 'linkLostWithin: 10 min }'.length;
+    for (let length = 0; length < end; length += 29) expect(errorsOf(SEED.slice(0, length))).not.toEqual([]);
+  });
+});
