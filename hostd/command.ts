@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process';
+import { HostdError } from './errors.ts';
+
+/** Runs one program with its arguments, never through a shell: interface names such as `$(id)` are legal in Linux. */
+export type RunCommand = (file: string, args: readonly string[], options?: CommandOptions) => Promise<string>;
+
+export interface CommandOptions {
+  /** Written to the program's standard input. */
+  input?: string;
+  /** Killed after this time; default 5000. */
+  timeoutMs?: number;
+}
+
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/** The program's standard output. Throws HostdError `command-failed` with its standard error. */
+export function runCommand(file: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const timeoutMs = options.timeoutMs ?? 5000;
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      file,
+      [...args],
+      // The C locale, so that what is parsed does not depend on how hostd was started.
+      { env: { ...process.env, LC_ALL: 'C' }, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES },
+      (error, stdout, stderr) => {
+        if (error === null) return resolve(stdout);
+        const why = error.killed ? `no end after ${timeoutMs} ms` : stderr.trim() || error.message;
+        reject(new HostdError('command-failed', `${file} ${args.join(' ')}: ${why}`, { cause: error }));
+      },
+    );
+    // A program that ends without reading its input would otherwise raise EPIPE here; its exit status tells why.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(options.input ?? '');
+  });
+}

@@ -1,0 +1,96 @@
+/** What hostd takes from a domain's XML. */
+export interface DomainFacts {
+  taps: string[];
+  memoryBytes: number;
+  /** Why QEMU refuses post-copy for this guest, or would not be safe with it, whatever its state. */
+  postCopyBlockers: string[];
+}
+
+/** One running domain of libvirt. */
+export interface Domain extends DomainFacts {
+  uuid: string;
+  name: string;
+  /** virDomainState; 1 is running, 3 is paused. */
+  state: number;
+  /** virDomainPausedReason and its like. */
+  reason: number;
+}
+
+const UNIT_BYTES: Record<string, number> = {
+  b: 1,
+  bytes: 1,
+  KB: 1e3,
+  k: 1024,
+  KiB: 1024,
+  MB: 1e6,
+  M: 1024 ** 2,
+  MiB: 1024 ** 2,
+  GB: 1e9,
+  G: 1024 ** 3,
+  GiB: 1024 ** 3,
+};
+
+/** Reads the XML as libvirt itself writes it (one attribute form, no CDATA), so that no XML library is needed. */
+export function parseDomainXml(xml: string): DomainFacts {
+  const interfaces = xml.match(/<interface\b[\s\S]*?<\/interface>/g) ?? [];
+  const taps = interfaces.flatMap((text) => /<target dev='([^']*)'/.exec(text)?.[1] ?? []).map(decodeEntities);
+  const memory = /<memory unit='(\w+)'>(\d+)<\/memory>/.exec(xml);
+  const blockers: string[] = [];
+  // QEMU: "VFIO device doesn't support postcopy" (hw/vfio/migration.c); covers mdev (vGPU) as well.
+  if (/<hostdev\b[^>]*type='(pci|mdev)'/.test(xml))
+    blockers.push('a VFIO device (PCI passthrough or vGPU) is attached');
+  if (/<memory model='(nvdimm|virtio-pmem)'/.test(xml)) blockers.push('persistent memory (vPMEM) is attached');
+  // userfaultfd serves anonymous and shared memory and huge pages, not files of a file system.
+  if (/<memoryBacking>[\s\S]*<source type='file'\/>[\s\S]*<\/memoryBacking>/.test(xml)) {
+    blockers.push('the memory is backed by a file');
+  }
+  return {
+    taps,
+    memoryBytes: memory === null ? 0 : Number(memory[2]) * (UNIT_BYTES[memory[1] ?? ''] ?? 1),
+    postCopyBlockers: blockers,
+  };
+}
+
+function decodeEntities(text: string): string {
+  return text
+    .replaceAll('&apos;', "'")
+    .replaceAll('&quot;', '"')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&');
+}
+
+/** `virsh list --uuid --name`: one domain a line, the UUID first. */
+export function parseDomainList(text: string): { uuid: string; name: string }[] {
+  return text.split('\n').flatMap((line) => {
+    const match = /^([0-9a-f-]{36})\s+(.+?)\s*$/.exec(line);
+    return match?.[1] === undefined || match[2] === undefined ? [] : [{ uuid: match[1], name: match[2] }];
+  });
+}
+
+/** `virsh domstats --state --raw`: state and reason by domain name. */
+export function parseDomainStates(text: string): Map<string, { state: number; reason: number }> {
+  const states = new Map<string, { state: number; reason: number }>();
+  for (const block of text.split(/^Domain: /m).slice(1)) {
+    const name = /^'(.*)'\s*$/m.exec(block)?.[1];
+    const state = /^\s*state\.state=(\d+)/m.exec(block)?.[1];
+    const reason = /^\s*state\.reason=(\d+)/m.exec(block)?.[1];
+    if (name !== undefined) states.set(name, { state: Number(state ?? 0), reason: Number(reason ?? 0) });
+  }
+  return states;
+}
+
+const PAUSED = 3;
+/** virDomainPausedReason: 2 migration, 12 post-copy. */
+const PAUSED_BY_MIGRATION = [2, 12];
+
+/** The guest of an incoming migration waits in this state until it may run here. */
+export function isIncoming(domain: { state: number; reason: number }): boolean {
+  return domain.state === PAUSED && PAUSED_BY_MIGRATION.includes(domain.reason);
+}
+
+/** All reasons against post-copy, that of the guest's state among them. */
+export function postCopyBlockers(domain: Domain): string[] {
+  const paused = domain.state === PAUSED && !isIncoming(domain);
+  return paused ? ['the guest is paused', ...domain.postCopyBlockers] : domain.postCopyBlockers;
+}

@@ -1,0 +1,180 @@
+import type { MigrationView } from '../contract.ts';
+import type { JobInfo } from './job.ts';
+
+/** Something that says how a migration goes on, with the time it happened (Unix, ms). */
+export type MigrationSignal = { vmUuid: string; domain: string; atMs: number } & (
+  | { type: 'incoming' }
+  | { type: 'status'; status: string }
+  | { type: 'pass'; pass: number }
+  | { type: 'stop' }
+  | { type: 'resume' }
+  | { type: 'gone'; migrated: boolean }
+  /** `discover`: hostd just started, so a job without a view is a migration that it has not seen begin. */
+  | { type: 'job'; job: JobInfo; discover: boolean }
+);
+
+/** How long an ended migration stays in the answers. */
+export const KEEP_ENDED_MS = 600_000;
+
+/**
+ * One step of the state machine: the views after the signal, the same array if nothing changed.
+ *
+ * QEMU tells both sides its status; which side this is says `incoming`, which comes on the destination only.
+ */
+export function followMigration(views: readonly MigrationView[], signal: MigrationSignal): readonly MigrationView[] {
+  const index = views.findLastIndex((view) => view.vmUuid === signal.vmUuid && isOpen(view));
+  const open = index < 0 ? newView(signal) : (views[index] ?? null);
+  if (open === null) return views;
+  const next = step(open, signal);
+  if (next === open && index >= 0) return views;
+  return index < 0 ? [...views, next] : views.with(index, next);
+}
+
+function step(view: MigrationView, signal: MigrationSignal): MigrationView {
+  if (view.role === 'destination') return stepDestination(view, signal);
+  // On a busy host QEMU's `setup` may be read before libvirt's word that this side receives, which is the surer one.
+  if (signal.type === 'incoming') {
+    return { ...emptyView(signal, 'destination', view.startedAtMs ?? signal.atMs), activeAtMs: view.activeAtMs };
+  }
+  return stepSource(view, signal);
+}
+
+/** Without the migrations that ended too long ago; the same array if there are none. */
+export function forgetEnded(views: readonly MigrationView[], nowMs: number): readonly MigrationView[] {
+  const kept = views.filter((view) => isOpen(view) || nowMs - (view.endedAtMs ?? nowMs) < KEEP_ENDED_MS);
+  return kept.length === views.length ? views : kept;
+}
+
+export function isOpen(view: MigrationView): boolean {
+  return view.status !== 'completed' && view.status !== 'failed' && view.status !== 'cancelled';
+}
+
+/** Only what begins a migration makes a view: a guest that stops or resumes by itself is none. */
+function newView(signal: MigrationSignal): MigrationView | null {
+  if (signal.type === 'incoming') return emptyView(signal, 'destination', signal.atMs);
+  if (signal.type === 'status' && (signal.status === 'setup' || signal.status === 'active')) {
+    return emptyView(signal, 'source', signal.atMs);
+  }
+  if (signal.type !== 'job' || !signal.discover) return null;
+  if (signal.job.operation === 'outgoing') {
+    return emptyView(signal, 'source', signal.atMs - signal.job.elapsedMs);
+  }
+  if (signal.job.operation === 'incoming') {
+    return emptyView(signal, 'destination', signal.atMs - signal.job.elapsedMs);
+  }
+  return null;
+}
+
+function emptyView(signal: MigrationSignal, role: MigrationView['role'], startedAtMs: number): MigrationView {
+  return {
+    vmUuid: signal.vmUuid,
+    domain: signal.domain,
+    role,
+    status: role === 'source' ? 'setup' : 'incoming',
+    startedAtMs,
+    activeAtMs: null,
+    postCopyAtMs: null,
+    stoppedAtMs: null,
+    resumedAtMs: null,
+    endedAtMs: null,
+    passes: [],
+    iterations: 0,
+    memoryTotalBytes: 0,
+    memoryRemainingBytes: 0,
+    memoryTransferredBytes: 0,
+    transferBitsPerSecond: 0,
+    dirtyBytesPerSecond: 0,
+  };
+}
+
+function stepSource(view: MigrationView, signal: MigrationSignal): MigrationView {
+  const { atMs } = signal;
+  switch (signal.type) {
+    case 'status':
+      return sourceStatus(view, signal.status, atMs);
+    case 'pass':
+      if (view.passes.some(({ pass }) => pass === signal.pass)) return view;
+      return {
+        ...view,
+        passes: [...view.passes, { pass: signal.pass, atMs }],
+        iterations: Math.max(view.iterations, signal.pass),
+      };
+    case 'stop':
+      return view.stoppedAtMs === null ? { ...view, stoppedAtMs: atMs } : view;
+    case 'resume':
+      // The guest goes on at the source: that stop was no blackout of a migration.
+      return view.stoppedAtMs === null ? view : { ...view, stoppedAtMs: null };
+    case 'gone': {
+      // QEMU's last event may be lost with the process: after the switch the guest lives on the other side.
+      const arrived = signal.migrated || view.status === 'post-copy';
+      return { ...view, status: arrived ? 'completed' : 'failed', endedAtMs: atMs };
+    }
+    case 'job':
+      return sourceJob(view, signal.job, atMs);
+    default:
+      return view;
+  }
+}
+
+/** QEMU's MigrationStatus (qapi/migration.json) in the words of the contract. */
+function sourceStatus(view: MigrationView, status: string, atMs: number): MigrationView {
+  switch (status) {
+    case 'setup':
+      return view;
+    case 'active':
+      return { ...view, status: 'active', activeAtMs: view.activeAtMs ?? atMs };
+    case 'pre-switchover':
+    case 'device':
+    case 'postcopy-device':
+      return { ...view, status: 'device' };
+    case 'postcopy-active':
+    case 'postcopy-paused':
+    case 'postcopy-recover':
+      return { ...view, status: 'post-copy', postCopyAtMs: view.postCopyAtMs ?? atMs };
+    case 'completed':
+    case 'failed':
+    case 'cancelled':
+      return { ...view, status, endedAtMs: atMs };
+    default:
+      return view;
+  }
+}
+
+function sourceJob(view: MigrationView, job: JobInfo, atMs: number): MigrationView {
+  if (job.operation !== 'outgoing' || job.memoryTotalBytes === 0) return view;
+  return {
+    ...view,
+    // A running transfer met half way, or whose event was lost.
+    ...(view.status === 'setup' && job.memoryProcessedBytes > 0
+      ? { status: 'active' as const, activeAtMs: view.activeAtMs ?? atMs }
+      : {}),
+    iterations: Math.max(view.iterations, job.iteration),
+    memoryTotalBytes: job.memoryTotalBytes,
+    memoryRemainingBytes: job.memoryRemainingBytes,
+    memoryTransferredBytes: Math.max(view.memoryTransferredBytes, job.memoryProcessedBytes),
+    transferBitsPerSecond: job.transferBytesPerSecond * 8,
+    dirtyBytesPerSecond: job.dirtyBytesPerSecond,
+  };
+}
+
+/** The destination's QEMU says `completed` before libvirt lets the guest of a pre-copy run: both must have come. */
+function stepDestination(view: MigrationView, signal: MigrationSignal): MigrationView {
+  const { atMs } = signal;
+  switch (signal.type) {
+    case 'status':
+      if (signal.status === 'active') return { ...view, activeAtMs: view.activeAtMs ?? atMs };
+      if (signal.status === 'postcopy-active') return { ...view, postCopyAtMs: view.postCopyAtMs ?? atMs };
+      if (signal.status === 'completed') {
+        return { ...view, endedAtMs: atMs, status: view.resumedAtMs === null ? view.status : 'completed' };
+      }
+      if (signal.status === 'failed') return { ...view, status: 'failed', endedAtMs: atMs };
+      return view;
+    case 'resume':
+      if (view.resumedAtMs !== null) return view;
+      return { ...view, resumedAtMs: atMs, status: view.endedAtMs === null ? 'post-copy' : 'completed' };
+    case 'gone':
+      return { ...view, status: 'failed', endedAtMs: atMs };
+    default:
+      return view;
+  }
+}
