@@ -41,6 +41,8 @@ export function actionTarget(method: string, rawTarget: string, rawHeaders: read
   if (method !== 'POST') return null;
   const path = actionPath(rawTarget);
   if (!path || headerValues(rawHeaders, 'content-encoding').length > 0) return null;
+  // Of two tokens nobody here knows which one Nova takes.
+  if (headerValues(rawHeaders, 'x-auth-token').length > 1) return null;
   const [contentType, ...more] = headerValues(rawHeaders, 'content-type');
   const mediaType = contentType?.split(';')[0]?.trim().toLowerCase();
   if (mediaType === undefined || more.length > 0 || !JSON_TYPES.has(mediaType)) return null;

@@ -45,6 +45,8 @@ export class ProxyServer {
       requestTimeout: this.#limits.clientRequestMs,
       keepAliveTimeout: this.#limits.clientKeepAliveMs,
     });
+    // node:http drops what is over its count without a word; the size is limited anyway.
+    server.maxHeadersCount = 0;
     const handle = (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(upstream, request, response).catch((error: unknown) => {
         if (!response.destroyed) this.#options.log.error({ err: error, path: request.url }, 'proxy: request dropped');

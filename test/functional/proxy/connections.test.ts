@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { backend, deadPort, proxyBefore, rawExchange } from './rig.ts';
+import { backend, deadPort, proxyBefore, rawExchange, VM } from './rig.ts';
 
 const MIB = 2 ** 20;
 
@@ -222,4 +222,61 @@ test('stop() lets a running request end', async () => {
   await sleep(50);
   await proxy.stop(2000);
   expect((await answer).body).toBe('late');
+});
+
+test.each([
+  ['/v2.1/images', 'streams'],
+  [`/v2.1/servers/${VM}/action`, 'is looked at'],
+])('a client that goes away while its body to %s %s leaves a proxy that works', async (path) => {
+  const asked: string[] = [];
+  const cancelled = Promise.withResolvers<void>();
+  const { port: direct } = await backend((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    request.on('error', () => cancelled.resolve());
+    request.on('close', () => cancelled.resolve());
+    request.resume().on('end', () => response.end('ok'));
+  });
+  const { port, logged } = await proxyBefore(direct, async () => {
+    throw new Error('an unfinished body is nobody’s live migration');
+  });
+  const socket = connect(port, '127.0.0.1', () =>
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"os-migrateLive"`,
+    ),
+  );
+  await sleep(100);
+  socket.destroy();
+  if (path === '/v2.1/images') await cancelled.promise;
+  await sleep(50);
+  const answer = await rawExchange(port, 'GET /next HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+  expect(answer.body).toBe('ok');
+  expect(asked).toEqual(path === '/v2.1/images' ? ['POST /v2.1/images', 'GET /next'] : ['GET /next']);
+  expect(logged.filter((line) => line.level === 50)).toEqual([]);
+});
+
+test('thousands of header fields arrive, all of them', async () => {
+  let count = 0;
+  const { port: direct, server } = await backend((request, response) => {
+    count = request.rawHeaders.filter((part) => part === 'X-N').length;
+    response.end();
+  });
+  server.maxHeadersCount = 0;
+  const { port } = await proxyBefore(direct);
+  const fields = `${'X-N: 1\r\n'.repeat(1900) + 'X-M: 1\r\n'.repeat(200)}X-N: 2\r\n`;
+  await rawExchange(port, `GET / HTTP/1.1\r\nHost: h\r\n${fields}Connection: close\r\n\r\n`);
+  expect(count).toBe(1901);
+});
+
+test('100 clients at once each get their own answer', async () => {
+  const { port: direct } = await backend(async (request, response) => {
+    await sleep(20);
+    response.end(`answer to ${request.url}`);
+  });
+  const { port } = await proxyBefore(direct);
+  const bodies = await Promise.all(
+    Array.from({ length: 100 }, (_, i) =>
+      rawExchange(port, `GET /${i} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`).then((answer) => answer.body),
+    ),
+  );
+  expect(bodies).toEqual(bodies.map((_, i) => `answer to /${i}`));
 });

@@ -80,6 +80,7 @@ test.each([
   ['POST', ['Content-Type', 'application/x-www-form-urlencoded']],
   ['POST', [...JSON_TYPE, ...JSON_TYPE]],
   ['POST', [...JSON_TYPE, 'Content-Encoding', 'gzip']],
+  ['POST', [...JSON_TYPE, 'X-Auth-Token', 'a', 'x-auth-token', 'b']],
   ['POST', [...JSON_TYPE, 'OpenStack-API-Version', 'compute two']],
   ['POST', [...JSON_TYPE, 'X-OpenStack-Nova-API-Version', '2']],
 ])('%s with %j is left to Nova', (method, headers) => {
