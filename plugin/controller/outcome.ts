@@ -21,7 +21,8 @@ export function measureOutcome(source: End, destination: End, workload: Outcome[
       : resumedAtMs + destination.clockOffsetMs - (stoppedAtMs + source.clockOffsetMs);
   const began = view?.startedAtMs ?? view?.activeAtMs ?? null;
   return {
-    totalMigrationTimeMs: view === null || began === null || view.endedAtMs === null ? null : view.endedAtMs - began,
+    totalMigrationTimeMs:
+      view === null || began === null || view.endedAtMs === null ? null : Math.round(view.endedAtMs - began),
     downtimeMs: downtimeMs === null ? null : Math.max(0, Math.round(downtimeMs)),
     transferredBytes: view === null ? null : view.memoryTransferredBytes,
     iterations: view === null ? null : view.iterations,

@@ -41,8 +41,7 @@ describe('each technique, on a real Nova', () => {
       const to = from === 'compute-1' ? 'compute-2' : 'compute-1';
       await dirtyMemory(stage.lab, guest, 32, 8);
       const statuses = await novaStatuses();
-      expect((await stage.migrate(guest, to)).status).toBe(202);
-      const migration = await stage.drover.migrationOf(guest.id, ENDED, ENDED_WITHIN_MS);
+      const migration = await stage.moved(guest, to);
       await statuses.stop();
       await dirtyMemory(stage.lab, guest, 0, 0);
 

@@ -31,6 +31,7 @@ describe('Store', () => {
       submittedAtMs: 2000,
       destination: 'compute-2',
     });
+    await before.note(id, { code: 'n', text: 'seen' }, 2500);
     await before.stop();
 
     const after = new Store(file);
@@ -49,6 +50,7 @@ describe('Store', () => {
       ['received', 1000],
       ['queued', 1500],
       ['submitted', 2000],
+      ['submitted', 2500],
     ]);
     await after.stop();
   });
