@@ -164,20 +164,29 @@ export class Shaper {
     if (await this.#ifbExists()) await this.#run('ip', ['link', 'del', 'dev', IFB]);
   }
 
-  /** hostd makes its IFB before the ingress qdisc and removes it after: without an IFB of its own nothing there is its own. */
+  /**
+   * hostd makes its IFB before the ingress qdisc and removes it after. A redirect to a device that is gone swallows
+   * every packet: if the IFB was taken away by somebody, what is left of it counts as hostd's own and is put right.
+   */
   async #ownsIngress(): Promise<boolean> {
-    if (!(await this.#ifbExists())) return false;
-    const { qdisc, redirects, filters } = await this.#ingress();
-    return !qdisc || filters === 0 || (redirects && filters === 1);
+    const exists = await this.#ifbExists();
+    const { qdisc, redirects, dangling, filters } = await this.#ingress();
+    if (!qdisc || filters === 0) return exists;
+    return filters === 1 && (redirects || dangling);
   }
 
-  async #ingress(): Promise<{ qdisc: boolean; redirects: boolean; filters: number }> {
+  async #ingress(): Promise<{ qdisc: boolean; redirects: boolean; dangling: boolean; filters: number }> {
     const { nic } = this.#options;
     const qdisc = (await this.#qdiscs(nic)).some(({ kind }) => kind === 'ingress');
-    if (!qdisc) return { qdisc, redirects: false, filters: 0 };
+    if (!qdisc) return { qdisc, redirects: false, dangling: false, filters: 0 };
     const text = await this.#run('tc', ['filter', 'show', 'dev', nic, 'parent', 'ffff:']);
     const filters = text.match(/^filter .*\bfh \w+::\w+ /gm)?.length ?? 0;
-    return { qdisc, redirects: text.includes(`(Egress Redirect to device ${IFB})`), filters };
+    return {
+      qdisc,
+      redirects: text.includes(`(Egress Redirect to device ${IFB})`),
+      dangling: text.includes('(Egress Redirect to device *)'),
+      filters,
+    };
   }
 
   /** @throws HostdError `qdisc-foreign` if a device of that name is somebody else's. */
