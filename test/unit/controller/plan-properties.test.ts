@@ -12,9 +12,12 @@ const seed = seedPolicy();
 const priority = fc.constantFrom<Priority>('high', 'medium', 'low');
 const rate = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 600e6 }));
 const lossMs = fc.oneof(
-  { weight: 5, arbitrary: fc.constant(null) },
+  { weight: 12, arbitrary: fc.constant(null) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 2e6 }) },
 );
+
+const seldom = fc.integer({ min: 0, max: 9 }).map((n) => n === 9);
+const mostly = seldom.map((yes) => !yes);
 
 /** Ids 1-12 are queued, 21-30 in flight; every VM lives on its own source. */
 const request = fc.record({
@@ -23,10 +26,10 @@ const request = fc.record({
   waitedMs: fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 0, max: 3_600_000 })),
   priority: fc.option(priority),
   memoryBytes: fc.integer({ min: 1, max: 64e9 }),
-  postCopyNever: fc.boolean(),
-  paused: fc.boolean(),
+  postCopyNever: seldom,
+  paused: seldom,
   sameVmAs: fc.option(fc.integer({ min: 1, max: 30 }), { freq: 6 }),
-  vm: fc.option(fc.record({ tx: rate, rx: rate, blocked: fc.boolean() }), { freq: 8 }),
+  vm: fc.option(fc.record({ tx: rate, rx: rate, blocked: seldom }), { freq: 8 }),
 });
 
 const running = fc.record({
@@ -42,9 +45,9 @@ const computeHost = fc.record({
   tx: rate,
   rx: rate,
   ageMs: fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 0, max: 60_000 })),
-  reachable: fc.boolean(),
-  known: fc.integer({ min: 0, max: 9 }),
-  permitted: fc.boolean(),
+  reachable: mostly,
+  known: fc.integer({ min: 0, max: 15 }),
+  permitted: mostly,
   limit: fc.integer({ min: 0, max: 3 }),
   lostMs: lossMs,
 });
@@ -152,13 +155,17 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
     );
   });
 
-  it('reaches every kind of action and every reason to hold', () => {
+  it('reaches every kind of action, every reason to hold, every technique', () => {
     const seen = new Set<string>();
     for (const w of fc.sample(worlds, { numRuns: 2000, seed: 7 })) {
-      for (const action of plan(w)) seen.add(action.kind === 'hold' ? action.reason.code : action.kind);
+      for (const action of plan(w)) {
+        seen.add(action.kind === 'hold' ? action.reason.code : action.kind);
+        if (action.kind === 'start') seen.add(action.decision.technique).add(action.decision.strategy);
+      }
     }
     const holds = ['batch-window', 'vm-busy', 'higher-runs', 'higher-waits', 'serial-busy', 'nova-limit', 'link-cap'];
-    expect([...seen].sort()).toEqual(['adjust', 'pass', 'start', ...holds].sort());
+    const decided = ['pre-copy', 'post-copy', 'hybrid-copy', 'serial', 'parallel'];
+    expect([...seen].sort()).toEqual(['adjust', 'pass', 'start', ...holds, ...decided].sort());
   });
 });
 
