@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseUrl, KEYSTONE_URL, PASSWORD, REGION } from './config/identity.ts';
+import { enter } from './namespaces.ts';
 import type { LabPaths } from './plan.ts';
 import { must } from './processes.ts';
 
@@ -11,7 +12,7 @@ const SYNC_TIMEOUT_MS = 240_000;
 /** Makes the files of an empty server. */
 export async function installDatabase(paths: LabPaths): Promise<void> {
   const install = ['mariadb-install-db', '--no-defaults', '--user=root', `--datadir=${paths.database}`];
-  await must([...install, '--auth-root-authentication-method=normal', '--skip-test-db']);
+  await inControl(paths, [...install, '--auth-root-authentication-method=normal', '--skip-test-db']);
 }
 
 /** Runs SQL as root; rows as lines, columns separated by tabs. */
@@ -30,32 +31,32 @@ export async function syncKeystone(paths: LabPaths): Promise<void> {
   const manage = ['keystone-manage', '--config-file', join(paths.etc, 'keystone.conf')];
   const asRoot = ['--keystone-user', 'root', '--keystone-group', 'root'];
   await Promise.all([
-    synchronise([...manage, 'db_sync']),
-    synchronise([...manage, 'fernet_setup', ...asRoot]),
-    synchronise([...manage, 'credential_setup', ...asRoot]),
+    inControl(paths, [...manage, 'db_sync']),
+    inControl(paths, [...manage, 'fernet_setup', ...asRoot]),
+    inControl(paths, [...manage, 'credential_setup', ...asRoot]),
   ]);
   const admin = ['--bootstrap-username', 'admin', '--bootstrap-password', PASSWORD];
   const place = ['--bootstrap-project-name', 'admin', '--bootstrap-role-name', 'admin'];
   const region = ['--bootstrap-service-name', 'keystone', '--bootstrap-region-id', REGION];
   const urls = ['public', 'internal', 'admin'].flatMap((face) => [`--bootstrap-${face}-url`, KEYSTONE_URL]);
-  await synchronise([...manage, 'bootstrap', ...admin, ...place, ...region, ...urls]);
+  await inControl(paths, [...manage, 'bootstrap', ...admin, ...place, ...region, ...urls]);
 }
 
 export function syncPlacement(paths: LabPaths): Promise<string> {
   const manage = ['placement-manage', '--config-file', join(paths.etc, 'placement.conf'), 'db', 'sync'];
-  return synchronise(manage, { OS_PLACEMENT_CONFIG_DIR: paths.etc });
+  return inControl(paths, manage, { OS_PLACEMENT_CONFIG_DIR: paths.etc });
 }
 
 export function syncGlance(paths: LabPaths): Promise<string> {
-  return synchronise(['glance-manage', '--config-file', join(paths.etc, 'glance-api.conf'), 'db_sync']);
+  return inControl(paths, ['glance-manage', '--config-file', join(paths.etc, 'glance-api.conf'), 'db_sync']);
 }
 
 export function syncNeutron(paths: LabPaths): Promise<string> {
-  return synchronise(['neutron-db-manage', '--config-file', join(paths.etc, 'neutron.conf'), 'upgrade', 'head']);
+  return inControl(paths, ['neutron-db-manage', '--config-file', join(paths.etc, 'neutron.conf'), 'upgrade', 'head']);
 }
 
 function novaManage(paths: LabPaths, ...args: string[]): Promise<string> {
-  return synchronise(['nova-manage', '--config-file', join(paths.etc, 'nova.conf'), ...args]);
+  return inControl(paths, ['nova-manage', '--config-file', join(paths.etc, 'nova.conf'), ...args]);
 }
 
 export async function syncNova(paths: LabPaths): Promise<void> {
@@ -75,6 +76,7 @@ export async function discoverHosts(paths: LabPaths, hosts: number): Promise<voi
   if (mapped < hosts) await novaManage(paths, 'cell_v2', 'discover_hosts');
 }
 
-function synchronise(argv: string[], env: Record<string, string> = {}): Promise<string> {
-  return must(argv, { env, timeoutMs: SYNC_TIMEOUT_MS });
+/** In the lab's namespace, where `down` finds it if this program is killed meanwhile. */
+function inControl(paths: LabPaths, argv: string[], env: Record<string, string> = {}): Promise<string> {
+  return must(enter(paths.name, paths, 'control', argv), { env, timeoutMs: SYNC_TIMEOUT_MS });
 }

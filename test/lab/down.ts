@@ -1,9 +1,9 @@
 /** Takes a lab down: every process in its namespaces, then the namespaces, whatever state a killed run left. */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labNamespaces, processesIn } from './namespaces.ts';
-import { type LabPaths, labPaths, STATE_ROOT } from './plan.ts';
+import { type LabPaths, labPaths } from './plan.ts';
 import { daemonPid, isAlive, must, removeFile, signalAll, takeLock } from './processes.ts';
 
 /** What writes data that the next start reads gets this long to end; for the rest there is nothing to save. */
@@ -13,7 +13,6 @@ const LOCK_TIMEOUT_MS = 600_000;
 
 export async function down(labName: string, wipe: boolean, say: (text: string) => void): Promise<void> {
   const paths = labPaths(labName);
-  mkdirSync(STATE_ROOT, { recursive: true });
   const unlock = await takeLock(paths.lock, LOCK_TIMEOUT_MS);
   try {
     await tearDown(labName, say);

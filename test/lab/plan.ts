@@ -87,6 +87,8 @@ export function planHosts(options: Pick<LabOptions, 'name' | 'hosts'>): HostPlan
 
 /** Where a lab keeps its files. */
 export interface LabPaths {
+  /** The lab's name. */
+  name: string;
   state: string;
   etc: string;
   log: string;
@@ -100,12 +102,14 @@ export interface LabPaths {
   up: string;
   /** Exists once the databases are complete: without it they are made anew. */
   initialised: string;
+  /** Held by a running `up` or `down`; not in the state directory, which `down --wipe` deletes. */
   lock: string;
 }
 
 export function labPaths(name: string): LabPaths {
   const state = join(STATE_ROOT, name);
   return {
+    name,
     state,
     etc: join(state, 'etc'),
     log: join(state, 'log'),
@@ -116,7 +120,7 @@ export function labPaths(name: string): LabPaths {
     options: join(state, 'options.json'),
     up: join(state, 'up'),
     initialised: join(state, 'initialised'),
-    lock: join(STATE_ROOT, `${name}.lock`),
+    lock: `/run/lock/drover-lab-${name}.lock`,
   };
 }
 

@@ -12,7 +12,7 @@ import { buildGuest, type GuestFiles } from './guest/build.ts';
 import { startHost, waitForLibvirt, writeHostFiles } from './hosts.ts';
 import { enter, type Where } from './namespaces.ts';
 import { createNetwork, wireTenantBridge } from './network.ts';
-import { checkOptions, type LabOptions, type LabPaths, labPaths, PORTS, planHosts, STATE_ROOT } from './plan.ts';
+import { checkOptions, type LabOptions, type LabPaths, labPaths, PORTS, planHosts } from './plan.ts';
 import { daemonPid, logPath, removeFile, startDaemon, takeLock, waitFor } from './processes.ts';
 import * as resources from './resources.ts';
 import { Rest, SERVICE_URLS } from './rest.ts';
@@ -29,7 +29,6 @@ export async function up(options: LabOptions, say: Say): Promise<void> {
   checkOptions(options);
   if (process.getuid?.() !== 0) throw new Error('the lab needs root: namespaces, mounts and QEMU are made here');
   const paths = labPaths(options.name);
-  mkdirSync(STATE_ROOT, { recursive: true });
   const unlock = await takeLock(paths.lock, LOCK_TIMEOUT_MS);
   try {
     if (await isUpAs(options, paths)) return say(`lab ${options.name} is up`);
@@ -205,7 +204,7 @@ class Start {
 
   async #startKeystone(rest: Rest, cold: boolean): Promise<void> {
     if (cold) await this.#step('keystone database', databases.syncKeystone(this.#paths));
-    const argv = control.uwsgiArguments(PORTS.keystone, '/usr/bin/keystone-wsgi-public', 2, 1);
+    const argv = control.uwsgiArguments(PORTS.keystone, '/usr/bin/keystone-wsgi-public', 1, 4);
     const pid = this.#startUwsgi('keystone', argv, {
       OS_KEYSTONE_CONFIG_FILES: join(this.#paths.etc, 'keystone.conf'),
     });
