@@ -32,6 +32,10 @@ function withDowntime(ms: number): string {
   return SEED.replace('downtime: 300 ms', `downtime: ${ms} ms`);
 }
 
+function eventually(check: () => void): Promise<void> {
+  return vi.waitFor(check, { timeout: 10_000, interval: 10 });
+}
+
 async function polls(count: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, count * POLL_MS));
 }
@@ -44,10 +48,10 @@ describe('PolicyFile', () => {
 
   it('takes a new content, written in place or replaced by rename', async () => {
     await writeFile(file, withDowntime(400));
-    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(400));
+    await eventually(() => expect(policies.policy?.downtimeMs).toBe(400));
     await writeFile(`${file}.new`, withDowntime(500));
     await rename(`${file}.new`, file);
-    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(500));
+    await eventually(() => expect(policies.policy?.downtimeMs).toBe(500));
     expect(events).toEqual(['loaded 300', 'loaded 400', 'loaded 500']);
   });
 
@@ -56,13 +60,13 @@ describe('PolicyFile', () => {
     await rm(file);
     await symlink('b.yaml', `${file}.link`);
     await rename(`${file}.link`, file);
-    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(600));
+    await eventually(() => expect(policies.policy?.downtimeMs).toBe(600));
   });
 
   it('keeps the last good one, tells line and column, and takes the repaired one', async () => {
     const good = policies.policy?.id;
     await writeFile(file, SEED.replace('floor: 5 %', 'floor: 5'));
-    await vi.waitFor(() => expect(policies.status.refused).not.toBeNull());
+    await eventually(() => expect(policies.status.refused).not.toBeNull());
     const line = SEED.slice(0, SEED.indexOf('floor: 5 %')).split('\n').length;
     expect(policies.status.refused?.errors).toEqual([
       expect.stringMatching(new RegExp(`^seed.yaml:${line}:8: floor: `)),
@@ -70,14 +74,14 @@ describe('PolicyFile', () => {
     expect(policies.policy?.id).toBe(good);
     expect(policies.status.active).toBe(good);
     await writeFile(file, withDowntime(700));
-    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(700));
+    await eventually(() => expect(policies.policy?.downtimeMs).toBe(700));
     expect(policies.status.refused).toBeNull();
     expect(events).toEqual(['loaded 300', 'refused 1', 'loaded 700']);
   });
 
   it('keeps it when the file goes away, and tells it once', async () => {
     await rm(file);
-    await vi.waitFor(() => expect(policies.status.refused?.errors[0]).toMatch(/cannot be read: ENOENT/));
+    await eventually(() => expect(policies.status.refused?.errors[0]).toMatch(/cannot be read: ENOENT/));
     await polls(5);
     expect(events).toEqual(['loaded 300', 'refused 1']);
     expect(policies.policy).not.toBeNull();
@@ -92,7 +96,7 @@ describe('PolicyFile', () => {
       expect(policies.policy?.downtimeMs).toBe(300);
     }
     await writeFile(file, text);
-    await vi.waitFor(() => expect(policies.policy?.downtimeMs).toBe(800));
+    await eventually(() => expect(policies.policy?.downtimeMs).toBe(800));
     expect(events.filter((event) => event.startsWith('loaded'))).toEqual(['loaded 300', 'loaded 800']);
   });
 
@@ -116,7 +120,7 @@ describe('PolicyFile', () => {
       expect(late.policy).toBeNull();
       expect(late.status.refused?.errors).toHaveLength(1);
       await writeFile(join(folder, 'late.yaml'), SEED);
-      await vi.waitFor(() => expect(late.policy).not.toBeNull());
+      await eventually(() => expect(late.policy).not.toBeNull());
     } finally {
       await late.stop();
     }
