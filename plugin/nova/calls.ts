@@ -15,8 +15,8 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
     },
 
     async visible(token, serverId, microversion) {
-      const server = await unlessMissing(client.showServer(serverId, { as: token, microversion }));
-      return server && { microversion: server.microversion ?? microversion };
+      const seen = await unlessMissing(client.seesServer(serverId, { as: token, microversion }));
+      return seen && { microversion: seen.microversion ?? microversion };
     },
 
     async server(serverId) {

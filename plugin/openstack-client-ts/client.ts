@@ -16,6 +16,7 @@ import {
 const DEFAULT_MICROVERSION = '2.80';
 /** nova.conf [api]max_limit is 1000; a smaller one only makes more pages. */
 const PAGE_SIZE = 1000;
+const LIVE_MIGRATE_TIMEOUT_MS = 180_000;
 /** A service that never ends its pages must not hold a call for ever. */
 const MAX_PAGES = 1000;
 
@@ -81,7 +82,23 @@ export class OpenStackClient {
     return parseBody(requireSuccess(answer), VersionAnswer);
   }
 
-  /** @throws OpenStackError `not-found`, `unauthorized`, `forbidden`, ... */
+  /**
+   * Whether this token sees this server, in any microversion, and which one Nova answered in; null if Nova knows no such
+   * server.
+   */
+  async seesServer(serverId: string, options: CallOptions = {}): Promise<{ microversion: string | null } | null> {
+    const path = `/servers/${encodeURIComponent(serverId)}`;
+    const answer = await this.#send({ ...options, method: 'GET', path });
+    if (answer.status === 404) return null;
+    parseBody(requireSuccess(answer), z.object({ server: z.object({ id: z.string() }) }));
+    return { microversion: echoedMicroversion(answer) };
+  }
+
+  /**
+   * A server. Microversions below 2.47 do not tell its memory.
+   *
+   * @throws OpenStackError `not-found`, `unauthorized`, `forbidden`, ...
+   */
   async showServer(serverId: string, options: CallOptions = {}): Promise<Server> {
     const answer = requireSuccess(
       await this.#send({ ...options, method: 'GET', path: `/servers/${encodeURIComponent(serverId)}` }),
@@ -119,11 +136,15 @@ export class OpenStackClient {
     return filter.name === undefined ? found : found.filter((server) => server.name === filter.name);
   }
 
-  /** Asks Nova for a live migration. 202 has no body and no migration id; `requestId` is in os-instance-actions. */
+  /**
+   * Asks Nova for a live migration. 202 has no body and no migration id; `requestId` is in os-instance-actions. Waits at
+   * least 180 s: below 2.34 Nova answers after its checks on both hosts.
+   */
   liveMigrate(serverId: string, migrate: LiveMigrateBody, options: CallOptions = {}): Promise<NovaAnswer> {
     const { host, blockMigration, diskOverCommit, force } = migrate;
     return this.#act({
       ...options,
+      timeoutMs: options.timeoutMs ?? Math.max(LIVE_MIGRATE_TIMEOUT_MS, this.#config.timeoutMs ?? 0),
       method: 'POST',
       path: `/servers/${encodeURIComponent(serverId)}/action`,
       body: {

@@ -223,6 +223,10 @@ test('the OpenStack client understands this Nova and Keystone', async () => {
     flavor: { memoryBytes: 128 * 2 ** 20 },
     microversion: expect.stringMatching(/^2\.\d+$/),
   });
+  for (const microversion of ['2.1', '2.30', 'latest']) {
+    const seen = await call<{ microversion: string }>('seesServer', guest.id, { as: token, microversion });
+    expect(seen.microversion).toBe(microversion === 'latest' ? server.microversion : microversion);
+  }
   expect((await call<Server[]>('listServers', { name: 'proxy-live' })).map((found) => found.id)).toEqual([guest.id]);
   const hosts = lab.hosts.map((host) => host.name).sort();
   expect((await call<{ host: string }[]>('computeServices')).map(({ host }) => host).sort()).toEqual(hosts);

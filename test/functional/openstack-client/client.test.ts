@@ -152,6 +152,20 @@ test('a call with the caller’s token uses that token only', async () => {
   expect(self.logins).toBe(0);
 });
 
+test('seesServer works in every microversion, also where Nova tells no memory', async () => {
+  const self = await cloud();
+  const client = clientOf(self, { computeEndpoint: self.url });
+  const old = { id: VM, name: 'web.1', status: 'ACTIVE', tenant_id: 'p', user_id: 'u', flavor: { id: '1', links: [] } };
+  self.nova = (_asked, response) => json(response, 200, { server: old }, { 'x-openstack-nova-api-version': '2.1' });
+  const options = { as: 'callers', microversion: '2.1' };
+  expect(await client.seesServer(VM, options)).toEqual({ microversion: '2.1' });
+  await expect(client.showServer(VM, options)).rejects.toMatchObject({ code: 'answer-invalid' });
+  self.nova = (_asked, response) => json(response, 404, { itemNotFound: { code: 404, message: 'no' } });
+  expect(await client.seesServer(VM, options)).toBeNull();
+  self.nova = (_asked, response) => json(response, 406, { computeFault: { code: 406, message: 'too new' } });
+  await expect(client.seesServer(VM, options)).rejects.toMatchObject({ code: 'version-unsupported' });
+});
+
 test('validateToken tells who holds a token, and null for one that is not valid', async () => {
   const self = await cloud();
   const client = clientOf(self);
