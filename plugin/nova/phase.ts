@@ -36,21 +36,26 @@ export function isFinal(phase: NovaPhase): boolean {
   return phase === 'completed' || phase === 'failed' || phase === 'cancelled';
 }
 
+/** Nova writes whole seconds: a record may seem that much older than its request. */
+const TRUNCATION_MS = 1000;
+
 /**
- * The record of a live migration that was asked for at `sinceMs`: the earliest that is not older than that (less the
- * skew of the clocks) and not one of `exclude`. Nova refuses a second one while the first runs, so the earliest is ours.
+ * The record of a live migration that was asked for at `sinceMs`: the earliest that is not older and not one of
+ * `exclude`. Nova refuses a second one while the first runs, so the earliest is ours. One that seems older by up to the
+ * skew of the clocks is taken only while it runs: a finished one was the migration before.
  */
 export function pickMigration(
   migrations: readonly Migration[],
   wanted: { sinceMs: number; skewMs: number; exclude?: ReadonlySet<number> },
 ): Migration | null {
-  return (
-    migrations
-      .filter((migration) => migration.migrationType === 'live-migration')
-      .filter((migration) => migration.createdAtMs >= wanted.sinceMs - wanted.skewMs)
-      .filter((migration) => !wanted.exclude?.has(migration.id))
-      .sort((a, b) => a.createdAtMs - b.createdAtMs || a.id - b.id)[0] ?? null
-  );
+  const since = migrations
+    .filter((migration) => migration.migrationType === 'live-migration' && !wanted.exclude?.has(migration.id))
+    .filter(({ createdAtMs, status }) => {
+      const seemsOlderByMs = wanted.sinceMs - createdAtMs;
+      return seemsOlderByMs <= TRUNCATION_MS || (seemsOlderByMs <= wanted.skewMs && !isFinal(novaPhase(status)));
+    })
+    .sort((a, b) => a.createdAtMs - b.createdAtMs || a.id - b.id);
+  return since[0] ?? null;
 }
 
 /** The earliest `live-migration` action that is not older than `sinceMs` less the skew, and not one of `exclude`. */

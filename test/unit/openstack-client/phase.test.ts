@@ -40,8 +40,20 @@ test('the earliest live migration since the request is ours', () => {
   expect(pickMigration(all, { sinceMs: 6500, skewMs: 0 })?.id).toBe(8);
   expect(pickMigration(all, { sinceMs: 7900, skewMs: 1000 })?.id).toBe(8);
   expect(pickMigration(all, { sinceMs: 6500, skewMs: 0, exclude: new Set([8]) })?.id).toBe(9);
-  expect(pickMigration(all, { sinceMs: 9001, skewMs: 0 })).toBeNull();
+  expect(pickMigration(all, { sinceMs: 10_001, skewMs: 0 })).toBeNull();
   expect(pickMigration([migration(5, 7000), migration(4, 7000)], { sinceMs: 7000, skewMs: 0 })?.id).toBe(4);
+});
+
+test('Nova cuts its times to whole seconds, so a record may seem older than its request', () => {
+  expect(pickMigration([migration(4, 7000)], { sinceMs: 7999, skewMs: 0 })?.id).toBe(4);
+});
+
+test('a finished migration of just before is not taken for the one that is awaited', () => {
+  const before = { ...migration(4, 7000), status: 'completed' };
+  expect(pickMigration([before], { sinceMs: 11_000, skewMs: 5000 })).toBeNull();
+  expect(pickMigration([before, migration(5, 11_000)], { sinceMs: 11_000, skewMs: 5000 })?.id).toBe(5);
+  // The clocks differ: ours runs, though Nova says it began earlier.
+  expect(pickMigration([before, migration(5, 8000)], { sinceMs: 11_000, skewMs: 5000 })?.id).toBe(5);
 });
 
 function action(name: string, requestId: string, startTimeMs: number): InstanceAction {
