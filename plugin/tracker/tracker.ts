@@ -14,7 +14,7 @@ export interface TrackedHost {
   info: HostInfo | null;
   sample: HostSample | null;
   sampleAtMs: number;
-  /** When hostd last went from answering to not answering. */
+  /** When hostd last went from answering to silence; a hostd that is restarted refuses connections and is no lost link. */
   linkLostAtMs: number | null;
   reachable: boolean;
   migrations: MigrationsAnswer | null;
@@ -86,7 +86,7 @@ export class Tracker {
         host.reachable = true;
       } catch (error) {
         if (host.reachable) {
-          host.linkLostAtMs = Date.now();
+          if (!linkWorks(error)) host.linkLostAtMs = Date.now();
           this.#log.warn({ host: host.client.host, error: describeError(error) }, 'hostd no longer answers');
         }
         host.reachable = false;
@@ -132,6 +132,13 @@ export class Tracker {
       signal.addEventListener('abort', done);
     });
   }
+}
+
+/** A refused or reset connection came back over the link. */
+function linkWorks(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET';
 }
 
 function beginning(view: MigrationView): number {
