@@ -55,15 +55,29 @@ export function syncNeutron(paths: LabPaths): Promise<string> {
   return inControl(paths, ['neutron-db-manage', '--config-file', join(paths.etc, 'neutron.conf'), 'upgrade', 'head']);
 }
 
-function novaManage(paths: LabPaths, ...args: string[]): Promise<string> {
-  return inControl(paths, ['nova-manage', '--config-file', join(paths.etc, 'nova.conf'), ...args]);
+function novaManage(paths: LabPaths, config: string, ...args: string[]): Promise<string> {
+  return inControl(paths, ['nova-manage', '--config-file', join(paths.etc, config), ...args]);
 }
 
+/** The longest way of a cold start: every `nova-manage` takes seconds to load, so the databases are made side by side. */
 export async function syncNova(paths: LabPaths): Promise<void> {
-  await novaManage(paths, 'api_db', 'sync');
-  await novaManage(paths, 'cell_v2', 'map_cell0', '--database_connection', databaseUrl(paths, 'nova_cell0'));
-  await novaManage(paths, 'db', 'sync');
-  await novaManage(paths, 'cell_v2', 'create_cell', '--name', 'cell1');
+  const cells = async () => {
+    await novaManage(paths, 'nova.conf', 'api_db', 'sync');
+    await novaManage(
+      paths,
+      'nova.conf',
+      'cell_v2',
+      'map_cell0',
+      '--database_connection',
+      databaseUrl(paths, 'nova_cell0'),
+    );
+    await novaManage(paths, 'nova.conf', 'cell_v2', 'create_cell', '--name', 'cell1');
+  };
+  await Promise.all([
+    cells(),
+    novaManage(paths, 'nova.conf', 'db', 'sync', '--local_cell'),
+    novaManage(paths, 'nova-cell0.conf', 'db', 'sync', '--local_cell'),
+  ]);
 }
 
 export async function countComputeNodes(paths: LabPaths): Promise<number> {
@@ -73,7 +87,7 @@ export async function countComputeNodes(paths: LabPaths): Promise<number> {
 /** Maps new hosts to the cell now: the scheduler's own periodic discovery takes up to 40 s. */
 export async function discoverHosts(paths: LabPaths, hosts: number): Promise<void> {
   const mapped = Number(await sql(paths, 'select count(*) from nova_api.host_mappings'));
-  if (mapped < hosts) await novaManage(paths, 'cell_v2', 'discover_hosts');
+  if (mapped < hosts) await novaManage(paths, 'nova.conf', 'cell_v2', 'discover_hosts');
 }
 
 /** In the lab's namespace, where `down` finds it if this program is killed meanwhile. */

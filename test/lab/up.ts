@@ -140,6 +140,7 @@ class Start {
     write('glance-api.conf', control.glanceConf(this.#paths));
     write('neutron.conf', neutronServerConf(this.#paths));
     write('nova.conf', novaControlConf(this.#paths));
+    write('nova-cell0.conf', novaControlConf(this.#paths, 'nova_cell0'));
     copyFileSync('/etc/nova/api-paste.ini', join(etc, 'api-paste.ini'));
     const hosts = planHosts(this.#options);
     write('hosts', control.etcHosts(hosts));

@@ -40,7 +40,8 @@ function common(address: string, logFile: string, lockPath: string, statePath: s
   };
 }
 
-export function novaControlConf(paths: LabPaths): string {
+/** @param cell the database of the cell that a `nova-manage` works on */
+export function novaControlConf(paths: LabPaths, cell: 'nova' | 'nova_cell0' = 'nova'): string {
   const base = common(
     CONTROL_ADDRESS,
     join(paths.log, 'nova.log'),
@@ -50,7 +51,7 @@ export function novaControlConf(paths: LabPaths): string {
   return renderIni(base, TOKEN_CHECK, CACHE, {
     DEFAULT: { host: 'control' },
     api_database: { connection: databaseUrl(paths, 'nova_api') },
-    database: { connection: databaseUrl(paths, 'nova') },
+    database: { connection: databaseUrl(paths, cell) },
   });
 }
 
