@@ -13,7 +13,6 @@ import type { Health, HostInfo } from './contract.ts';
 import { HostdError } from './errors.ts';
 import { readLinkSpeed } from './measure/counters.ts';
 import { Domains } from './measure/domains.ts';
-import { isOpen } from './measure/migrations.ts';
 import { Sampler } from './measure/sampler.ts';
 import { MigrationWatch } from './measure/watch.ts';
 import { NOVA_DEFAULTS, type NovaOptions } from './novaconf.ts';
@@ -66,9 +65,7 @@ export class Daemon {
     );
     const leases = await this.#createLeases(address);
     const downtime = new DowntimeKeeper(config.libvirtUri, (vmUuid) => leases.maxDowntimeMs(vmUuid), this.#log);
-    const watch = new MigrationWatch(config.libvirtUri, domains, this.#log, (view) =>
-      isOpen(view) ? void downtime.tend(view) : downtime.forget(view.vmUuid),
-    );
+    const watch = new MigrationWatch(config.libvirtUri, domains, this.#log, (view) => void downtime.tend(view));
     const server = new ApiServer(
       {
         info: () => this.#info(address),

@@ -11,6 +11,8 @@ export type MigrationSignal = { vmUuid: string; domain: string; atMs: number } &
   | { type: 'gone'; migrated: boolean }
   /** `discover`: hostd just started, so a job without a view is a migration that it has not seen begin. */
   | { type: 'job'; job: JobInfo; discover: boolean }
+  /** libvirt's totals, 1 to 2 s after QEMU's own end. */
+  | { type: 'totals'; job: JobInfo }
 );
 
 /** How long an ended migration stays in the answers. */
@@ -22,12 +24,27 @@ export const KEEP_ENDED_MS = 600_000;
  * QEMU tells both sides its status; which side this is says `incoming`, which comes on the destination only.
  */
 export function followMigration(views: readonly MigrationView[], signal: MigrationSignal): readonly MigrationView[] {
+  if (signal.type === 'totals') return addTotals(views, signal.vmUuid, signal.job);
   const index = views.findLastIndex((view) => view.vmUuid === signal.vmUuid && isOpen(view));
   const open = index < 0 ? newView(signal) : (views[index] ?? null);
   if (open === null) return views;
   const next = step(open, signal);
   if (next === open && index >= 0) return views;
   return index < 0 ? [...views, next] : views.with(index, next);
+}
+
+/** The polls miss what went over after the last of them: in post-copy that may be most of it. */
+function addTotals(views: readonly MigrationView[], vmUuid: string, job: JobInfo): readonly MigrationView[] {
+  const index = views.findLastIndex((view) => view.vmUuid === vmUuid && view.role === 'source');
+  const view = views[index];
+  if (view === undefined || job.memoryTotalBytes === 0) return views;
+  return views.with(index, {
+    ...view,
+    iterations: Math.max(view.iterations, job.iteration),
+    memoryTotalBytes: job.memoryTotalBytes,
+    memoryRemainingBytes: job.memoryRemainingBytes,
+    memoryTransferredBytes: Math.max(view.memoryTransferredBytes, job.memoryProcessedBytes),
+  });
 }
 
 function step(view: MigrationView, signal: MigrationSignal): MigrationView {

@@ -23,6 +23,8 @@ export class MigrationWatch {
   #waiting = new Set<() => void>();
   /** Events are worked off one after the other: one may have to wait for a name to be looked up. */
   #queue: Promise<void> = Promise.resolve();
+  /** The job-completed event that is being read. */
+  #totals: { domain: string; text: string } | null = null;
   #polling = new Set<string>();
   #stopped = false;
 
@@ -32,7 +34,10 @@ export class MigrationWatch {
     this.#domains = domains;
     this.#log = log;
     this.#onPoll = onPoll;
-    const onLine = (line: string) => this.#enqueue(() => this.#line(line, Date.now()));
+    const onLine = (line: string) => {
+      const nowMs = Date.now();
+      this.#enqueue(() => this.#line(line, nowMs));
+    };
     const onStart = () => this.#enqueue(() => this.#resync());
     const follow = (...args: string[]) =>
       new Follower({ file: 'virsh', args: ['-q', '-c', uri, ...args], onLine, onStart }, log);
@@ -90,12 +95,15 @@ export class MigrationWatch {
 
   async #line(line: string, nowMs: number): Promise<void> {
     const event = parseEventLine(line);
-    if (event === null) return;
+    if (event === null) return this.#continueTotals(line, nowMs);
+    // The two streams are read in turns: only libvirt's next event ends the one before.
+    if (event.kind !== 'qemu') this.#totals = null;
     if (event.kind === 'other') {
       if (event.event === 'device-added' || event.event === 'device-removed') {
         this.#domains.forgetXml(event.domain);
         await this.#domains.refresh();
       }
+      if (event.event === 'job-completed') this.#totals = { domain: event.domain, text: '' };
       return;
     }
     const vmUuid = await this.#identify(event.domain, nowMs);
@@ -117,6 +125,18 @@ export class MigrationWatch {
       this.#signal({ ...at, type: 'gone', migrated: event.detail === 'Migrated' });
     }
     void this.#domains.refresh();
+  }
+
+  /** A job-completed event goes on over several lines, one figure each, up to the page size and the disk's figures. */
+  #continueTotals(line: string, atMs: number): void {
+    const totals = this.#totals;
+    const vmUuid = totals === null ? null : this.#domains.uuidOf(totals.domain);
+    if (totals === null || vmUuid === null || !/^\s/.test(line)) return;
+    totals.text += `${line}\n`;
+    if (!line.includes('memory_page_size')) return;
+    const job = parseJobInfo(totals.text);
+    if (job.operation === 'outgoing') this.#signal({ type: 'totals', vmUuid, domain: totals.domain, atMs, job });
+    this.#totals = null;
   }
 
   /** A domain that is met first while it waits for its guest is the destination of a migration. */

@@ -29,8 +29,10 @@ export class DowntimeKeeper {
 
   /** To be called often for every migration from here. libvirt takes a limit only while the migration is active. */
   async tend(view: MigrationView): Promise<void> {
-    const held = this.#held.get(view.vmUuid);
+    // What was set ends with its migration: libvirt then gives QEMU its own value back.
+    if (view.status === 'setup') this.#held.delete(view.vmUuid);
     if (view.status !== 'active') return;
+    const held = this.#held.get(view.vmUuid);
     const wantedMs = this.#wanted(view.vmUuid);
     const nowMs = performance.now();
     try {
@@ -47,11 +49,6 @@ export class DowntimeKeeper {
     } catch (error) {
       this.#log.debug({ vmUuid: view.vmUuid, error: describeError(error) }, 'The downtime limit was not taken');
     }
-  }
-
-  /** The limit ends with the migration: libvirt gives QEMU its own value back. */
-  forget(vmUuid: string): void {
-    this.#held.delete(vmUuid);
   }
 
   async #read(vmUuid: string): Promise<number | null> {

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { parseVersions } from '../../../hostd/capability.ts';
+import { parseConfig } from '../../../hostd/config.ts';
+import { NOVA_DEFAULTS, parseNovaConf } from '../../../hostd/novaconf.ts';
+
+const GOOD = `host: compute-1
+nic: nic0
+listen: { address: 10.0.0.1, port: 9797 }
+tls: { cert: a.crt, key: a.key, ca: ca.crt }
+migration:
+  peers: [10.0.0.0/24]
+`;
+
+describe('parseConfig', () => {
+  it('fills in the defaults', () => {
+    expect(parseConfig(GOOD, 'hostd.yaml')).toMatchObject({
+      shapeFraction: 0.96,
+      windowMs: 5000,
+      libvirtUri: 'qemu:///system',
+    });
+  });
+
+  it.each([
+    ['nic: nic0', 'nic: "a b"', 'hostd.yaml:2:1: nic'],
+    ['10.0.0.0/24', '10.0.0.0/33', 'hostd.yaml:6:11: migration.peers.0'],
+    ['port: 9797', 'port: 70000', 'hostd.yaml:3:30: listen.port'],
+    ['host: compute-1', 'hots: compute-1', 'hostd.yaml:1:1: hots'],
+    ['migration:', 'migration: [', 'hostd.yaml:7:1'],
+    ['nic: nic0', 'nic: nic0\nnic: nic1', 'hostd.yaml:3:1'],
+  ])('tells line and column where %s became %s', (good, bad, where) => {
+    expect(() => parseConfig(GOOD.replace(good, bad), 'hostd.yaml')).toThrow(where);
+  });
+});
+
+describe('parseNovaConf', () => {
+  it('lets the last of several sections and values win', () => {
+    const text = `[DEFAULT]
+host = compute-1
+max_concurrent_live_migrations=4
+[libvirt]
+live_migration_permit_post_copy = true
+live_migration_inbound_addr = 10.0.0.1
+[neutron]
+host = other
+[libvirt]
+# live_migration_permit_post_copy = true
+live_migration_permit_post_copy = False
+`;
+    expect(parseNovaConf(text)).toEqual({
+      host: 'compute-1',
+      myIp: null,
+      inboundAddress: '10.0.0.1',
+      permitPostCopy: false,
+      maxConcurrentLiveMigrations: 4,
+    });
+  });
+
+  it("has Nova's defaults, and a later file over an earlier one", () => {
+    expect(parseNovaConf('')).toEqual(NOVA_DEFAULTS);
+    const first = parseNovaConf('[libvirt]\nlive_migration_permit_post_copy=yes\n');
+    expect(parseNovaConf('[DEFAULT]\nmy_ip=1.2.3.4\n', first)).toMatchObject({ permitPostCopy: true, myIp: '1.2.3.4' });
+  });
+});
+
+describe('parseVersions', () => {
+  it('reads what virsh prints', () => {
+    const text = `Compiled against library: libvirt 11.3.0
+Using library: libvirt 11.3.0
+Using API: QEMU 11.3.0
+Running hypervisor: QEMU 10.0.2
+`;
+    expect(parseVersions(text)).toEqual({ libvirt: '11.3.0', qemu: '10.0.2' });
+    expect(parseVersions('')).toEqual({ libvirt: 'unknown', qemu: 'unknown' });
+  });
+});
