@@ -13,6 +13,7 @@ import {
   planHosts,
 } from './plan.ts';
 import { CLEAN_ENVIRONMENT, daemonPid, type Output, type RunOptions, run } from './processes.ts';
+import { setPublicCompute } from './resources.ts';
 import { Rest, type RestAnswer, type RestOptions, SERVICE_URLS } from './rest.ts';
 import { readStatus } from './status.ts';
 import { up } from './up.ts';
@@ -138,21 +139,13 @@ export class Lab {
   }
 
   /**
-   * Points the catalogue's compute endpoints at `url`: new tokens carry it at once, old ones keep what they have.
-   * @returns puts back what was there
+   * Points the catalogue's public compute endpoint at `url`: new tokens carry it at once, old ones keep what they have.
+   * OpenStack's own services use the internal one, which stays.
+   * @returns puts Nova's own address back
    */
   async swapComputeEndpoint(url: string): Promise<() => Promise<void>> {
-    const identity = SERVICE_URLS.identity;
-    const [service] = (await this.rest.must('GET', `${identity}/services?type=compute`)).json.services;
-    const endpoints: { id: string; url: string }[] = (
-      await this.rest.must('GET', `${identity}/endpoints?service_id=${service.id}`)
-    ).json.endpoints;
-    const set = (id: string, to: string) =>
-      this.rest.must('PATCH', `${identity}/endpoints/${id}`, { body: { endpoint: { url: to } } });
-    await Promise.all(endpoints.map((endpoint) => set(endpoint.id, url)));
-    return async () => {
-      await Promise.all(endpoints.map((endpoint) => set(endpoint.id, endpoint.url)));
-    };
+    await setPublicCompute(this.rest, url);
+    return () => setPublicCompute(this.rest, SERVICE_URLS.compute);
   }
 
   /** Sends one line from the peer, as a client outside would, and gives the line that comes back. */

@@ -51,6 +51,21 @@ async function createService(rest: Rest, type: string, name: string, url: string
   }
 }
 
+/**
+ * Makes `url` the public compute endpoint; the other faces of the catalogue lead to Nova itself, for the services.
+ * The catalogue is also put right where a program was killed before it could do so.
+ */
+export async function setPublicCompute(rest: Rest, url: string): Promise<void> {
+  const [service] = (await rest.must('GET', `${IDENTITY}/services?type=compute`)).json.services;
+  const found = await rest.must('GET', `${IDENTITY}/endpoints?service_id=${service.id}`);
+  const endpoints: { id: string; interface: string; url: string }[] = found.json.endpoints;
+  for (const endpoint of endpoints) {
+    const right = endpoint.interface === 'public' ? url : SERVICE_URLS.compute;
+    if (endpoint.url === right) continue;
+    await rest.must('PATCH', `${IDENTITY}/endpoints/${endpoint.id}`, { body: { endpoint: { url: right } } });
+  }
+}
+
 /** Flavors; does nothing where they are there. */
 export async function createFlavors(rest: Rest): Promise<void> {
   const url = `${SERVICE_URLS.compute}/flavors`;

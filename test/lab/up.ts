@@ -211,6 +211,7 @@ class Start {
     });
     await this.#waitForPort('keystone', SERVICE_URLS.identity, pid, (status) => status === 200);
     if (cold) await this.#step('catalogue', resources.createServices(rest));
+    else await resources.setPublicCompute(rest, SERVICE_URLS.compute);
   }
 
   async #startPlacement(cold: boolean): Promise<void> {

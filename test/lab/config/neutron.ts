@@ -29,7 +29,8 @@ export function neutronServerConf(paths: LabPaths): string {
     },
     experimental: { linuxbridge: true },
     database: { connection: databaseUrl(paths, 'neutron') },
-    nova: SERVICE_AUTH,
+    // The public endpoint may be the project's proxy, up or not.
+    nova: { ...SERVICE_AUTH, endpoint_type: 'internal' },
     placement: SERVICE_AUTH,
     oslo_concurrency: { lock_path: join(paths.state, 'locks') },
     ml2: {

@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -57,6 +58,7 @@ async function kernelPackageName(): Promise<string> {
 
 async function buildInto(directory: string, kernelPackage: string): Promise<void> {
   mkdirSync(CACHE_ROOT, { recursive: true });
+  removeAbandoned();
   const work = mkdtempSync(join(CACHE_ROOT, 'build-'));
   try {
     const { kernel, modules } = await unpackKernel(work, kernelPackage);
@@ -93,8 +95,15 @@ async function buildInto(directory: string, kernelPackage: string): Promise<void
   }
 }
 
+/** What builds that were killed have left. */
+function removeAbandoned(): void {
+  for (const name of readdirSync(CACHE_ROOT).filter((entry) => entry.startsWith('build-'))) {
+    const directory = join(CACHE_ROOT, name);
+    if (Date.now() - statSync(directory).mtimeMs > 3_600_000) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 async function unpackKernel(work: string, kernelPackage: string): Promise<{ kernel: string; modules: string }> {
-  // _apt cannot write into root's directory and says so on stderr; apt then downloads as root.
   await must(['apt-get', '-q', 'download', kernelPackage], { cwd: work, timeoutMs: 300_000 });
   const deb = readdirSync(work).find((name) => name.endsWith('.deb'));
   if (deb === undefined) throw new Error(`apt-get download ${kernelPackage} left no package`);
