@@ -24,8 +24,10 @@ export function runCommand(file: string, args: readonly string[], options: Comma
       { env: { ...process.env, LC_ALL: 'C' }, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES },
       (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
-        const why = error.killed ? `no end after ${timeoutMs} ms` : stderr.trim() || error.message;
-        reject(new HostdError('command-failed', `${file} ${args.join(' ')}: ${why}`, { cause: error }));
+        const why = error.killed
+          ? `no end after ${timeoutMs} ms`
+          : stderr.trim().replaceAll('\n', '; ') || error.message;
+        reject(new HostdError('command-failed', `${file} ${args.join(' ')}: ${why}`));
       },
     );
     // A program that ends without reading its input would otherwise raise EPIPE here; its exit status tells why.

@@ -24,6 +24,7 @@ export class Domains {
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | null = null;
   #again = false;
+  #warned = false;
 
   constructor(uri: string, log: Logger, run: RunCommand = runCommand) {
     this.#uri = uri;
@@ -72,9 +73,11 @@ export class Domains {
       try {
         await this.#read();
         this.problem = null;
+        this.#warned = false;
       } catch (error) {
         const problem = `libvirt does not answer, VMs are not measured: ${describeError(error)}`;
-        if (this.problem !== problem) this.#log.warn({ problem }, 'Cannot read the domains of libvirt');
+        if (!this.#warned) this.#log.warn({ problem }, 'Cannot read the domains of libvirt');
+        this.#warned = true;
         this.problem = problem;
       }
     } while (this.#again);

@@ -106,6 +106,7 @@ export class Shaper {
           `Remove it (tc qdisc del dev ${nic} root) or keep Drover from shaping this host.`,
       );
     }
+    if (desired.rx !== null) await this.#ifbExists();
     const ingress = qdiscs.find((qdisc) => qdisc.kind === 'ingress' || qdisc.kind === 'clsact');
     if (desired.rx !== null && ingress !== undefined && !(await this.#ownsIngress())) {
       throw new HostdError(

@@ -54,6 +54,10 @@ export class Leases {
   async start(): Promise<void> {
     await mkdir(this.#options.stateDir, { recursive: true, mode: 0o700 });
     this.#leases = await this.#read();
+    // What ended meanwhile goes from the disk too. A disk that is full keeps nobody from being served.
+    await this.#write(this.#leases).catch((error) => {
+      this.#log.error({ error: describeError(error) }, 'Cannot write the leases');
+    });
     this.#order = Math.max(0, ...this.#leases.map((lease) => lease.order));
     await this.#inTurn(() => this.#settle());
     this.#reconcile = setInterval(() => void this.#inTurn(() => this.#settle()), RECONCILE_MS);

@@ -1,0 +1,93 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HostInfo, HostSample, LeasesAnswer, MigrationsAnswer } from '../../hostd/contract.ts';
+import { makePki } from '../lab/pki.ts';
+import { errorCode, LINK_MEGABITS, lease, Rig } from './rig.ts';
+
+const rig = new Rig();
+let before = '';
+
+beforeAll(async () => {
+  await rig.start();
+  before = await rig.snapshot();
+  await rig.startDaemon();
+});
+afterAll(() => rig.stop());
+
+describe('mutual TLS', () => {
+  it('lets nobody in without a certificate, or with one of another CA', async () => {
+    const other = join(rig.dir, 'other');
+    await makePki(other, { hosts: [], clients: ['stranger'] });
+    const { readFile } = await import('node:fs/promises');
+    for (const suffix of ['crt', 'key']) {
+      await writeFile(join(rig.dir, 'pki', `stranger.${suffix}`), await readFile(join(other, `stranger.${suffix}`)));
+    }
+    for (const client of [null, 'stranger']) {
+      expect((await rig.call('GET', '/v1/host', undefined, client)).status, String(client)).toBe(0);
+    }
+    expect((await rig.call('GET', '/v1/host')).status).toBe(200);
+  });
+});
+
+describe('every call', () => {
+  it("answers in the contract's words", async () => {
+    const { shapeableBitsPerSecond } = HostInfo.parse((await rig.call('GET', '/v1/host')).json);
+    expect(shapeableBitsPerSecond).toBe(LINK_MEGABITS * 1e6 * 0.96 - 5e6);
+    HostSample.parse((await rig.call('GET', '/v1/sample')).json);
+    MigrationsAnswer.parse((await rig.call('GET', '/v1/migrations')).json);
+    LeasesAnswer.parse((await rig.call('GET', '/v1/leases')).json);
+  });
+
+  it('waits for a change of the migrations, and not longer than asked', async () => {
+    const { revision } = (await rig.call('GET', '/v1/migrations')).json;
+    const startedAt = performance.now();
+    expect((await rig.call('GET', `/v1/migrations?after=${revision}&waitMs=600`)).status).toBe(200);
+    expect(performance.now() - startedAt).toBeGreaterThan(590);
+  });
+});
+
+describe('bad input', () => {
+  const good = lease(100, 40);
+  const faster = (rate: number) => ({
+    ...good,
+    tx: { ...good.tx, migration: { rateBitsPerSecond: rate, ceilBitsPerSecond: rate, prio: 1 } },
+  });
+
+  it.each<[string, string, unknown, number, string]>([
+    ['PUT', '/v1/leases/a', 'not json', 400, 'request-invalid'],
+    ['PUT', '/v1/leases/a', {}, 400, 'request-invalid'],
+    ['PUT', '/v1/leases/a', { ...good, surprise: 1 }, 400, 'request-invalid'],
+    ['PUT', '/v1/leases/a', faster(0), 400, 'request-invalid'],
+    ['PUT', '/v1/leases/a', faster(-1), 400, 'request-invalid'],
+    ['PUT', '/v1/leases/a', JSON.stringify(good).replace('100000000', 'NaN'), 400, 'request-invalid'],
+    ['PUT', '/v1/leases/a', faster(LINK_MEGABITS * 1e6 + 1), 422, 'lease-rates-invalid'],
+    ['PUT', '/v1/leases/a', lease(150, 50), 422, 'lease-rates-invalid'],
+    ['PUT', '/v1/leases/a%2F..%2Fb', good, 400, 'request-invalid'],
+    ['PUT', '/v1/leases/%ff', good, 400, 'request-invalid'],
+    ['PUT', '/v1/leases/a', ' '.repeat(100_000), 413, 'body-too-large'],
+    ['POST', '/v1/leases/a', good, 405, 'method-not-allowed'],
+    ['DELETE', '/v1/leases/a', undefined, 404, 'lease-unknown'],
+    ['GET', '/v1/migrations?waitMs=99999', undefined, 400, 'request-invalid'],
+    ['GET', '/v2/host', undefined, 404, 'route-unknown'],
+    ['GET', '/constructor', undefined, 404, 'route-unknown'],
+  ])('%s %s with a fault in it', async (method, path, body, status, code) => {
+    const answer = await rig.call(method, path, body);
+    expect([answer.status, errorCode(answer)]).toEqual([status, code]);
+  });
+
+  it('left nothing behind', async () => {
+    expect(await rig.snapshot()).toBe(before);
+    expect(await rig.leasesOnDisk()).toEqual([]);
+  });
+});
+
+describe('a lease', () => {
+  it('is not renewed by another holder than its own', async () => {
+    await rig.call('PUT', '/v1/leases/mine', lease(100, 40, { holder: 'me' }));
+    expect(errorCode(await rig.call('PUT', '/v1/leases/mine', lease(10, 40, { holder: 'you' })))).toBe(
+      'request-invalid',
+    );
+    expect((await rig.call('DELETE', '/v1/leases/mine')).status).toBe(204);
+  });
+});

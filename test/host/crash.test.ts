@@ -1,0 +1,83 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { lease, Rig } from './rig.ts';
+
+const rig = new Rig();
+let before = '';
+
+beforeAll(async () => {
+  await rig.start();
+  before = await rig.snapshot();
+});
+afterEach(() => rig.killDaemon('SIGTERM'));
+afterAll(() => rig.stop());
+
+/** Kernel and disk agree: classes where there is a lease, nothing of hostd's where there is none. */
+async function expectAgreement(): Promise<void> {
+  const onDisk = await rig.leasesOnDisk();
+  const { leases } = (await rig.call('GET', '/v1/leases')).json;
+  expect(leases.map(({ leaseId }: { leaseId: string }) => leaseId)).toEqual(onDisk);
+  if (onDisk.length === 0) {
+    expect(await rig.snapshot()).toBe(before);
+    return;
+  }
+  const [{ tx }] = leases.slice(-1);
+  const rate = `rate ${tx.migration.rateBitsPerSecond / 1e6}Mbit`;
+  for (const dev of ['nic0', 'drover-ifb0']) expect(await rig.tc('class', 'show', 'dev', dev)).toContain(rate);
+  expect(await rig.tc('filter', 'show', 'dev', 'nic0', 'parent', 'ffff:')).toContain('Redirect to device drover-ifb0');
+}
+
+describe('kill -9', () => {
+  // Milliseconds after a call was sent: before, during and after the work in the kernel.
+  it.each([0, 15, 30, 45, 60, 90, 130])('%d ms into taking a lease', async (delayMs) => {
+    await rig.startDaemon();
+    const asked = rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await rig.killDaemon();
+    await asked;
+    await rig.startDaemon();
+    await expectAgreement();
+    await rig.call('DELETE', '/v1/leases/a');
+    expect(await rig.snapshot()).toBe(before);
+  });
+
+  it.each([10, 25, 40, 60, 90])('%d ms into releasing one', async (delayMs) => {
+    await rig.startDaemon();
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    const asked = rig.call('DELETE', '/v1/leases/a');
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await rig.killDaemon();
+    await asked;
+    await rig.startDaemon();
+    await expectAgreement();
+    await rig.call('DELETE', '/v1/leases/a');
+    expect(await rig.snapshot()).toBe(before);
+  });
+
+  it('leaves a lease its time: what is over at the next start is taken away', async () => {
+    await rig.startDaemon();
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40, { ttlMs: 60_000 }));
+    await rig.call('PUT', '/v1/leases/b', lease(100, 40, { ttlMs: 1000 }));
+    await rig.killDaemon();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await rig.startDaemon();
+    expect(await rig.leasesOnDisk()).toEqual(['a']);
+    const [kept] = (await rig.call('GET', '/v1/leases')).json.leases;
+    expect(kept.expiresInMs).toBeLessThan(59_000);
+    await expectAgreement();
+    await rig.call('DELETE', '/v1/leases/a');
+  });
+});
+
+describe('the NIC', () => {
+  it('is put right when somebody else took the classes or the IFB away', async () => {
+    await rig.startDaemon();
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    await rig.tc('qdisc', 'del', 'dev', 'nic0', 'root');
+    await rig.ip('link', 'del', 'dev', 'drover-ifb0');
+    await rig.killDaemon();
+    await rig.startDaemon();
+    await expectAgreement();
+    await rig.call('DELETE', '/v1/leases/a');
+    expect(await rig.snapshot()).toBe(before);
+  });
+});

@@ -1,0 +1,132 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { errorCode, GUESTS, HOST, LINK_MEGABITS, lease, PEER, Rig } from './rig.ts';
+
+const rig = new Rig();
+let before = '';
+
+beforeAll(async () => {
+  await rig.start();
+  before = await rig.snapshot();
+  await rig.startDaemon();
+});
+afterEach(async () => {
+  for (const { leaseId } of (await rig.call('GET', '/v1/leases')).json.leases)
+    await rig.call('DELETE', `/v1/leases/${leaseId}`);
+});
+afterAll(() => rig.stop());
+
+/** Mbit/s that a TCP flow of 3 s gets. */
+async function measure(from: string, address: string, server: string, port: number): Promise<number> {
+  const listener = rig.spawn(server, 'iperf3', '-s', '-1', '-p', String(port));
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const text = await rig.exec(from, 'iperf3', '-c', address, '-p', String(port), '-t', '3', '-O', '1', '-J');
+  listener.kill();
+  return JSON.parse(text).end.sum_received.bits_per_second / 1e6;
+}
+
+describe('a lease', () => {
+  it('holds what leaves: a full workload beside a full migration', async () => {
+    expect((await rig.call('PUT', '/v1/leases/a', lease(140, 40))).status).toBe(200);
+    const [migration, workload] = await Promise.all([
+      measure(rig.host, PEER, rig.peer, 49_160),
+      measure(rig.guests[0], PEER, rig.peer, 5301),
+    ]);
+    expect(workload).toBeGreaterThan(40 * 0.85);
+    expect(workload).toBeLessThan(40 * 1.15);
+    expect(migration).toBeGreaterThan(140 * 0.85);
+    expect(migration).toBeLessThan(LINK_MEGABITS);
+  });
+
+  it('holds what enters, over the IFB', async () => {
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    const [migration, workload] = await Promise.all([
+      measure(rig.peer, HOST, rig.host, 49_161),
+      measure(rig.peer, GUESTS[0], rig.guests[0], 5302),
+    ]);
+    expect(workload).toBeGreaterThan(40 * 0.85);
+    expect(workload).toBeLessThan(40 * 1.15);
+    expect(migration).toBeGreaterThan(140 * 0.85);
+  });
+
+  it('is changed in place: the classes stay and keep their counters', async () => {
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    await rig.exec(rig.host, 'ping', '-c', '2', '-i', '0.1', PEER);
+    const control = async () =>
+      /class htb d707:10 [\s\S]*?Sent (\d+) bytes/.exec(await rig.tc('-s', 'class', 'show', 'dev', 'nic0'))?.[1];
+    const sent = Number(await control());
+    expect(sent).toBeGreaterThan(0);
+    expect((await rig.call('PUT', '/v1/leases/a', lease(60, 100))).status).toBe(200);
+    expect(Number(await control())).toBeGreaterThanOrEqual(sent);
+    expect(await rig.tc('class', 'show', 'dev', 'nic0')).toMatch(/d707:20 .* rate 60Mbit/);
+    expect(await rig.tc('class', 'show', 'dev', 'drover-ifb0')).toMatch(/d707:30 .* rate 100Mbit/);
+  });
+
+  it('leaves the qdiscs byte for byte as they were', async () => {
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    await rig.call('PUT', '/v1/leases/b', lease(100, 40, { priority: 'low' }));
+    expect(await rig.snapshot()).not.toBe(before);
+    await rig.call('DELETE', '/v1/leases/a');
+    expect(await rig.tc('class', 'show', 'dev', 'nic0')).toMatch(/d707:20 .* rate 100Mbit/);
+    expect((await rig.call('DELETE', '/v1/leases/b')).status).toBe(204);
+    expect(await rig.snapshot()).toBe(before);
+  });
+
+  it('on one direction touches that one only', async () => {
+    const { rx: _, ...outOnly } = lease(140, 40);
+    await rig.call('PUT', '/v1/leases/a', outOnly);
+    expect(await rig.tc('qdisc', 'show', 'dev', 'nic0')).not.toContain('ingress');
+    const { tx: __, ...inOnly } = lease(140, 40);
+    await rig.call('PUT', '/v1/leases/a', inOnly);
+    const qdiscs = await rig.tc('qdisc', 'show', 'dev', 'nic0');
+    expect(qdiscs).toContain('ingress');
+    expect(qdiscs).not.toContain('htb');
+  });
+
+  it('ends by itself when its time is over', async () => {
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40, { ttlMs: 1000 }));
+    await expect.poll(() => rig.snapshot(), { timeout: 5000 }).toBe(before);
+    expect((await rig.call('GET', '/v1/leases')).json.leases).toEqual([]);
+  });
+});
+
+describe('a root qdisc that was there', () => {
+  it('comes back exactly', async () => {
+    await rig.tc('qdisc', 'replace', 'dev', 'nic0', 'root', 'handle', '7:', 'bfifo', 'limit', '777777');
+    const found = await rig.snapshot();
+    expect((await rig.call('PUT', '/v1/leases/a', lease(140, 40))).status).toBe(200);
+    expect(await rig.snapshot()).toContain('htb d707:');
+    await rig.call('DELETE', '/v1/leases/a');
+    expect(await rig.snapshot()).toBe(found);
+    await rig.tc('qdisc', 'del', 'dev', 'nic0', 'root');
+  });
+
+  it('is refused and left alone if it is the HTB of somebody else', async () => {
+    await rig.tc('qdisc', 'add', 'dev', 'nic0', 'root', 'handle', '1:', 'htb', 'default', '10');
+    await rig.tc('class', 'add', 'dev', 'nic0', 'parent', '1:', 'classid', '1:10', 'htb', 'rate', '100mbit');
+    const found = `${await rig.snapshot()}${await rig.tc('class', 'show', 'dev', 'nic0')}`;
+    const answer = await rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    expect([answer.status, errorCode(answer)]).toEqual([409, 'qdisc-foreign']);
+    expect(answer.text).toContain('htb 1:');
+    expect(`${await rig.snapshot()}${await rig.tc('class', 'show', 'dev', 'nic0')}`).toBe(found);
+    expect(await rig.leasesOnDisk()).toEqual([]);
+    await rig.tc('qdisc', 'del', 'dev', 'nic0', 'root');
+  });
+
+  it('is refused for what enters if somebody else filters there', async () => {
+    await rig.tc('qdisc', 'add', 'dev', 'nic0', 'handle', 'ffff:', 'ingress');
+    const found = await rig.snapshot();
+    expect(errorCode(await rig.call('PUT', '/v1/leases/a', lease(140, 40)))).toBe('qdisc-foreign');
+    expect(await rig.snapshot()).toBe(found);
+    await rig.tc('qdisc', 'del', 'dev', 'nic0', 'ingress');
+  });
+});
+
+describe('an interface of the name of the IFB', () => {
+  it('is left alone if it is not of hostd', async () => {
+    await rig.ip('link', 'add', 'name', 'drover-ifb0', 'type', 'ifb');
+    const found = await rig.snapshot();
+    expect(errorCode(await rig.call('PUT', '/v1/leases/a', lease(140, 40)))).toBe('qdisc-foreign');
+    expect(await rig.snapshot()).toBe(found);
+    await rig.ip('link', 'del', 'dev', 'drover-ifb0');
+  });
+});
