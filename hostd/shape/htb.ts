@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import type { LinkReservation } from '../contract.ts';
 import { MIGRATION_PORTS } from '../measure/netfilter.ts';
 
@@ -102,8 +101,8 @@ function classify(limits: LinkLimits): TreeFilter[] {
   const filters: TreeFilter[] = [{ protocol: 'arp', pref: 1, flowid: CONTROL, matches: ['00000000/00000000 at 0'] }];
   const tx = limits.direction === 'tx';
   for (const peer of limits.peers) {
-    const ipv6 = peer.includes(':');
-    if (ipv6 !== isIPv6(limits.migrationAddress)) continue;
+    const ipv6 = isIpv6(peer);
+    if (ipv6 !== isIpv6(limits.migrationAddress)) continue;
     const own = cidrMatches(limits.migrationAddress, tx ? 'source' : 'destination');
     const other = cidrMatches(peer, tx ? 'destination' : 'source');
     const { first, mask } = MIGRATION_PORTS;
@@ -112,7 +111,7 @@ function classify(limits: LinkLimits): TreeFilter[] {
     }
   }
   for (const address of limits.ownAddresses) {
-    const ipv6 = isIPv6(address);
+    const ipv6 = isIpv6(address);
     const own = cidrMatches(address, tx ? 'source' : 'destination');
     for (const port of limits.controlPorts) {
       filters.push(tcpFilter(ipv6, CONTROL, own, `${hex(port)}/0000ffff`));
@@ -143,7 +142,7 @@ function tcpFilter(ipv6: boolean, flowid: string, addresses: string[], ports: st
 /** u32 matches of an address or CIDR block: one word for IPv4, up to four for IPv6. */
 export function cidrMatches(cidr: string, side: 'source' | 'destination'): string[] {
   const [address = '', length] = cidr.split('/');
-  const words = isIPv6(address) ? ipv6Words(address) : ipv4Words(address);
+  const words = isIpv6(address) ? ipv6Words(address) : ipv4Words(address);
   const start = words.length === 1 ? (side === 'source' ? 12 : 16) : side === 'source' ? 8 : 24;
   const bits = length === undefined ? words.length * 32 : Number(length);
   return words.flatMap((word, index) => {
@@ -240,4 +239,9 @@ function sameShape(current: Tree, desired: Tree): boolean {
 
 function sameClass(one: TreeClass, other: TreeClass | undefined): boolean {
   return other !== undefined && one.rate === other.rate && one.ceil === other.ceil && one.prio === other.prio;
+}
+
+/** Addresses are checked where the configuration is read: here a colon tells the family. */
+function isIpv6(address: string): boolean {
+  return address.includes(':');
 }

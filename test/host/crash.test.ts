@@ -68,6 +68,21 @@ describe('kill -9', () => {
   });
 });
 
+describe('a root qdisc that was there', () => {
+  it('comes back exactly though hostd was killed in between', async () => {
+    await rig.tc('qdisc', 'replace', 'dev', 'nic0', 'root', 'handle', '7:', 'bfifo', 'limit', '777777');
+    const found = await rig.snapshot();
+    await rig.startDaemon();
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40, { ttlMs: 1000 }));
+    await rig.killDaemon();
+    expect(await rig.snapshot()).toContain('htb d707:');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await rig.startDaemon();
+    expect(await rig.snapshot()).toBe(found);
+    await rig.tc('qdisc', 'del', 'dev', 'nic0', 'root');
+  });
+});
+
 describe('the NIC', () => {
   it('is put right when somebody else took the classes or the IFB away', async () => {
     await rig.startDaemon();
