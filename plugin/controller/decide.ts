@@ -31,7 +31,6 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
     priority,
     priorityReason,
     reservation: reservationOf(world, policy, priority, migration),
-    maxDowntimeMs: policy.downtimeMs,
     policy: policy.id,
   };
 
@@ -39,7 +38,13 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
     const { technique, strategy } = policy.stale;
     const gate = gatePostCopy(policy, technique, world.nowMs, facts);
     const reasons = gate ? [...seen.reasons, gate] : seen.reasons;
-    return { ...common, classification: null, technique: gate ? 'pre-copy' : technique, strategy, reasons };
+    return withDowntime(policy, {
+      ...common,
+      classification: null,
+      technique: gate ? 'pre-copy' : technique,
+      strategy,
+      reasons,
+    });
   }
   const { classification } = seen;
   const technique = chooseTechnique(policy, { priority, classification }, world.nowMs, facts);
@@ -49,7 +54,26 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
     const text = `Nova runs one live migration at a time from ${migration.source} (max_concurrent_live_migrations), so a parallel group runs one after another there`;
     reasons.push({ code: 'gang-made-serial', text });
   }
-  return { ...common, classification, technique: technique.technique, strategy: strategy.strategy, reasons };
+  return withDowntime(policy, {
+    ...common,
+    classification,
+    technique: technique.technique,
+    strategy: strategy.strategy,
+    reasons,
+  });
+}
+
+/**
+ * QEMU ends a pre-copy as soon as what is left fits into its downtime limit, even if the switch to post-copy was asked
+ * for (migration/migration.c, migration_iteration_run). Where a switch is to come the limit is kept so small that the
+ * guest does not converge before it; the blackout of a switch is the device state's, not this limit's.
+ */
+const DOWNTIME_BEFORE_SWITCH_MS = 20;
+
+function withDowntime(policy: Policy, decision: Omit<Decision, 'maxDowntimeMs'>): Decision {
+  const budgetMs = policy.downtimeMs;
+  const switches = decision.technique !== 'pre-copy';
+  return { ...decision, maxDowntimeMs: switches ? Math.min(budgetMs, DOWNTIME_BEFORE_SWITCH_MS) : budgetMs };
 }
 
 /** Nova's limit for the source, 0 for none; Nova's default of 1 where hostd has not said. */

@@ -2,8 +2,6 @@
  * The demo: a real OpenStack on this machine, Drover in front of its Nova, four guests with different traffic, and the
  * stock `openstack` client that asks for all four to move. Ends with 0 only if all arrived with their memory intact.
  */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { down } from '../lab/down.ts';
@@ -44,7 +42,6 @@ async function main({ name, link, keep }: Options): Promise<boolean> {
   );
   say(wasUp ? `lab ${name} is up` : `bringing up lab ${name}: a real OpenStack with two compute hosts`);
   const lab = await ensureLab(name, wasUp ? {} : { linkMegabitsPerSecond: link });
-  rmSync(join(lab.paths.state, 'drover', 'drover.db'), { force: true });
   const policy = changedPolicy(shippedPolicy('seed.yaml'), {
     priorities: [...GUESTS],
     limits: { lower: '100 Mbit', upper: '300 Mbit' },

@@ -1,6 +1,6 @@
 /** Drover itself in a lab: hostd on every host, the plugin beside nova-api, with certificates of the lab's own CA. */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import axios from 'axios';
 import { stringify } from 'yaml';
@@ -25,18 +25,21 @@ export class Drover {
   readonly folder: string;
   readonly socket: string;
   readonly policyFile: string;
+  readonly #database: string;
   readonly #lab: Lab;
   #plugin: ChildProcess | null = null;
   readonly #hostds = new Map<string, ChildProcess>();
 
-  /** Nothing is started. `policy` is the text of the policy file. */
+  /** Nothing is started; the history of an earlier Drover in this lab is gone. `policy` is the policy file's text. */
   constructor(lab: Lab, policy: string) {
     this.#lab = lab;
     this.folder = join(lab.paths.state, 'drover');
+    this.#database = join(this.folder, 'drover.db');
     this.socket = join(this.folder, 'control.sock');
     this.policyFile = join(this.folder, 'policy.yaml');
     mkdirSync(join(this.folder, 'log'), { recursive: true });
     writeFileSync(this.policyFile, policy);
+    for (const file of ['', '-wal', '-shm']) rmSync(`${this.#database}${file}`, { force: true });
   }
 
   /** Certificates, then hostd on every host, then the plugin. */
@@ -90,7 +93,7 @@ export class Drover {
         projectName: 'admin',
       },
       policy: this.policyFile,
-      database: join(this.folder, 'drover.db'),
+      database: this.#database,
       controlSocket: this.socket,
       hostd: {
         ...this.#tls('plugin'),

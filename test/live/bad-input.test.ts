@@ -33,7 +33,7 @@ describe('bad input', () => {
     ['no JSON', 'guest', '{"os-migrateLive": ', undefined, 400],
   ])("%s has exactly Nova's answer", async (_what, id, body, token, status) => {
     const path = `/servers/${id === 'guest' ? guest.id : id}/action`;
-    const options = { body, ...(token === undefined ? {} : { token }) };
+    const options = { body, ...(token === undefined ? {} : { headers: { 'X-Auth-Token': token } }) };
     const direct = await stage.lab.rest.call('POST', `http://10.77.0.1:8774/v2.1${path}`, options);
     const through = await stage.lab.rest.call('POST', `${DROVER_ENDPOINT}${path}`, options);
     expect(direct.status).toBe(status);

@@ -20,10 +20,15 @@ interface HtbClass {
   ceilBits: number;
 }
 
-/** Every qdisc and filter of a host, as tc prints it, without counters. */
+/** All that shapes the NIC, as tc prints it, and every IFB. */
 async function qdiscs(host: string): Promise<string> {
-  const { lab } = stage;
-  return `${await lab.mustOn(host, ['tc', 'qdisc', 'show'])}${await lab.mustOn(host, ['ip', '-o', 'link', 'show', 'type', 'ifb'])}`;
+  const commands = [
+    ['tc', 'qdisc', 'show', 'dev', 'nic0'],
+    ['tc', 'class', 'show', 'dev', 'nic0'],
+    ['tc', 'filter', 'show', 'dev', 'nic0'],
+    ['ip', '-o', 'link', 'show', 'type', 'ifb'],
+  ];
+  return (await Promise.all(commands.map((argv) => stage.lab.mustOn(host, argv)))).join('\n');
 }
 
 async function classes(host: string): Promise<HtbClass[]> {
