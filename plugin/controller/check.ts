@@ -89,7 +89,7 @@ function accountFor(world: World, actions: readonly Action[]): string[] {
   for (const migration of world.queue) {
     const own = actions.filter(({ id, kind }) => id === migration.id && kind !== 'adjust');
     if (own.length !== 1) broken.push(`${migration.id}: has ${own.length} answers`);
-    const mustPass = !world.policy || !someHostAnswers(world, world.policy, migration);
+    const mustPass = !world.policy || !someHostAnswers(world, migration);
     if (own.some(({ kind }) => (kind === 'pass') !== mustPass)) {
       broken.push(`${migration.id}: ${mustPass ? 'must be passed on' : 'is passed on without need'}`);
     }
@@ -102,13 +102,13 @@ function accountFor(world: World, actions: readonly Action[]): string[] {
   return broken;
 }
 
-function someHostAnswers(world: World, policy: Policy, migration: QueuedMigration): boolean {
+function someHostAnswers(world: World, migration: QueuedMigration): boolean {
   const ends = new Set(migration.destination === null ? (migration.candidates ?? world.hosts.keys()) : []);
   ends.add(migration.destination ?? migration.source).add(migration.source);
   return [...ends].some((name) => {
     const host = world.hosts.get(name);
     if (!host?.info || !host.sample || !(host.info.linkBitsPerSecond > 0)) return false;
-    return host.reachable || ageMs(world, name) <= policy.stale.maxAgeMs;
+    return host.reachable;
   });
 }
 

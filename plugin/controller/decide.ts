@@ -25,7 +25,7 @@ type Reservation = Decision['reservation'];
 /** What would be done with one migration if it started now; whether it may is the order's business (plan.ts). */
 export function decide(world: World, policy: Policy, migration: QueuedMigration): Decision {
   const { priority, reason: priorityReason } = matchPriority(policy, migration.server);
-  const facts = postCopyFacts(world, policy, migration);
+  const facts = postCopyFacts(world, migration);
   const seen = classified(world, policy, migration);
   const common = {
     priority,
@@ -101,7 +101,7 @@ function linkReservation(
   name: string,
   direction: 'tx' | 'rx',
 ): LinkReservation | null {
-  const host = answeringHost(world, policy, name);
+  const host = answeringHost(world, name);
   if (!host || !(host.info.shapeableBitsPerSecond > 100)) return null;
   const capacity = host.info.shapeableBitsPerSecond;
   const { lower, upper } = policy.limits.hosts[name] ?? policy.limits.default;
@@ -176,12 +176,12 @@ function lackOf(world: World, name: string): string {
   return `the newest sample of ${name} is ${(ageMs / 1000).toFixed(1)} s old`;
 }
 
-function postCopyFacts(world: World, policy: Policy, migration: QueuedMigration): PostCopyFacts {
+function postCopyFacts(world: World, migration: QueuedMigration): PostCopyFacts {
   const vm = vmSample(sampledHost(world, migration.source), migration.vmUuid);
   const names = [migration.source, ...destinationsOf(world, migration)];
   return {
     hosts: names.map((host) => {
-      const capability = answeringHost(world, policy, host)?.info.postCopy;
+      const capability = answeringHost(world, host)?.info.postCopy;
       const linkLostAtMs = world.hosts.get(host)?.linkLostAtMs ?? null;
       return { host, permitted: capability?.permitted ?? null, why: capability?.reason ?? '', linkLostAtMs };
     }),

@@ -31,7 +31,7 @@ export function plan(world: World): Action[] {
     const reason: Reason = { code: 'no-policy', text: 'there is no valid policy: to Nova unchanged' };
     return queue.map(({ id }) => ({ kind: 'pass', id, reason }));
   }
-  const passed = queue.filter((migration) => !anyoneAnswers(world, policy, migration));
+  const passed = queue.filter((migration) => !anyoneAnswers(world, migration));
   const ours = queue.filter((migration) => !passed.includes(migration));
   const candidates = ours.map((migration) => candidateOf(world, policy, migration)).sort(compare);
   const opensAtMs = batchEnds(queue, policy.batchWindowMs);
@@ -58,9 +58,9 @@ function pass(id: number, source: string): Action {
   return { kind: 'pass', id, reason: { code: 'no-hostd', text } };
 }
 
-function anyoneAnswers(world: World, policy: Policy, migration: QueuedMigration): boolean {
+function anyoneAnswers(world: World, migration: QueuedMigration): boolean {
   const names = [migration.source, ...destinationsOf(world, migration)];
-  return names.some((name) => answeringHost(world, policy, name) !== null);
+  return names.some((name) => answeringHost(world, name) !== null);
 }
 
 function batchReason(policy: Policy): Reason {

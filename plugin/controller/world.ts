@@ -98,10 +98,10 @@ export function freshHost(world: World, policy: Policy, name: string): SampledHo
   return sampleAgeMs(world, name) <= policy.stale.maxAgeMs ? sampledHost(world, name) : null;
 }
 
-/** The host if its hostd can be worked with: it answers, or answered a moment ago. */
-export function answeringHost(world: World, policy: Policy, name: string): SampledHost | null {
+/** The host if its hostd can be worked with: without it nothing can be reserved there, and no switch be timed. */
+export function answeringHost(world: World, name: string): SampledHost | null {
   const host = sampledHost(world, name);
-  return host && (host.reachable || freshHost(world, policy, name)) ? host : null;
+  return host?.reachable ? host : null;
 }
 
 export function vmSample(host: SampledHost | null, vmUuid: string): VmSample | null {

@@ -193,9 +193,8 @@ describe('plan: what is not known', () => {
     );
   }
 
-  it('still decides on samples of a moment ago', () => {
-    const decision = started(world({ queue, hosts: silentFor(9000) }), 1);
-    expect(decision.classification).not.toBeNull();
+  it('does not decide for hosts that no longer answer, however fresh their samples: to Nova unchanged', () => {
+    expect(course(world({ queue, hosts: silentFor(0) }))).toEqual(['1 pass no-hostd']);
   });
 
   it('falls back to the stale rule where one side is old, silent or lacks the VM, and says which', () => {
@@ -258,7 +257,12 @@ describe('plan: reservation', () => {
       workload: { rateBitsPerSecond: 0.2 * SHAPEABLE },
     };
     expect(reservation).toMatchObject({ sourceTx: wanted, destinationRx: wanted });
-    expect(maxDowntimeMs).toBe(300);
+    // A switch is to come: a larger limit would let the guest converge before it.
+    expect(maxDowntimeMs).toBe(20);
+  });
+
+  it("gives a pre-copy the policy's whole downtime budget", () => {
+    expect(started(world({ queue: [queued(1)] }), 1)).toMatchObject({ technique: 'pre-copy', maxDowntimeMs: 300 });
   });
 
   it("takes a host's own limits before the default", () => {
