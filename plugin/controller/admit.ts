@@ -1,33 +1,6 @@
 import type { Reason } from '../contract.ts';
+import type { AdmissionCalls } from '../nova/control.ts';
 import type { KeptServer } from './store.ts';
-
-/** Who calls, as Keystone says; null: the token is not valid. */
-export interface Caller {
-  userId: string;
-  roles: string[];
-}
-
-/** A server as Nova shows it to an administrator. */
-export interface ServerFacts extends KeptServer {
-  status: string;
-  taskState: string | null;
-  locked: boolean;
-  host: string | null;
-}
-
-/** What admission asks of Keystone and Nova. Every call may throw; the request then goes to Nova unchanged. */
-export interface AdmissionCalls {
-  caller(token: string): Promise<Caller | null>;
-  /**
-   * With the caller's own token and microversion: the version that Nova answers in, null if the caller sees no such
-   * server.
-   */
-  visible(token: string, serverId: string, microversion: string): Promise<{ microversion: string } | null>;
-  /** With the service's token. */
-  server(serverId: string): Promise<ServerFacts | null>;
-  /** Names of the compute hosts whose nova-compute is enabled and up. */
-  computeHosts(): Promise<string[]>;
-}
 
 export type Admission =
   | { kind: 'pass'; reason: Reason }

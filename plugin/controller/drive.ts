@@ -2,34 +2,17 @@ import type { Logger } from 'pino';
 import { dropLeases, type Hold, putLeases, RENEW_EVERY_MS } from '../bandwidth/lease.ts';
 import type { Outcome } from '../contract.ts';
 import { describeError } from '../errors.ts';
-import type { NovaPhase } from '../nova/watch.ts';
+import type { DriveCalls, NovaMigration } from '../nova/control.ts';
 import type { HostClient } from '../tracker/hosts.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { follow, type Observation, type Step } from './follow.ts';
 import { measureOutcome, RatesMean, workloadRates } from './outcome.ts';
 import type { Store, StoredMigration } from './store.ts';
 
-/** What Nova says of one live migration. */
-export interface NovaMigration {
-  id: number;
-  uuid: string | null;
-  phase: NovaPhase;
-  status: string;
-  destination: string | null;
-}
-
-/** The calls that driving a migration makes to Nova, with the service's own token. */
-export interface NovaControl {
-  /** The record of the migration of this VM that was created at or after `sinceMs`, or with that id; null if none. */
-  find(vmUuid: string, sinceMs: number, id: number | null): Promise<NovaMigration | null>;
-  /** The HTTP status of Nova's answer: 202 taken, 400 not (yet, or any more) in a state to switch. */
-  forceComplete(vmUuid: string, novaMigrationId: number): Promise<number>;
-}
-
 export interface DriveParts {
   store: Store;
   tracker: Tracker;
-  nova: NovaControl;
+  nova: DriveCalls;
   log: Logger;
   /** Called with every record that was written. */
   wrote: (record: StoredMigration) => void;

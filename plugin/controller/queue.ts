@@ -1,7 +1,8 @@
 import type { Reason } from '../contract.ts';
+import type { KeptRequest } from '../nova/control.ts';
 import { newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
 import type { Admission } from './admit.ts';
-import { type Change, isFinal, type KeptRequest, type Store, type StoredMigration } from './store.ts';
+import { type Change, isFinal, type Store, type StoredMigration } from './store.ts';
 
 /** A caller that has no answer yet. */
 export interface Waiter {
@@ -23,6 +24,8 @@ export class Queue {
   readonly #store: Store;
   readonly #entries = new Map<number, Entry>();
   readonly #waiters = new Map<number, Waiter>();
+  /** VMs whose migration is being written down for the first time. */
+  readonly #arriving = new Set<string>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -47,8 +50,9 @@ export class Queue {
     return this.#entries.get(id);
   }
 
-  ofVm(vmUuid: string): Entry | undefined {
-    return this.entries().find((entry) => entry.vmUuid === vmUuid);
+  /** Is a migration of this VM here, or about to be? */
+  holds(vmUuid: string): boolean {
+    return this.#arriving.has(vmUuid) || this.entries().some((entry) => entry.vmUuid === vmUuid);
   }
 
   waiter(id: number): Waiter | undefined {
@@ -63,11 +67,16 @@ export class Queue {
     waiter: Waiter,
   ): Promise<Entry> {
     const { userId, source, destination, server, candidates } = admission;
-    const record = await this.#store.add({ vmUuid, userId, source, destination, receivedAtMs, request, server });
-    const entry = { ...record, candidates };
-    this.#entries.set(entry.id, entry);
-    this.#waiters.set(entry.id, waiter);
-    return entry;
+    this.#arriving.add(vmUuid);
+    try {
+      const record = await this.#store.add({ vmUuid, userId, source, destination, receivedAtMs, request, server });
+      const entry = { ...record, candidates };
+      this.#entries.set(entry.id, entry);
+      this.#waiters.set(entry.id, waiter);
+      return entry;
+    } finally {
+      this.#arriving.delete(vmUuid);
+    }
   }
 
   async move(entry: Entry, state: Entry['state'], reason: Reason, change: Change = {}): Promise<Entry> {

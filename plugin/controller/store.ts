@@ -9,16 +9,7 @@ import {
   Reason,
 } from '../contract.ts';
 import { DroverError, describeError } from '../errors.ts';
-
-/** What is kept of the caller's request so that it can be made again later, with the service's own token. */
-export interface KeptRequest {
-  host: string | null;
-  blockMigration: boolean | 'auto';
-  diskOverCommit: boolean | null;
-  force: boolean | null;
-  /** Compute API microversion that Nova would answer the caller in, e.g. `2.93`. */
-  microversion: string;
-}
+import type { KeptRequest } from '../nova/control.ts';
 
 /** What plan and tracker need to know of the server itself, as it was when the request came. */
 export interface KeptServer {

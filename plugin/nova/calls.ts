@@ -1,7 +1,6 @@
 import { type OpenStackClient, OpenStackError } from 'openstack-client-ts';
-import type { NovaCalls, Submission } from '../controller/run.ts';
 import { ProxyError } from '../proxy/errors.ts';
-import type { UpstreamAnswer } from '../proxy/live-migrate.ts';
+import type { NovaCalls, Submission } from './control.ts';
 import { findMigration, migrationById, wasIssued } from './watch.ts';
 
 const TEXT_LIMIT = 500;
@@ -92,8 +91,6 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
     async wasIssued(vmUuid, sinceMs) {
       return (await wasIssued(client, vmUuid, sinceMs)) !== null;
     },
-
-    alreadyMigrating,
   };
 }
 
@@ -104,16 +101,4 @@ async function unlessMissing<T>(call: Promise<T>): Promise<T | null> {
     if (error instanceof OpenStackError && (error.code === 'not-found' || error.code === 'unauthorized')) return null;
     throw error;
   }
-}
-
-/** nova/api/openstack/common.py, raise_http_conflict_for_instance_invalid_state. */
-function alreadyMigrating(vmUuid: string): UpstreamAnswer {
-  const message = `Cannot 'os-migrateLive' instance ${vmUuid} while it is in task_state migrating`;
-  const body = Buffer.from(JSON.stringify({ conflictingRequest: { code: 409, message } }));
-  return {
-    status: 409,
-    statusMessage: 'Conflict',
-    rawHeaders: ['Content-Type', 'application/json; charset=UTF-8', 'Content-Length', String(body.length)],
-    body,
-  };
 }

@@ -35,17 +35,20 @@ export interface LiveMigrateRequest extends LiveMigrateAction {
  * | forward  | Nova's answer to the original request, made now with the caller's own token       |
  * | answered | this answer, which came through `forward()`                                       |
  * | accepted | a 202 as Nova writes it; the migration waits and somebody answers for it          |
+ * | busy     | a 409 as Nova writes it: this server is being migrated already                    |
  */
 export type Verdict =
   | { kind: 'forward' }
   | { kind: 'answered'; answer: UpstreamAnswer }
-  | {
-      kind: 'accepted';
-      /** `req-UUID`, see newRequestId. */
-      requestId: string;
-      /** The microversion that Nova would echo: never `latest`. */
-      microversion: string;
-    };
+  | ({ kind: 'accepted' | 'busy' } & VersionedAnswer);
+
+/** What an answer in Nova's place carries. */
+export interface VersionedAnswer {
+  /** `req-UUID`, see newRequestId. */
+  requestId: string;
+  /** The microversion that Nova would echo: never `latest`. */
+  microversion: string;
+}
 
 /**
  * Decides about one live migration. `forward` sends the original request to Nova byte for byte, once: every call gives
@@ -67,30 +70,52 @@ export function requestId(answer: UpstreamAnswer): string | null {
   return headerValues(answer.rawHeaders, 'x-openstack-request-id')[0] ?? null;
 }
 
-/**
- * The header of Nova's own 202 to os-migrateLive. Requests under `/v2` get no version headers
- * (nova/api/openstack/__init__.py, LegacyV2CompatibleWrapper).
- */
-export function acceptedAnswer(
-  verdict: { requestId: string; microversion: string },
-  legacyV2: boolean,
-): UpstreamAnswer {
-  const versions = [
-    ...['OpenStack-API-Version', `compute ${verdict.microversion}`],
-    ...['X-OpenStack-Nova-API-Version', verdict.microversion],
-    ...['Vary', 'OpenStack-API-Version'],
-    ...['Vary', 'X-OpenStack-Nova-API-Version'],
-  ];
+/** The answer that Nova itself gives to a migration it takes. */
+export function acceptedAnswer(verdict: VersionedAnswer, legacyV2: boolean): UpstreamAnswer {
   return {
     status: 202,
     statusMessage: 'Accepted',
     rawHeaders: [
       ...['Content-Length', '0'],
       ...['Content-Type', 'application/json'],
-      ...(legacyV2 ? [] : versions),
-      ...['x-openstack-request-id', verdict.requestId],
-      ...['x-compute-request-id', verdict.requestId],
+      ...versionHeaders(verdict, legacyV2),
+      ...requestIdHeaders(verdict),
     ],
     body: Buffer.alloc(0),
   };
+}
+
+/**
+ * Nova's answer for a server that is being migrated already (nova/api/openstack/common.py,
+ * raise_http_conflict_for_instance_invalid_state).
+ */
+export function busyAnswer(serverId: string, verdict: VersionedAnswer, legacyV2: boolean): UpstreamAnswer {
+  const message = `Cannot 'os-migrateLive' instance ${serverId} while it is in task_state migrating`;
+  const body = Buffer.from(`{"conflictingRequest": {"code": 409, "message": "${message}"}}`);
+  return {
+    status: 409,
+    statusMessage: 'Conflict',
+    rawHeaders: [
+      ...versionHeaders(verdict, legacyV2),
+      ...['Content-Type', 'application/json; charset=UTF-8'],
+      ...['Content-Length', String(body.length)],
+      ...requestIdHeaders(verdict),
+    ],
+    body,
+  };
+}
+
+/** Requests under `/v2` get no version headers (nova/api/openstack/__init__.py, LegacyV2CompatibleWrapper). */
+function versionHeaders({ microversion }: VersionedAnswer, legacyV2: boolean): string[] {
+  if (legacyV2) return [];
+  return [
+    ...['OpenStack-API-Version', `compute ${microversion}`],
+    ...['X-OpenStack-Nova-API-Version', microversion],
+    ...['Vary', 'OpenStack-API-Version'],
+    ...['Vary', 'X-OpenStack-Nova-API-Version'],
+  ];
+}
+
+function requestIdHeaders({ requestId: id }: VersionedAnswer): string[] {
+  return [...['x-openstack-request-id', id], ...['x-compute-request-id', id]];
 }

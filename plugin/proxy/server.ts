@@ -8,7 +8,13 @@ import { fetchAnswer, streamThrough, writeAnswer, writeFault } from './forward.t
 import { announcesBody, endToEnd, headerValues, isChunked } from './headers.ts';
 import { type ActionTarget, actionTarget, liveMigrateAction } from './intercept.ts';
 import { DEFAULT_LIMITS, type ProxyLimits } from './limits.ts';
-import { acceptedAnswer, type LiveMigrateHandler, type UpstreamAnswer, type Verdict } from './live-migrate.ts';
+import {
+  acceptedAnswer,
+  busyAnswer,
+  type LiveMigrateHandler,
+  type UpstreamAnswer,
+  type Verdict,
+} from './live-migrate.ts';
 import { type OutgoingRequest, Upstream } from './upstream.ts';
 
 export interface ProxyOptions {
@@ -141,7 +147,9 @@ export class ProxyServer {
     });
     const verdict = await this.#ask(onLiveMigrate, request, action, rawBody, gone.signal, forward);
     try {
-      if (verdict.kind === 'accepted') writeAnswer(acceptedAnswer(verdict, target.legacyV2), request, response);
+      const { legacyV2 } = target;
+      if (verdict.kind === 'accepted') writeAnswer(acceptedAnswer(verdict, legacyV2), request, response);
+      else if (verdict.kind === 'busy') writeAnswer(busyAnswer(action.serverId, verdict, legacyV2), request, response);
       else if (verdict.kind === 'answered') writeAnswer(verdict.answer, request, response);
       // What went to Nova once must not go there again.
       else if (sent.answer) writeAnswer(await sent.answer, request, response);

@@ -1,13 +1,11 @@
 import type { HostInfo, HostSample, Lease, LeaseRequest, MigrationView } from 'drover-hostd/contract';
-import type { ServerFacts } from '../../../plugin/controller/admit.ts';
-import type { NovaMigration } from '../../../plugin/controller/drive.ts';
-import type { NovaCalls, Submission } from '../../../plugin/controller/run.ts';
 import { DroverError } from '../../../plugin/errors.ts';
+import type { NovaCalls, NovaMigration, ServerDetails, Submission } from '../../../plugin/nova/control.ts';
 import type { HostClient } from '../../../plugin/tracker/hosts.ts';
 
 /** A Nova in memory: it takes a live migration of a known server once, and ends it when told to. */
 export class NovaDouble {
-  readonly servers = new Map<string, ServerFacts>();
+  readonly servers = new Map<string, ServerDetails>();
   /** In the order they were asked for. */
   readonly issued: { vmUuid: string; by: 'caller' | 'service'; atMs: number }[] = [];
   readonly forced: { vmUuid: string; atMs: number }[] = [];
@@ -17,7 +15,7 @@ export class NovaDouble {
   /** Takes the request although the answer is lost. */
   takesSilently = false;
 
-  addServer(vmUuid: string, change: Partial<ServerFacts> = {}): void {
+  addServer(vmUuid: string, change: Partial<ServerDetails> = {}): void {
     this.servers.set(vmUuid, {
       name: `vm-${vmUuid.slice(-2)}`,
       projectId: 'project',
@@ -71,7 +69,6 @@ export class NovaDouble {
         return { submission: { status: answer.status, text: '' }, answer };
       },
       wasIssued: async (vmUuid) => this.records.has(vmUuid),
-      alreadyMigrating: () => ({ status: 409, statusMessage: 'Conflict', rawHeaders: [], body: Buffer.from('busy') }),
     };
   }
 }

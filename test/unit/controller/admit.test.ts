@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type AdmissionCalls, admit, type ServerFacts } from '../../../plugin/controller/admit.ts';
+import { admit } from '../../../plugin/controller/admit.ts';
+import type { AdmissionCalls, ServerDetails } from '../../../plugin/nova/control.ts';
 
-const SERVER: ServerFacts = {
+const SERVER: ServerDetails = {
   name: 'vm-1',
   projectId: 'project',
   flavorName: 'm256',
@@ -13,7 +14,7 @@ const SERVER: ServerFacts = {
   host: 'compute-1',
 };
 
-function calls(change: Partial<AdmissionCalls> = {}, server: Partial<ServerFacts> = {}): AdmissionCalls {
+function calls(change: Partial<AdmissionCalls> = {}, server: Partial<ServerDetails> = {}): AdmissionCalls {
   return {
     caller: async () => ({ userId: 'user', roles: ['admin', 'member'] }),
     visible: async () => ({ microversion: '2.93' }),

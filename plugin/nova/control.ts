@@ -1,0 +1,76 @@
+import type { UpstreamAnswer } from '../proxy/live-migrate.ts';
+import type { NovaPhase } from './phase.ts';
+
+/** Who calls, as Keystone says. */
+export interface Caller {
+  userId: string;
+  roles: string[];
+}
+
+/** A server as Nova shows it to an administrator. */
+export interface ServerDetails {
+  name: string;
+  projectId: string;
+  flavorName: string;
+  memoryBytes: number;
+  metadata: Record<string, string>;
+  status: string;
+  taskState: string | null;
+  locked: boolean;
+  host: string | null;
+}
+
+/** What Nova says of one live migration. */
+export interface NovaMigration {
+  id: number;
+  uuid: string | null;
+  phase: NovaPhase;
+  status: string;
+  destination: string | null;
+}
+
+/** What is kept of a caller's request so that it can be made again later, with the service's own token. */
+export interface KeptRequest {
+  host: string | null;
+  blockMigration: boolean | 'auto';
+  diskOverCommit: boolean | null;
+  force: boolean | null;
+  /** Compute API microversion that Nova would answer the caller in, e.g. `2.93`. */
+  microversion: string;
+}
+
+/** How Nova took a request: its HTTP status, or that it was never reached, or that nobody knows. */
+export type Submission = { status: number; text: string } | 'not-reached' | 'unknown';
+
+/** What admission asks of Keystone and Nova. Every call may throw; the request then goes to Nova unchanged. */
+export interface AdmissionCalls {
+  /** Null: the token is not valid. */
+  caller(token: string): Promise<Caller | null>;
+  /**
+   * With the caller's own token and microversion: the version that Nova answers in, null if the caller sees no such
+   * server.
+   */
+  visible(token: string, serverId: string, microversion: string): Promise<{ microversion: string } | null>;
+  /** With the service's token. */
+  server(serverId: string): Promise<ServerDetails | null>;
+  /** Names of the compute hosts whose nova-compute is enabled and up. */
+  computeHosts(): Promise<string[]>;
+}
+
+/** The calls that driving a migration makes, with the service's token. */
+export interface DriveCalls {
+  /** The record of the migration of this VM that was created at or after `sinceMs`, or with that id; null if none. */
+  find(vmUuid: string, sinceMs: number, id: number | null): Promise<NovaMigration | null>;
+  /** The HTTP status of Nova's answer: 202 taken, 400 not (yet, or any more) in a state to switch. */
+  forceComplete(vmUuid: string, novaMigrationId: number): Promise<number>;
+}
+
+/** All that the controller asks of Keystone and Nova. */
+export interface NovaCalls extends AdmissionCalls, DriveCalls {
+  /** Makes a kept request with the service's own token. Never throws. */
+  submit(vmUuid: string, request: KeptRequest): Promise<Submission>;
+  /** Makes the caller's own request. Never throws. */
+  forwarded(forward: () => Promise<UpstreamAnswer>): Promise<{ submission: Submission; answer: UpstreamAnswer | null }>;
+  /** Did Nova take a live migration of this VM at or after `sinceMs`? */
+  wasIssued(vmUuid: string, sinceMs: number): Promise<boolean>;
+}
