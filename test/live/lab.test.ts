@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { agent, boot, deleteGuest, dirtyMemory, type Guest, hostOf, verifyMemory } from '../lab/guests.ts';
-import { ensureLab, type Lab } from '../lab/lab.ts';
+import type { Lab } from '../lab/lab.ts';
 import { countCloudFaults, liveMigrate, type MigrationEvidence, type Technique } from '../lab/migrate.ts';
+import { liveLab } from './stage.ts';
 
 /** Working set and rate of the guest's memory, MiB and MiB/s: more than one pass, less than the link carries. */
 const DIRTY = { mebibytes: 48, mebibytesPerSecond: 16 };
@@ -12,7 +13,7 @@ let lab: Lab;
 let guest: Guest;
 
 beforeAll(async () => {
-  lab = await ensureLab();
+  lab = await liveLab();
   guest = await boot(lab, { name: 'lab-test', flavor: 'm256' });
   await dirtyMemory(lab, guest, DIRTY.mebibytes, DIRTY.mebibytesPerSecond);
 });
