@@ -14,7 +14,7 @@ let guest: Guest;
 
 beforeAll(async () => {
   lab = await liveLab();
-  guest = await boot(lab, { name: 'lab-test', flavor: 'm256' });
+  guest = await boot(lab, { name: 'lab-test', host: 'compute-1', flavor: 'm256' });
   await dirtyMemory(lab, guest, DIRTY.mebibytes, DIRTY.mebibytesPerSecond);
 });
 
