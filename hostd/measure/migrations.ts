@@ -25,7 +25,9 @@ export const KEEP_ENDED_MS = 600_000;
  */
 export function followMigration(views: readonly MigrationView[], signal: MigrationSignal): readonly MigrationView[] {
   if (signal.type === 'totals') return addTotals(views, signal.vmUuid, signal.job);
-  const index = views.findLastIndex((view) => view.vmUuid === signal.vmUuid && isOpen(view));
+  const index = views.findLastIndex(
+    (view) => view.vmUuid === signal.vmUuid && (isOpen(view) || misjudged(view, signal)),
+  );
   const open = index < 0 ? newView(signal) : (views[index] ?? null);
   if (open === null) return views;
   const next = step(open, signal);
@@ -50,10 +52,27 @@ function addTotals(views: readonly MigrationView[], vmUuid: string, job: JobInfo
 function step(view: MigrationView, signal: MigrationSignal): MigrationView {
   if (view.role === 'destination') return stepDestination(view, signal);
   // On a busy host QEMU's `setup` may be read before libvirt's word that this side receives, which is the surer one.
-  if (signal.type === 'incoming') {
-    return { ...emptyView(signal, 'destination', view.startedAtMs ?? signal.atMs), activeAtMs: view.activeAtMs };
-  }
-  return stepSource(view, signal);
+  return signal.type === 'incoming' ? asDestination(view, signal) : stepSource(view, signal);
+}
+
+/** Taken for a source until its end: but no guest leaves a source without being stopped there. */
+function misjudged(view: MigrationView, signal: MigrationSignal): boolean {
+  if (signal.type !== 'incoming' || view.role !== 'source' || view.status !== 'completed') return false;
+  return view.stoppedAtMs === null && signal.atMs - (view.endedAtMs ?? 0) < MISJUDGED_WITHIN_MS;
+}
+
+/** The same migration seen from the other side, with all that was read of it while it was taken for a source. */
+function asDestination(view: MigrationView, signal: MigrationSignal): MigrationView {
+  const { startedAtMs, activeAtMs, postCopyAtMs, resumedAtMs, endedAtMs } = view;
+  const arrived = endedAtMs === null ? 'post-copy' : 'completed';
+  return {
+    ...emptyView(signal, 'destination', startedAtMs ?? signal.atMs),
+    activeAtMs,
+    postCopyAtMs,
+    resumedAtMs,
+    endedAtMs,
+    status: resumedAtMs === null ? 'incoming' : arrived,
+  };
 }
 
 /** Without the migrations that ended too long ago; the same array if there are none. */
@@ -61,6 +80,9 @@ export function forgetEnded(views: readonly MigrationView[], nowMs: number): rea
   const kept = views.filter((view) => isOpen(view) || nowMs - (view.endedAtMs ?? nowMs) < KEEP_ENDED_MS);
   return kept.length === views.length ? views : kept;
 }
+
+/** libvirt's word that this side receives is read at most so much later than QEMU's that the migration is over. */
+const MISJUDGED_WITHIN_MS = 5000;
 
 export function isOpen(view: MigrationView): boolean {
   return view.status !== 'completed' && view.status !== 'failed' && view.status !== 'cancelled';
@@ -119,8 +141,10 @@ function stepSource(view: MigrationView, signal: MigrationSignal): MigrationView
     case 'stop':
       return view.stoppedAtMs === null ? { ...view, stoppedAtMs: atMs } : view;
     case 'resume':
-      // The guest goes on at the source: that stop was no blackout of a migration.
-      return view.stoppedAtMs === null ? view : { ...view, stoppedAtMs: null };
+      // The guest goes on at the source: that stop was no blackout of a migration. Without a stop this is the other side.
+      return view.stoppedAtMs === null
+        ? { ...view, resumedAtMs: view.resumedAtMs ?? atMs }
+        : { ...view, stoppedAtMs: null };
     case 'gone': {
       // QEMU's last event may be lost with the process: after the switch the guest lives on the other side.
       const arrived = signal.migrated || view.status === 'post-copy';

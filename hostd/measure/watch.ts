@@ -106,7 +106,8 @@ export class MigrationWatch {
       if (event.event === 'job-completed') this.#totals = { domain: event.domain, text: '' };
       return;
     }
-    const vmUuid = await this.#identify(event.domain, nowMs);
+    const begins = event.kind === 'qemu' && event.event === 'MIGRATION';
+    const vmUuid = await this.#identify(event.domain, nowMs, begins);
     if (vmUuid === null) return;
     const base = { vmUuid, domain: event.domain };
     if (event.kind === 'qemu') {
@@ -139,14 +140,14 @@ export class MigrationWatch {
     this.#totals = null;
   }
 
-  /** A domain that is met first while it waits for its guest is the destination of a migration. */
-  async #identify(name: string, atMs: number): Promise<string | null> {
+  /** A domain that is met first in a migration, or while it waits for its guest, is the destination of one. */
+  async #identify(name: string, atMs: number, begins: boolean): Promise<string | null> {
     const known = this.#domains.uuidOf(name);
     const listed = this.#domains.list().some((domain) => domain.uuid === known);
     if (known !== null && (listed || this.#views.some((view) => view.vmUuid === known && isOpen(view)))) return known;
     await this.#domains.refresh();
     const found = this.#domains.list().find((domain) => domain.name === name);
-    if (found !== undefined && isIncoming(found)) {
+    if (found !== undefined && (begins || isIncoming(found))) {
       this.#signal({ type: 'incoming', vmUuid: found.uuid, domain: name, atMs });
     }
     return found?.uuid ?? known;

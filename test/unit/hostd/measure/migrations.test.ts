@@ -122,6 +122,25 @@ describe('the destination', () => {
     expect(followMigration(running, { ...base(9), type: 'status', status: 'completed' })[0]?.status).toBe('completed');
   });
 
+  it('keeps what was read of it while it was taken for a source', () => {
+    const early: Happening[] = [
+      status(1, 'setup'),
+      status(2, 'active'),
+      status(3, 'postcopy-active'),
+      { type: 'resume', atMs: 4 },
+    ];
+    const there = { role: 'destination', startedAtMs: 1, activeAtMs: 2, postCopyAtMs: 3, resumedAtMs: 4 };
+    expect(follow([...early, { type: 'incoming', atMs: 5 }])).toMatchObject([{ ...there, status: 'post-copy' }]);
+    // Even if QEMU's end is read before libvirt's beginning.
+    const late: Happening[] = [...early, status(6, 'completed'), { type: 'incoming', atMs: 7 }];
+    expect(follow(late)).toMatchObject([{ ...there, status: 'completed', endedAtMs: 6 }]);
+  });
+
+  it('is another migration if the guest comes back long after it left unseen', () => {
+    const left: Happening[] = [status(1, 'setup'), status(6, 'completed'), { type: 'incoming', atMs: 60_000 }];
+    expect(follow(left)).toMatchObject([{ role: 'source' }, { role: 'destination', startedAtMs: 60_000 }]);
+  });
+
   it("is the destination even if QEMU's setup was read before libvirt's word", () => {
     expect(follow([status(1, 'setup'), { type: 'incoming', atMs: 2 }])).toMatchObject([
       { role: 'destination', status: 'incoming', startedAtMs: 1 },
