@@ -102,11 +102,15 @@ function novaEnd(seen: Observation): Step | null {
     return { kind: 'finish', state: 'aborted', reason: { code: 'cancelled', text: 'it was cancelled in Nova' } };
   }
   if (phase === 'failed') {
-    return {
-      kind: 'finish',
-      state: 'failed',
-      reason: { code: 'nova-failed', text: `Nova: ${status}; nova-compute's log on the source says why` },
-    };
+    // Seen where Neutron refused to activate the port: libvirt had finished, Nova gave up all the same.
+    const arrived = seen.source?.status === 'completed' && seen.destination?.resumedAtMs != null;
+    const reason = arrived
+      ? {
+          code: 'failed-after-arrival',
+          text: `Nova: ${status}, though QEMU moved the guest: it runs on the destination, whatever host Nova names`,
+        }
+      : { code: 'nova-failed', text: `Nova: ${status}; nova-compute's log on the source says why` };
+    return { kind: 'finish', state: 'failed', reason };
   }
   return null;
 }

@@ -90,6 +90,17 @@ describe('follow', () => {
     expect(follow(seen({ nova: { phase, status: phase } }))).toMatchObject({ kind: 'finish', state });
   });
 
+  it('says where the guest is when Nova gave up after QEMU had moved it', () => {
+    const nova = { phase: 'failed', status: 'failed' } as const;
+    expect(follow(seen({ nova }))).toMatchObject({ state: 'failed', reason: { code: 'nova-failed' } });
+    const source = { ...SOURCE, status: 'completed' as const };
+    const destination = { ...SOURCE, role: 'destination' as const, resumedAtMs: 1900 };
+    expect(follow(seen({ nova, source, destination }))).toMatchObject({
+      state: 'failed',
+      reason: { code: 'failed-after-arrival' },
+    });
+  });
+
   it('gives up on a request that Nova shows no record of', () => {
     expect(follow(seen({ nova: null, nowMs: 1000 + RECORD_DEADLINE_MS - 1 }))).toEqual({ kind: 'wait' });
     expect(follow(seen({ nova: null, nowMs: 1000 + RECORD_DEADLINE_MS }))).toMatchObject({
