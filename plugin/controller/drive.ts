@@ -22,6 +22,7 @@ export interface DriveParts {
 const ASK_NOVA_EVERY_MS = 700;
 const FIND_RECORD_EVERY_MS = 250;
 const IDLE_TICK_MS = 250;
+const SAMPLE_EVERY_MS = 1000;
 /** libvirt reports job-completed 1.6-1.9 s after QEMU's own end: how long the figures of both hosts are waited for. */
 const FIGURES_WITHIN_MS = 4000;
 /** The rates "after" are those of a whole window (5 s) that began after the end. */
@@ -99,7 +100,7 @@ export class Drive {
         this.#wrote(await store.update(record.id, { novaMigrationId: id, novaMigrationUuid: uuid, destination }));
       }
     }
-    if (nowMs - this.#sampledAtMs >= 1000 && this.record.state !== 'submitted') {
+    if (nowMs - this.#sampledAtMs >= SAMPLE_EVERY_MS && this.#sending()) {
       this.#sampledAtMs = nowMs;
       const rates = workloadRates(
         record.vmUuid,
@@ -108,6 +109,14 @@ export class Drive {
       );
       if (rates) this.#during.add(rates);
     }
+  }
+
+  /** QEMU sends pages now: Nova's own checks before and its tidying after do not share the link. */
+  #sending(): boolean {
+    const { record } = this;
+    const sinceMs = record.submittedAtMs ?? record.receivedAtMs;
+    const view = this.#parts.tracker.migration(record.source, record.vmUuid, 'source', sinceMs);
+    return view !== null && ['active', 'device', 'post-copy'].includes(view.status);
   }
 
   #observe(): Observation {

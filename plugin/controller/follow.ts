@@ -71,12 +71,14 @@ export function follow(seen: Observation): Step {
   return { kind: 'wait' };
 }
 
+/** QEMU's own word where it is heard: Nova says post-copy once it has asked, also of a guest that converges first. */
 function inPostCopy(seen: Observation): boolean {
-  return seen.nova?.phase === 'post-copy' || seen.source?.status === 'post-copy';
+  return seen.source === null ? seen.nova?.phase === 'post-copy' : seen.source.status === 'post-copy';
 }
 
 function switchTrigger(seen: Observation): Reason | null {
   if (seen.technique === 'pre-copy' || !seen.postCopyPermitted || seen.source?.status !== 'active') return null;
+  if (seen.nova?.phase === 'post-copy') return null;
   if (seen.technique === 'post-copy') return { code: 'qemu-active', text: 'QEMU sends: switch to post-copy at once' };
   const second = seen.source.passes.find((pass) => pass.pass >= 2);
   if (!second) return null;

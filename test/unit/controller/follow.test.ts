@@ -82,6 +82,13 @@ describe('follow', () => {
     expect(follow(seen({ state: 'post-copy', source }))).toEqual({ kind: 'wait' });
   });
 
+  it('believes QEMU, not Nova, that a guest is in post-copy, and does not ask a second time for what Nova asked', () => {
+    const nova = { phase: 'post-copy', status: 'running (post-copy)' } as const;
+    const later = { state: 'switching', forcedAtMs: 0, nowMs: 10 * FORCE_AGAIN_MS, nova } as const;
+    expect(follow(seen(later))).toEqual({ kind: 'wait' });
+    expect(follow(seen({ ...later, source: null }))).toMatchObject({ kind: 'move', state: 'post-copy' });
+  });
+
   it.each([
     ['completed', 'completed'],
     ['failed', 'failed'],
