@@ -140,6 +140,7 @@ export class Drover {
   /** Replaces the policy file and waits until the plugin has read it; the answer says whether it took effect. */
   async setPolicy(text: string): Promise<PolicyStatus> {
     const before = await this.policy();
+    if (readFileSync(this.policyFile, 'utf8') === text) return before;
     const stamp = (status: PolicyStatus) => `${status.active} ${status.loadedAtMs} ${status.refused?.atMs}`;
     const written = `${this.policyFile}.new`;
     writeFileSync(written, text);

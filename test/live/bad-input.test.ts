@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DROVER_ENDPOINT } from '../lab/drover.ts';
 import { type Guest, hostOf } from '../lab/guests.ts';
 import type { RestAnswer } from '../lab/rest.ts';
-import { ENDED, ENDED_WITHIN_MS, policyText, Stage } from './stage.ts';
+import { bearing, ENDED, ENDED_WITHIN_MS, policyText, Stage } from './stage.ts';
 
 const UNKNOWN = '00000000-0000-4000-8000-00000000dead';
 let stage: Stage;
@@ -10,9 +10,13 @@ let guest: Guest;
 
 beforeAll(async () => {
   stage = await Stage.start({});
-  guest = await stage.boot({ name: 'bad-input', host: 'compute-1', flavor: 'm128' });
+  await renew();
 });
 afterAll(() => stage?.stop());
+
+async function renew(): Promise<void> {
+  guest = await stage.boot({ name: 'bad-input', host: 'compute-1', flavor: 'm128' });
+}
 
 const MIGRATE = { 'os-migrateLive': { host: 'compute-2', block_migration: 'auto' } };
 
@@ -54,15 +58,18 @@ describe('bad input', () => {
     expect((await stage.drover.setPolicy(policyText({}))).refused).toBeNull();
   });
 
-  it('without hostd the request goes to Nova unchanged, and Drover says so', async () => {
-    await Promise.all(stage.lab.hosts.map((host) => stage.drover.stopHostd(host.name, 'SIGKILL')));
-    await new Promise((resolve) => setTimeout(resolve, 4000));
-    expect((await stage.migrate(guest, 'compute-2')).status).toBe(202);
-    const migration = await stage.drover.migrationOf(guest.id, ENDED, ENDED_WITHIN_MS);
-    expect(migration).toMatchObject({ state: 'completed', decision: null });
-    const texts = (await stage.drover.events(migration.id)).map((event) => event.reason.text).join('\n');
-    expect(texts).toContain('unchanged');
-    expect(stage.drover.log('plugin')).toContain('goes to Nova unchanged');
-    expect(await hostOf(stage.lab, guest)).toBe('compute-2');
-  });
+  it(
+    'without hostd the request goes to Nova unchanged, and Drover says so',
+    bearing(async () => {
+      await Promise.all(stage.lab.hosts.map((host) => stage.drover.stopHostd(host.name, 'SIGKILL')));
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      expect((await stage.migrate(guest, 'compute-2')).status).toBe(202);
+      const migration = await stage.drover.migrationOf(guest.id, ENDED, ENDED_WITHIN_MS);
+      expect(migration).toMatchObject({ state: 'completed', decision: null });
+      const texts = (await stage.drover.events(migration.id)).map((event) => event.reason.text).join('\n');
+      expect(texts).toContain('unchanged');
+      expect(stage.drover.log('plugin')).toContain('goes to Nova unchanged');
+      expect(await hostOf(stage.lab, guest)).toBe('compute-2');
+    }, renew),
+  );
 });
