@@ -47,8 +47,7 @@ describe('each technique, on a real Nova', () => {
       const to = from === 'compute-1' ? 'compute-2' : 'compute-1';
       await dirtyMemory(stage.lab, guest, DIRTY.mebibytes, DIRTY.mebibytesPerSecond);
       const statuses = await novaStatuses();
-      const migration = await stage.moved(guest, to);
-      await statuses.stop();
+      const migration = await stage.moved(guest, to).finally(() => statuses.stop());
       await dirtyMemory(stage.lab, guest, 0, 0);
 
       expect(migration).toMatchObject({ state: 'completed', source: from, destination: to });
