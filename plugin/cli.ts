@@ -17,7 +17,12 @@ function migrationId(text: string): number {
 }
 
 async function ask<T>(socketPath: string, path: string, schema: z.ZodType<T>): Promise<T> {
-  const answer = await axios.get(`http://control${path}`, { socketPath, proxy: false, validateStatus: () => true });
+  const answer = await axios
+    .get(`http://control${path}`, { socketPath, proxy: false, validateStatus: () => true })
+    .catch((error: unknown) => {
+      const advice = 'Is drover-plugin running? --socket or DROVER_SOCKET names another control socket';
+      throw new Error(`${socketPath} does not answer (${describeError(error)}). ${advice}.`);
+    });
   if (answer.status !== 200) {
     const body = ErrorBody.safeParse(answer.data);
     throw new Error(body.success ? body.data.error.message : `the control API answered HTTP ${answer.status}`);
@@ -91,6 +96,13 @@ function explain(migration: MigrationRecord, events: MigrationEvent[]): string {
     }
   } else {
     lines.push('  not decided by Drover');
+  }
+  const { outcome } = migration;
+  if (outcome && migration.endedAtMs !== null) {
+    const mebibytes = outcome.transferredBytes === null ? '–' : `${Math.round(outcome.transferredBytes / 2 ** 20)} MiB`;
+    lines.push(
+      `  it cost     TMT ${duration(outcome.totalMigrationTimeMs)}, downtime ${duration(outcome.downtimeMs)}, ${mebibytes} in ${outcome.iterations ?? '–'} rounds, post-copy ${outcome.postCopySeen ? 'seen' : 'not seen'}`,
+    );
   }
   lines.push('what happened');
   for (const event of events) {

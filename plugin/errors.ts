@@ -28,5 +28,7 @@ export class DroverError extends Error {
 /** The text of anything thrown, with the causes behind it. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${describeError(error.cause)}`;
+  if (error.cause === undefined) return error.message;
+  const why = describeError(error.cause);
+  return error.message.includes(why) ? error.message : `${error.message}: ${why}`;
 }
