@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import { dropLeases, type Hold, putLeases, RENEW_EVERY_MS } from '../bandwidth/lease.ts';
-import type { Outcome } from '../contract.ts';
+import type { Outcome, WorkloadRates } from '../contract.ts';
 import { describeError } from '../errors.ts';
 import type { DriveCalls, NovaMigration } from '../nova/control.ts';
 import type { HostClient } from '../tracker/hosts.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { follow, type Observation, type Step } from './follow.ts';
 import { measureOutcome, RatesMean, workloadRates } from './outcome.ts';
+import { Pause } from './pause.ts';
 import type { Store, StoredMigration } from './store.ts';
 
 export interface DriveParts {
@@ -43,7 +44,7 @@ export class Drive {
   #forcedAtMs: number | null = null;
   #renewedAtMs = 0;
   #sampledAtMs = 0;
-  #wake: () => void = () => {};
+  readonly #pause = new Pause();
 
   constructor(record: StoredMigration, parts: DriveParts) {
     this.record = record;
@@ -52,12 +53,12 @@ export class Drive {
 
   /** Something changed on a host: look at once. */
   wake(): void {
-    this.#wake();
+    this.#pause.end();
   }
 
   stop(): void {
     this.#stop.abort();
-    this.#wake();
+    this.#pause.end();
   }
 
   async run(): Promise<void> {
@@ -75,7 +76,7 @@ export class Drive {
       } catch (error) {
         log.warn({ migration: this.record.id, error: describeError(error) }, 'a step failed, it is taken again');
       }
-      await this.#sleep(IDLE_TICK_MS);
+      await this.#pause.wait(IDLE_TICK_MS);
     }
   }
 
@@ -102,21 +103,15 @@ export class Drive {
     }
     if (nowMs - this.#sampledAtMs >= SAMPLE_EVERY_MS && this.#sending()) {
       this.#sampledAtMs = nowMs;
-      const rates = workloadRates(
-        record.vmUuid,
-        tracker.hosts.get(record.source)?.sample ?? null,
-        tracker.hosts.get(record.destination ?? '')?.sample ?? null,
-      );
+      const rates = trafficOf(record, tracker);
       if (rates) this.#during.add(rates);
     }
   }
 
   /** QEMU sends pages now: Nova's own checks before and its tidying after do not share the link. */
   #sending(): boolean {
-    const { record } = this;
-    const sinceMs = record.submittedAtMs ?? record.receivedAtMs;
-    const view = this.#parts.tracker.migration(record.source, record.vmUuid, 'source', sinceMs);
-    return view !== null && ['active', 'device', 'post-copy'].includes(view.status);
+    const { source } = this.#observe();
+    return source !== null && ['active', 'device', 'post-copy'].includes(source.status);
   }
 
   #observe(): Observation {
@@ -195,35 +190,22 @@ export class Drive {
       const nothing = seen.source === null && seen.destination === null;
       const whole = nothing || (seen.source?.endedAtMs != null && seen.destination?.resumedAtMs != null);
       if (whole || Date.now() >= deadlineMs || this.#stop.signal.aborted) return seen;
-      await this.#sleep(IDLE_TICK_MS);
+      await this.#pause.wait(IDLE_TICK_MS);
     }
   }
 
   #measureAfter(outcome: Outcome): void {
     const { store, tracker, log } = this.#parts;
-    const { id, vmUuid, source, destination } = this.record;
+    const { record } = this;
     const timer = setTimeout(() => {
-      const after = workloadRates(
-        vmUuid,
-        tracker.hosts.get(source)?.sample ?? null,
-        tracker.hosts.get(destination ?? '')?.sample ?? null,
-      );
+      const after = trafficOf(record, tracker);
       store
-        .update(id, { outcome: { ...outcome, workload: { ...outcome.workload, after } } })
-        .catch((error: unknown) => log.warn({ migration: id, error: describeError(error) }, 'rates after are lost'));
+        .update(record.id, { outcome: { ...outcome, workload: { ...outcome.workload, after } } })
+        .catch((error: unknown) =>
+          log.warn({ migration: record.id, error: describeError(error) }, 'rates after are lost'),
+        );
     }, AFTER_MS);
     this.#stop.signal.addEventListener('abort', () => clearTimeout(timer));
-  }
-
-  #sleep(ms: number): Promise<void> {
-    if (this.#stop.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 
@@ -241,6 +223,15 @@ export function holdOf(record: StoredMigration, tracker: Tracker): Hold | null {
     source: source && sourceTx ? { client: source, tx: sourceTx, maxDowntimeMs: decision.maxDowntimeMs } : null,
     destination: destination && destinationRx ? { client: destination, rx: destinationRx } : null,
   };
+}
+
+/** The traffic on both links of a migration now; null without samples of both. */
+export function trafficOf(
+  { vmUuid, source, destination }: Pick<StoredMigration, 'vmUuid' | 'source' | 'destination'>,
+  tracker: Tracker,
+): WorkloadRates | null {
+  const sample = (host: string | null) => tracker.hosts.get(host ?? '')?.sample ?? null;
+  return workloadRates(vmUuid, sample(source), sample(destination));
 }
 
 export function leaseClients(record: StoredMigration, tracker: Tracker): HostClient[] {

@@ -1,11 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { dropLeases, putLeases } from '../bandwidth/lease.ts';
-import type { Decision, Outcome, Reason } from '../contract.ts';
+import type { Decision, Reason } from '../contract.ts';
 import { describeError } from '../errors.ts';
 import type { NovaCalls, Submission } from '../nova/control.ts';
 import type { Tracker } from '../tracker/tracker.ts';
-import { Drive, holdOf, leaseClients } from './drive.ts';
-import { workloadRates } from './outcome.ts';
+import { Drive, holdOf, leaseClients, trafficOf } from './drive.ts';
+import { type End, measureOutcome } from './outcome.ts';
 import type { Entry, Queue } from './queue.ts';
 import type { Store } from './store.ts';
 
@@ -22,6 +23,8 @@ export interface ExecutionParts {
 /** A request that was under way when its answer was lost has reached Nova within this time, or never will. */
 const LOST_AFTER_MS = 15_000;
 const ASK_AGAIN_MS = 500;
+/** An end of a migration that has not begun. */
+const UNSEEN: End = { view: null, clockOffsetMs: 0 };
 
 /** Takes the steps of a plan: each is written down before its effect, so that `recover` can go on after any crash. */
 export class Execution {
@@ -49,8 +52,7 @@ export class Execution {
   }
 
   /** Keeps it waiting; a caller who has no answer yet is told 202 once that is on disk. */
-  async hold(entry: Entry, reason: Reason, untilMs: number | null): Promise<void> {
-    if (untilMs !== null) setTimeout(() => this.#parts.wake(), Math.max(1, untilMs - Date.now())).unref();
+  async hold(entry: Entry, reason: Reason): Promise<void> {
     if (reason.code === 'batch-window') return;
     if (entry.state === 'received') {
       if (await this.#leftByClient(entry)) return;
@@ -68,7 +70,14 @@ export class Execution {
       received,
       'reserving',
       { code: 'decided', text: `${technique}, ${strategy}, priority ${priority}` },
-      { decision, outcome: this.#outcomeBefore(received) },
+      {
+        decision,
+        outcome: measureOutcome(UNSEEN, UNSEEN, {
+          before: trafficOf(received, this.#parts.tracker),
+          during: null,
+          after: null,
+        }),
+      },
     );
     // At the same time as Nova is asked: it makes its checks for a second before QEMU sends the first page.
     this.#inBackground(entry, this.#reserve(entry));
@@ -123,17 +132,11 @@ export class Execution {
       submission = await nova.submit(entry.vmUuid, entry.request);
     }
     if (submission === 'unknown') this.#findAgain(entry);
-    else if (submission === 'not-reached') await this.#notReached(entry);
+    else if (submission === 'not-reached')
+      await this.#giveBack(entry, 'failed', { code: 'nova-unreachable', text: 'nova-api cannot be reached' });
     else if (submission.status === 202) this.#follow(entry);
     else
       await this.#end(entry, 'failed', { code: 'nova-refused', text: `Nova: ${submission.status} ${submission.text}` });
-  }
-
-  async #notReached(entry: Entry): Promise<void> {
-    const reason = { code: 'nova-unreachable', text: 'nova-api cannot be reached' };
-    if (!entry.deferred) return this.#end(entry, 'failed', reason);
-    await this.#dropLeases(entry);
-    await this.#queue.move(entry, 'queued', reason);
   }
 
   /** Changes the reservation of a running one. */
@@ -159,15 +162,12 @@ export class Execution {
 
   /** Goes on with what an earlier run left in this state. */
   async recover(entry: Entry): Promise<void> {
-    const { state, deferred, novaMigrationId } = entry;
+    const { state, novaMigrationId } = entry;
     this.#parts.log.info({ migration: entry.id, vm: entry.vmName, state }, 'found unfinished');
     if (state === 'queued') return;
     if (state === 'received' || state === 'reserving') {
-      const reason = { code: 'restarted', text: 'the plugin was restarted before Nova was asked' };
-      if (!deferred) return this.#end(entry, 'aborted', reason);
-      await this.#dropLeases(entry);
-      await this.#queue.move(entry, 'queued', reason);
-      return;
+      const text = 'the plugin was restarted before Nova was asked';
+      return this.#giveBack(entry, 'aborted', { code: 'restarted', text });
     }
     if (state === 'submitted' && novaMigrationId === null) this.#findAgain(entry);
     else this.#follow(entry);
@@ -183,25 +183,20 @@ export class Execution {
         try {
           const found = await nova.find(entry.vmUuid, sinceMs, null);
           if (found || (await nova.wasIssued(entry.vmUuid, sinceMs))) return this.#follow(entry);
-          if (Date.now() >= giveUpAtMs) return await this.#neverTaken(entry);
+          if (Date.now() >= giveUpAtMs) {
+            await this.#giveBack(entry, 'aborted', { code: 'never-reached-nova', text: 'Nova never took the request' });
+            return this.#parts.wake();
+          }
         } catch (error) {
           log.warn(
             { migration: entry.id, error: describeError(error) },
             'Nova does not tell whether it took a request',
           );
         }
-        await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+        await sleep(ASK_AGAIN_MS);
       }
     };
     this.#inBackground(entry, look());
-  }
-
-  async #neverTaken(entry: Entry): Promise<void> {
-    const reason = { code: 'never-reached-nova', text: 'Nova never took the request' };
-    if (!entry.deferred) return this.#end(entry, 'aborted', reason);
-    await this.#dropLeases(entry);
-    await this.#queue.move(entry, 'queued', reason);
-    this.#parts.wake();
   }
 
   // ---- ends
@@ -213,6 +208,13 @@ export class Execution {
     return true;
   }
 
+  /** Nova has not taken it: what was accepted waits again; a caller without a 202 has to ask again. */
+  async #giveBack(entry: Entry, state: 'failed' | 'aborted', reason: Reason): Promise<void> {
+    if (!entry.deferred) return this.#end(entry, state, reason);
+    await this.#dropLeases(entry);
+    await this.#queue.move(entry, 'queued', reason);
+  }
+
   async #end(entry: Entry, state: 'failed' | 'aborted', reason: Reason): Promise<void> {
     this.#parts.log.warn({ migration: entry.id, vm: entry.vmName, state, reason }, 'migration ended');
     await this.#dropLeases(entry);
@@ -222,19 +224,5 @@ export class Execution {
   async #dropLeases(entry: Entry): Promise<void> {
     if (!entry.decision) return;
     await dropLeases(entry.id, leaseClients(entry, this.#parts.tracker));
-  }
-
-  #outcomeBefore(entry: Entry): Outcome {
-    const { hosts } = this.#parts.tracker;
-    const source = hosts.get(entry.source)?.sample ?? null;
-    const destination = hosts.get(entry.destination ?? '')?.sample ?? null;
-    return {
-      totalMigrationTimeMs: null,
-      downtimeMs: null,
-      transferredBytes: null,
-      iterations: null,
-      postCopySeen: false,
-      workload: { before: workloadRates(entry.vmUuid, source, destination), during: null, after: null },
-    };
   }
 }

@@ -7,6 +7,7 @@ import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdic
 import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
 import { Execution } from './execute.ts';
+import { Pause } from './pause.ts';
 import { type Action, contentionLevels, plan, type World } from './plan.ts';
 import { type Entry, Queue } from './queue.ts';
 import { shown } from './show.ts';
@@ -34,8 +35,7 @@ export class Controller {
   readonly #stop = new AbortController();
   #contention: ReadonlyMap<string, Contention> = new Map();
   #loop: Promise<void> = Promise.resolve();
-  #wake: () => void = () => {};
-  #woken = false;
+  readonly #pause = new Pause();
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
@@ -60,14 +60,13 @@ export class Controller {
 
   /** Something changed: plan again, and let every running migration look. */
   wake(): void {
-    this.#woken = true;
-    this.#wake();
+    this.#pause.end();
     this.#execution.wakeDrives();
   }
 
   /** What the proxy calls for every os-migrateLive. If it throws, the proxy sends the request to Nova unchanged. */
   async handle(request: LiveMigrateRequest, forward: () => Promise<UpstreamAnswer>): Promise<Verdict> {
-    const { nova, liveMigrateRoles, policy, log } = this.#parts;
+    const { nova, liveMigrateRoles, log } = this.#parts;
     const admission = await admit(request, nova, liveMigrateRoles);
     if (admission.kind === 'pass') {
       log.info({ vm: request.serverId, reason: admission.reason.code }, 'left to Nova');
@@ -80,9 +79,8 @@ export class Controller {
     const kept = { host, blockMigration, diskOverCommit, force, microversion: admission.microversion };
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     await this.#queue.add(serverId, admission, kept, receivedAtMs, { forward, answer: resolve, gone: request.signal });
-    // The window counts from the arrival: Keystone and Nova were asked while it ran.
-    const windowEndMs = receivedAtMs + (policy.policy?.batchWindowMs ?? 0);
-    setTimeout(() => this.wake(), Math.max(0, windowEndMs - Date.now()));
+    // The batch window counts from the arrival: Keystone and Nova were asked while it ran.
+    this.wake();
     return promise;
   }
 
@@ -109,10 +107,15 @@ export class Controller {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      this.#woken = false;
+      let untilMs = Date.now() + TICK_MS;
       try {
         // Together: a parallel gang is not spread out by the time that Nova takes for each answer.
-        await Promise.all(this.#plan().map((action) => this.#act(action)));
+        const actions = this.#plan();
+        const ends = actions.flatMap((action) =>
+          action.kind === 'hold' && action.untilMs !== null ? [action.untilMs] : [],
+        );
+        untilMs = Math.min(untilMs, ...ends);
+        await Promise.all(actions.map((action) => this.#act(action)));
       } catch (error) {
         this.#parts.log.error(
           { error: describeError(error) },
@@ -120,7 +123,7 @@ export class Controller {
         );
         await this.#giveUpWaiting(describeError(error));
       }
-      if (!this.#woken) await this.#sleep(TICK_MS);
+      await this.#pause.wait(Math.max(1, untilMs - Date.now()));
     }
   }
 
@@ -151,7 +154,7 @@ export class Controller {
       case 'pass':
         return this.#execution.beginUnchanged(entry, action.reason);
       case 'hold':
-        return this.#execution.hold(entry, action.reason, action.untilMs);
+        return this.#execution.hold(entry, action.reason);
       case 'adjust':
         return this.#execution.adjust(entry, action.reservation);
     }
@@ -169,16 +172,5 @@ export class Controller {
         this.#queue.answer(entry.id, { kind: 'forward' });
       }
     }
-  }
-
-  #sleep(ms: number): Promise<void> {
-    if (this.#stop.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }

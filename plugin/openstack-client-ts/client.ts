@@ -112,7 +112,6 @@ export class OpenStackClient {
     filter: { name?: string; host?: string; allProjects?: boolean } = {},
     options: CallOptions = {},
   ): Promise<Server[]> {
-    const found: Server[] = [];
     const query: Record<string, string | undefined> = {
       all_tenants: filter.allProjects === false ? undefined : '1',
       // Nova takes the name as a regular expression of the database.
@@ -120,19 +119,11 @@ export class OpenStackClient {
       host: filter.host,
       limit: String(PAGE_SIZE),
     };
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const answer = requireSuccess(
-        await this.#send({
-          ...options,
-          method: 'GET',
-          path: '/servers/detail',
-          query: { ...query, marker: found.at(-1)?.id },
-        }),
-      );
+    const found = await this.#list('/servers/detail', query, options, (answer) => {
       const { servers, servers_links } = parseBody(answer, Servers);
-      found.push(...servers.map((server) => ({ ...server, microversion: echoedMicroversion(answer) })));
-      if (!servers_links?.length || servers.length === 0) break;
-    }
+      const items = servers.map((server) => ({ ...server, microversion: echoedMicroversion(answer) }));
+      return { items, more: Boolean(servers_links?.length), marker: items.at(-1)?.id };
+    });
     return filter.name === undefined ? found : found.filter((server) => server.name === filter.name);
   }
 
@@ -160,7 +151,6 @@ export class OpenStackClient {
 
   /** `os-migrations`: also shows what `/servers/{id}/migrations` hides once post-copy runs. Newest first. */
   async listMigrations(filter: MigrationFilter, options: CallOptions = {}): Promise<Migration[]> {
-    const found: Migration[] = [];
     const query: Record<string, string | undefined> = {
       instance_uuid: filter.instanceUuid,
       status: filter.status,
@@ -169,20 +159,10 @@ export class OpenStackClient {
       'changes-since': filter.changesSinceMs === undefined ? undefined : new Date(filter.changesSinceMs).toISOString(),
       limit: String(PAGE_SIZE),
     };
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const answer = requireSuccess(
-        await this.#send({
-          ...options,
-          method: 'GET',
-          path: '/os-migrations',
-          query: { ...query, marker: found.at(-1)?.uuid },
-        }),
-      );
+    return this.#list('/os-migrations', query, options, (answer) => {
       const { migrations, migrations_links } = parseBody(answer, Migrations);
-      found.push(...migrations);
-      if (!migrations_links?.length || migrations.length === 0) break;
-    }
-    return found;
+      return { items: migrations, more: Boolean(migrations_links?.length), marker: migrations.at(-1)?.uuid };
+    });
   }
 
   /** A migration in progress with its memory figures (5 s old at worst); null once Nova does not show it any more. */
@@ -242,6 +222,25 @@ export class OpenStackClient {
   }
 
   /** A 401 to the client's own token means it was revoked: one new login, one more try. A 401 was not executed. */
+  /** All pages of a list; `marker` names the last item of a page, where the next one begins. */
+  async #list<Item>(
+    path: string,
+    query: Record<string, string | undefined>,
+    options: CallOptions,
+    read: (answer: HttpAnswer) => { items: Item[]; more: boolean; marker: string | undefined },
+  ): Promise<Item[]> {
+    const found: Item[] = [];
+    let marker: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const call = { ...options, method: 'GET' as const, path, query: { ...query, marker } };
+      const { items, more, marker: last } = read(requireSuccess(await this.#send(call)));
+      found.push(...items);
+      marker = last;
+      if (!more || items.length === 0) break;
+    }
+    return found;
+  }
+
   async #send(call: Call): Promise<HttpAnswer> {
     for (let attempt = 1; ; attempt += 1) {
       const token = call.as ?? (await this.#identity.ownToken()).id;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostInfo, HostSample, MigrationsAnswer, MigrationView } from 'drover-hostd/contract';
 import type { Logger } from 'pino';
 import { describeError } from '../errors.ts';
@@ -119,18 +120,8 @@ export class Tracker {
     }
   }
 
-  #sleep(ms: number): Promise<void> {
-    const { signal } = this.#stop;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener('abort', done);
-    });
+  async #sleep(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
 }
 
