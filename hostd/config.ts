@@ -16,6 +16,8 @@ const Config = z.strictObject({
   nic: z.string().regex(/^[^\s/:#'"\\]{1,15}$/, 'the name of a network interface, without quotes, # or white space'),
   listen: z.strictObject({ address, port: z.number().int().min(0).max(65535) }),
   tls: z.strictObject({ cert: z.string(), key: z.string(), ca: z.string() }),
+  /** What each client may do, by the common name of its certificate. Who is not named may do nothing. */
+  clients: z.record(z.string().min(1), z.enum(['read', 'reserve'])),
   stateDir: z.string().default('/var/lib/drover-hostd'),
   /** Wanted where the NIC does not know its speed or something outside limits it further. */
   linkMegabitsPerSecond: z.number().positive().max(10_000_000).optional(),
@@ -25,6 +27,10 @@ const Config = z.strictObject({
   controlMegabitsPerSecond: z.number().positive().default(5),
   /** Rates are the mean of this time. */
   windowMs: z.number().int().min(1000).max(60_000).default(5000),
+  /** How VM traffic is counted; `auto` chooses by what the host's switch is. */
+  counting: z.enum(['auto', 'nftables', 'iptables', 'tap']).default('auto'),
+  /** How often the dirty rate of each VM is measured, in windows of 1 s and 4 s; 0: never. */
+  dirtyRateEveryMs: z.union([z.literal(0), z.number().int().min(10_000)]).default(60_000),
   novaConf: z.string().default('/etc/nova/nova.conf'),
   migration: z.strictObject({
     /** Default: live_migration_inbound_addr, else my_ip, of nova.conf. */

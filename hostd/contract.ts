@@ -3,17 +3,24 @@
  * milliseconds; a time that ends in `AtMs` is Unix time on the clock of the host that reports it (compare with `nowMs`
  * of the same answer). "tx" leaves the host through its NIC, "rx" enters it.
  *
- * | call                                     | answer            |
- * |------------------------------------------|-------------------|
- * | GET /v1/host                             | HostInfo          |
- * | GET /v1/sample                           | HostSample        |
- * | GET /v1/migrations?after=N&waitMs=M      | MigrationsAnswer  |
- * | GET /v1/leases                           | LeasesAnswer      |
- * | PUT /v1/leases/{leaseId}  (LeaseRequest) | Lease             |
- * | DELETE /v1/leases/{leaseId}              | 204               |
- * | GET /healthz                             | Health            |
+ * | call                                     | role    | answer                                   |
+ * |------------------------------------------|---------|------------------------------------------|
+ * | GET /v1/host                             | read    | HostInfo                                 |
+ * | GET /v1/sample                           | read    | HostSample                               |
+ * | GET /v1/history?seconds=N&vm=UUID        | read    | HistoryAnswer; `vm` may be repeated      |
+ * | GET /v1/events?vms=0                     | read    | server-sent events, see below            |
+ * | GET /v1/migrations?after=N&waitMs=M      | read    | MigrationsAnswer                         |
+ * | GET /v1/leases                           | read    | LeasesAnswer                             |
+ * | PUT /v1/leases/{leaseId}  (LeaseRequest) | reserve | Lease                                    |
+ * | DELETE /v1/leases/{leaseId}?fence=N      | reserve | 204                                      |
+ * | GET /healthz                             | read    | Health                                   |
+ * | GET /metrics                             | read    | Prometheus' text format                  |
  *
- * Errors are `ErrorAnswer` with a 4xx or 5xx status. All calls want a client certificate of the configured CA (mTLS).
+ * The events of the stream (WHATWG HTML, server-sent events): `sample` with a HostSample once a second (`vms=0` leaves
+ * the VMs out), `migrations` with a MigrationsAnswer at every change and at the start.
+ *
+ * Errors are `ErrorAnswer` with a 4xx or 5xx status. All calls want a client certificate of the configured CA (mTLS);
+ * the configuration gives each, by its common name, the role `read` or `reserve` (which may read too).
  */
 import { z } from 'zod';
 
@@ -30,6 +37,10 @@ export const HostInfo = z.object({
   /** What the classes `migration` and `workload` may share: the link less the shaping margin and the control class. */
   shapeableBitsPerSecond: rate,
   migrationAddress: z.string(),
+  /** How VM traffic is counted here, and why so. */
+  counting: z.object({ method: z.enum(['nftables', 'iptables', 'tap']), reason: z.string() }),
+  /** What the kernel says of the clock (adjtimex): the bound of the error of every time told here. */
+  clock: z.object({ synchronised: z.boolean(), maxErrorMs: z.number().nonnegative() }),
   postCopy: z.object({ permitted: z.boolean(), reason: z.string() }),
   /** `max_concurrent_live_migrations` of nova.conf; 0 means no limit. */
   maxConcurrentLiveMigrations: z.number().int().nonnegative(),
@@ -50,12 +61,29 @@ export const VmSample = z.object({
   rxBitsPerSecond: rate,
   /** True where the switch cannot tell local traffic apart (tap counters). */
   localTrafficIncluded: z.boolean(),
-  /** Bytes of memory dirtied per second, null while not measured. */
+  /** Bytes of memory dirtied per second: the highest of the windows below, null while not measured. */
   dirtyBytesPerSecond: rate.nullable(),
+  /** The last measurement with each window: a longer one reads lower, for a page dirtied twice counts once. */
+  dirtyWindows: z.array(z.object({ windowMs: z.number().positive(), bytesPerSecond: rate, measuredAtMs: unixMs })),
   /** Why QEMU could not do post-copy for this guest (paused, VFIO device, file-backed memory); empty if nothing is in the way. */
   postCopyBlockers: z.array(z.string()),
 });
 export type VmSample = z.infer<typeof VmSample>;
+
+/** Traffic of the NIC: tx = migrationTx + controlTx + workloadTx, and so for rx. */
+export const NicRates = z.object({
+  txBitsPerSecond: rate,
+  rxBitsPerSecond: rate,
+  migrationTxBitsPerSecond: rate,
+  migrationRxBitsPerSecond: rate,
+  /** The host's own ssh, libvirt, RabbitMQ, hostd and ICMP traffic. */
+  controlTxBitsPerSecond: rate,
+  controlRxBitsPerSecond: rate,
+  /** Everything that is neither migration nor control traffic. */
+  workloadTxBitsPerSecond: rate,
+  workloadRxBitsPerSecond: rate,
+});
+export type NicRates = z.infer<typeof NicRates>;
 
 export const HostSample = z.object({
   host: z.string(),
@@ -64,28 +92,45 @@ export const HostSample = z.object({
   ageMs: z.number().nonnegative(),
   /** Length of the window that the rates are the mean of; shorter than configured just after a start. */
   windowMs: z.number().nonnegative(),
-  nic: z.object({
-    txBitsPerSecond: rate,
-    rxBitsPerSecond: rate,
-    migrationTxBitsPerSecond: rate,
-    migrationRxBitsPerSecond: rate,
-    /** Everything that is not migration traffic. */
-    workloadTxBitsPerSecond: rate,
-    workloadRxBitsPerSecond: rate,
-  }),
+  nic: NicRates,
   vms: z.array(VmSample),
 });
 export type HostSample = z.infer<typeof HostSample>;
+
+/** One reading of the last 10 minutes: rates since the reading before, normally of one second. */
+export const HistoryEntry = z.object({
+  atMs: unixMs,
+  nic: NicRates,
+  /** Those of the VMs asked for that were there. */
+  vms: z.array(z.object({ vmUuid: z.uuid(), txBitsPerSecond: rate, rxBitsPerSecond: rate })),
+});
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+/** Oldest first. A second that could not be measured (host suspended, counters made anew) has no entry. */
+export const HistoryAnswer = z.object({ host: z.string(), nowMs: unixMs, entries: z.array(HistoryEntry) });
+export type HistoryAnswer = z.infer<typeof HistoryAnswer>;
 
 export const MigrationView = z.object({
   vmUuid: z.uuid(),
   domain: z.string(),
   role: z.enum(['source', 'destination']),
   /** QEMU's own state on the source; on the destination `incoming` until the guest runs there. */
-  status: z.enum(['setup', 'active', 'device', 'post-copy', 'completed', 'failed', 'cancelled', 'incoming']),
+  status: z.enum([
+    'setup',
+    'active',
+    'device',
+    'post-copy',
+    'post-copy-paused',
+    'completed',
+    'failed',
+    'cancelled',
+    'incoming',
+  ]),
   startedAtMs: unixMs.nullable(),
   activeAtMs: unixMs.nullable(),
   postCopyAtMs: unixMs.nullable(),
+  /** The last time that post-copy was interrupted: the guest waits for pages that cannot come. */
+  postCopyPausedAtMs: unixMs.nullable(),
   /** Source: the guest stopped. */
   stoppedAtMs: unixMs.nullable(),
   /** Destination: the guest runs. Downtime = destination.resumedAtMs − source.stoppedAtMs. */
@@ -99,6 +144,10 @@ export const MigrationView = z.object({
   memoryTransferredBytes: bytes,
   transferBitsPerSecond: rate,
   dirtyBytesPerSecond: rate,
+  /** Pages that the guest had to ask for in post-copy (page faults over the network). */
+  postCopyRequests: z.number().int().nonnegative(),
+  /** The longest wait for such a page; null where QEMU does not tell (its `postcopy-blocktime` is off by default). */
+  longestPageFaultMs: z.number().nonnegative().nullable(),
 });
 export type MigrationView = z.infer<typeof MigrationView>;
 
@@ -127,27 +176,37 @@ export type Priority = z.infer<typeof Priority>;
 
 /**
  * One migration's hold on this host: tx on its source, rx on its destination. It ends with DELETE, or `ttlMs` after the
- * last PUT. Where several leases stand on one link, those of the highest priority decide, the newest of them first.
+ * last PUT. Where several leases stand on one link they are combined by priority (hostd/shape/combine.ts).
  */
 export const LeaseRequest = z.strictObject({
   holder: z.string().min(1).max(200),
+  /**
+   * Fencing number of the holder's leadership: it grows whenever another process takes over. hostd remembers the highest
+   * and refuses every lower one, so that a leader that was paused cannot undo what its successor did.
+   */
+  fence: z.number().int().nonnegative(),
   vmUuid: z.uuid(),
   priority: Priority,
   tx: LinkReservation.optional(),
   rx: LinkReservation.optional(),
   /** Source only: QEMU's downtime limit for this VM while it migrates, put back afterwards. */
   maxDowntimeMs: z.number().int().positive().max(2_000_000).optional(),
+  /** Source only: QEMU's own limit on the stream of this VM, in pre-copy and post-copy, put back afterwards. */
+  maxBandwidthBitsPerSecond: z.number().positive().optional(),
   ttlMs: z.number().int().min(1000).max(600_000),
 });
 export type LeaseRequest = z.infer<typeof LeaseRequest>;
 
 export const Lease = LeaseRequest.extend({
   leaseId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  /** Common name of the client certificate that took it. Another client may take it over with a higher fence only. */
+  owner: z.string(),
   expiresInMs: z.number().nonnegative(),
 });
 export type Lease = z.infer<typeof Lease>;
 
-export const LeasesAnswer = z.object({ leases: z.array(Lease) });
+/** `fence` is the highest that was seen. */
+export const LeasesAnswer = z.object({ fence: z.number().int().nonnegative(), leases: z.array(Lease) });
 export type LeasesAnswer = z.infer<typeof LeasesAnswer>;
 
 export const Health = z.object({ status: z.enum(['ok', 'degraded']), problems: z.array(z.string()) });

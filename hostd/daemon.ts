@@ -15,6 +15,7 @@ import { readLinkSpeed } from './measure/counters.ts';
 import { Domains } from './measure/domains.ts';
 import { Sampler } from './measure/sampler.ts';
 import { MigrationWatch } from './measure/watch.ts';
+import { clockState } from './native.ts';
 import { NOVA_DEFAULTS, type NovaOptions } from './novaconf.ts';
 import { ApiServer } from './server.ts';
 import { Shaper } from './shape/apply.ts';
@@ -71,9 +72,9 @@ export class Daemon {
         info: () => this.#info(address),
         sample: () => sampler.sample(),
         migrations: (after, waitMs, signal) => watch.answer(after, waitMs, signal),
-        leases: () => leases.list(),
-        putLease: (leaseId, request) => leases.put(leaseId, request),
-        deleteLease: (leaseId) => leases.delete(leaseId),
+        leases: () => leases.answer(),
+        putLease: (leaseId, request, client) => leases.put(leaseId, request, client),
+        deleteLease: (leaseId, fence, client) => leases.delete(leaseId, fence, client),
         health: () => health([domains.problem, sampler.problem, watch.problem(), leases.problem, this.#novaProblem()]),
       },
       { ...config.listen, tls: config.tls },
@@ -163,6 +164,8 @@ export class Daemon {
       linkBitsPerSecond: this.#linkBitsPerSecond,
       shapeableBitsPerSecond: this.#shapeable(),
       migrationAddress: address,
+      counting: { method: 'nftables', reason: 'the only one yet' },
+      clock: clockState(),
       postCopy: this.#postCopy,
       maxConcurrentLiveMigrations: (this.#nova ?? NOVA_DEFAULTS).maxConcurrentLiveMigrations,
       libvirtVersion: this.#versions.libvirt,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import {
@@ -11,6 +12,7 @@ import {
   type HostSample,
   Lease,
   LeaseRequest,
+  type LeasesAnswer,
   type MigrationsAnswer,
 } from './contract.ts';
 import { describeError, HostdError } from './errors.ts';
@@ -20,9 +22,10 @@ export interface Service {
   info(): HostInfo;
   sample(): HostSample;
   migrations(after: number, waitMs: number, signal: AbortSignal): Promise<MigrationsAnswer>;
-  leases(): Lease[];
-  putLease(leaseId: string, request: LeaseRequest): Promise<Lease>;
-  deleteLease(leaseId: string): Promise<void>;
+  leases(): LeasesAnswer;
+  /** `client` is the common name of the caller's certificate. */
+  putLease(leaseId: string, request: LeaseRequest, client: string): Promise<Lease>;
+  deleteLease(leaseId: string, fence: number, client: string): Promise<void>;
   health(): Health;
 }
 
@@ -40,6 +43,8 @@ const MigrationsQuery = z.object({
   after: z.coerce.number().int().min(-1).default(-1),
   waitMs: z.coerce.number().int().min(0).max(MAX_WAIT_MS).default(0),
 });
+
+const FenceQuery = z.object({ fence: z.coerce.number().int().nonnegative() });
 
 /** The HTTPS front of hostd. Whoever has no certificate of the configured CA does not get past the TLS handshake. */
 export class ApiServer {
@@ -134,9 +139,16 @@ export class ApiServer {
     if (lease !== undefined) {
       routes.PUT = async () => {
         const leaseId = parse(Lease.shape.leaseId, decode(lease), 'The lease id');
-        return this.#service.putLease(leaseId, parse(LeaseRequest, await readJson(request), 'The lease'));
+        return this.#service.putLease(
+          leaseId,
+          parse(LeaseRequest, await readJson(request), 'The lease'),
+          clientName(request),
+        );
       };
-      routes.DELETE = () => this.#service.deleteLease(decode(lease));
+      routes.DELETE = () => {
+        const { fence } = parse(FenceQuery, Object.fromEntries(url.searchParams), 'The query');
+        return this.#service.deleteLease(decode(lease), fence, clientName(request));
+      };
     } else {
       const get = this.#getRoutes(url, response)[url.pathname];
       if (get === undefined)
@@ -154,7 +166,7 @@ export class ApiServer {
     return {
       '/v1/host': () => this.#service.info(),
       '/v1/sample': () => this.#service.sample(),
-      '/v1/leases': () => ({ leases: this.#service.leases() }),
+      '/v1/leases': () => this.#service.leases(),
       '/healthz': () => this.#service.health(),
       '/v1/migrations': () => {
         const query = parse(MigrationsQuery, Object.fromEntries(url.searchParams), 'The query');
@@ -168,6 +180,12 @@ export class ApiServer {
       },
     };
   }
+}
+
+/** Common name of the caller's certificate, which the handshake has verified. */
+function clientName(request: IncomingMessage): string {
+  const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+  return String(subject?.CN ?? '');
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

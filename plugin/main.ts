@@ -36,7 +36,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<{ port: 
   );
   const store = new Store(config.database);
   let controller: Controller | null = null;
-  const clients = hostd.hosts.map(({ name, url }) => createHostClient(name, url, hostd));
+  const clients = hostd.hosts.map(({ name, url }) => createHostClient(name, url, hostd, () => store.fence));
   const tracker = new Tracker(clients, log, () => controller?.wake());
   const parts = { store, tracker, policy, nova: createNovaCalls(client), log };
   controller = new Controller({ ...parts, liveMigrateRoles: config.liveMigrateRoles });

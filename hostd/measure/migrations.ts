@@ -113,6 +113,7 @@ function emptyView(signal: MigrationSignal, role: MigrationView['role'], started
     startedAtMs,
     activeAtMs: null,
     postCopyAtMs: null,
+    postCopyPausedAtMs: null,
     stoppedAtMs: null,
     resumedAtMs: null,
     endedAtMs: null,
@@ -123,6 +124,8 @@ function emptyView(signal: MigrationSignal, role: MigrationView['role'], started
     memoryTransferredBytes: 0,
     transferBitsPerSecond: 0,
     dirtyBytesPerSecond: 0,
+    postCopyRequests: 0,
+    longestPageFaultMs: null,
   };
 }
 

@@ -74,6 +74,8 @@ export class Sampler {
         rxBitsPerSecond: rate('rx'),
         migrationTxBitsPerSecond: rate('migrationTx'),
         migrationRxBitsPerSecond: rate('migrationRx'),
+        controlTxBitsPerSecond: 0,
+        controlRxBitsPerSecond: 0,
         // The two counters are not read at the same instant: the difference may fall below nothing.
         workloadTxBitsPerSecond: Math.max(0, rate('tx') - rate('migrationTx')),
         workloadRxBitsPerSecond: Math.max(0, rate('rx') - rate('migrationRx')),
@@ -99,6 +101,7 @@ export class Sampler {
       rxBitsPerSecond: rx,
       localTrafficIncluded: false,
       dirtyBytesPerSecond: null,
+      dirtyWindows: [],
       postCopyBlockers: postCopyBlockers(domain),
     };
   }

@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { Lease, LeaseRequest } from '../contract.ts';
+import { Lease, LeaseRequest, type LeasesAnswer } from '../contract.ts';
 import { describeError, HostdError } from '../errors.ts';
 import type { Desired } from './apply.ts';
 import { checkRates, decidingReservation, type HeldLease } from './decide.ts';
@@ -19,6 +19,7 @@ export interface LeasesOptions {
 const StoredLease = z.object({
   leaseId: Lease.shape.leaseId,
   request: LeaseRequest,
+  owner: z.string(),
   order: z.number(),
   expiresAtUnixMs: z.number(),
 });
@@ -26,6 +27,7 @@ const LeasesFile = z.object({ bootId: z.string(), leases: z.array(StoredLease) }
 
 /** While hostd runs a lease ends by monotonic time: a clock that is set does not end or prolong it. */
 interface LiveLease extends HeldLease {
+  owner: string;
   expiresAtMs: number;
 }
 
@@ -41,6 +43,8 @@ export class Leases {
   readonly #log: Logger;
   #leases: readonly LiveLease[] = [];
   #order = 0;
+  /** The highest fencing number that was seen; on disk before it is believed. */
+  #fence = 0;
   #turn: Promise<unknown> = Promise.resolve();
   #expiry: NodeJS.Timeout | undefined;
   #reconcile: NodeJS.Timeout | undefined;
@@ -70,8 +74,8 @@ export class Leases {
     await this.#turn;
   }
 
-  list(): Lease[] {
-    return this.#leases.map(present);
+  answer(): LeasesAnswer {
+    return { fence: this.#fence, leases: this.#leases.map(present) };
   }
 
   /** The downtime limit that a lease of this VM asks for; null if none does. */
@@ -83,7 +87,7 @@ export class Leases {
   }
 
   /** Takes a new lease or renews one. @throws HostdError; then everything is as before. */
-  put(leaseId: string, request: LeaseRequest): Promise<Lease> {
+  put(leaseId: string, request: LeaseRequest, owner: string): Promise<Lease> {
     return this.#inTurn(async () => {
       checkRates(request, this.#options.linkBitsPerSecond(), this.#options.shapeableBitsPerSecond());
       const known = this.#leases.find((lease) => lease.leaseId === leaseId);
@@ -94,14 +98,14 @@ export class Leases {
         );
       }
       const order = known?.order ?? ++this.#order;
-      const lease = { leaseId, request, order, expiresAtMs: performance.now() + request.ttlMs };
+      const lease = { leaseId, request, owner, order, expiresAtMs: performance.now() + request.ttlMs };
       await this.#change([...this.#leases.filter((each) => each.leaseId !== leaseId), lease]);
       return present(lease);
     });
   }
 
   /** @throws HostdError `lease-unknown`. */
-  delete(leaseId: string): Promise<void> {
+  delete(leaseId: string, _fence: number, _owner: string): Promise<void> {
     return this.#inTurn(async () => {
       const left = this.#leases.filter((lease) => lease.leaseId !== leaseId);
       if (left.length === this.#leases.length) {
@@ -164,9 +168,10 @@ export class Leases {
   }
 
   async #write(leases: readonly LiveLease[]): Promise<void> {
-    const stored = leases.map(({ leaseId, request, order, expiresAtMs }) => ({
+    const stored = leases.map(({ leaseId, request, owner, order, expiresAtMs }) => ({
       leaseId,
       request,
+      owner,
       order,
       expiresAtUnixMs: Date.now() + expiresAtMs - performance.now(),
     }));
@@ -184,10 +189,10 @@ export class Leases {
     try {
       const file = LeasesFile.parse(JSON.parse(text));
       if (file.bootId !== this.#options.bootId) return [];
-      return file.leases.flatMap(({ leaseId, request, order, expiresAtUnixMs }) => {
+      return file.leases.flatMap(({ leaseId, request, owner, order, expiresAtUnixMs }) => {
         // Never longer than asked for, even if the clock was set back meanwhile.
         const leftMs = Math.min(request.ttlMs, expiresAtUnixMs - Date.now());
-        return leftMs > 0 ? [{ leaseId, request, order, expiresAtMs: performance.now() + leftMs }] : [];
+        return leftMs > 0 ? [{ leaseId, request, owner, order, expiresAtMs: performance.now() + leftMs }] : [];
       });
     } catch (error) {
       this.#log.error(
@@ -207,6 +212,6 @@ function desired(leases: readonly HeldLease[]): Desired {
   return { tx: decidingReservation(leases, 'tx'), rx: decidingReservation(leases, 'rx') };
 }
 
-function present({ leaseId, request, expiresAtMs }: LiveLease): Lease {
-  return { ...request, leaseId, expiresInMs: Math.max(0, expiresAtMs - performance.now()) };
+function present({ leaseId, request, owner, expiresAtMs }: LiveLease): Lease {
+  return { ...request, leaseId, owner, expiresInMs: Math.max(0, expiresAtMs - performance.now()) };
 }

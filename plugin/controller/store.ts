@@ -55,7 +55,12 @@ interface EventTable {
   reason: string;
 }
 
+interface LeadershipTable {
+  fence: number;
+}
+
 interface Schema {
+  leadership: LeadershipTable;
   migration: MigrationTable;
   event: EventTable;
 }
@@ -86,6 +91,8 @@ export type Change = Partial<
  * returns, so a transition that was written survives kill -9 and power loss.
  */
 export class Store {
+  /** Fencing number of this process' leadership over the queue; 0 before `start`. */
+  fence = 0;
   readonly #file: string;
   #db: Kysely<Schema> | null = null;
 
@@ -101,6 +108,7 @@ export class Store {
       sqlite.pragma('synchronous = FULL');
       this.#db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: sqlite }) });
       await createTables(this.#db);
+      this.fence = await takeLeadership(this.#db);
     } catch (error) {
       throw new DroverError('store-unavailable', `database ${this.#file}: ${describeError(error)}`, { cause: error });
     }
@@ -252,7 +260,26 @@ export class Store {
   }
 }
 
+/**
+ * The number of a new leadership: above every earlier one of this database, and above those of one that was lost, for it
+ * is never less than the time (Unix, ms).
+ */
+async function takeLeadership(db: Kysely<Schema>): Promise<number> {
+  return db.transaction().execute(async (transaction) => {
+    const before = await transaction.selectFrom('leadership').select('fence').executeTakeFirst();
+    const fence = Math.max(Date.now(), (before?.fence ?? 0) + 1);
+    await transaction.deleteFrom('leadership').execute();
+    await transaction.insertInto('leadership').values({ fence }).execute();
+    return fence;
+  });
+}
+
 async function createTables(db: Kysely<Schema>): Promise<void> {
+  await db.schema
+    .createTable('leadership')
+    .ifNotExists()
+    .addColumn('fence', 'integer', (column) => column.notNull())
+    .execute();
   await db.schema
     .createTable('migration')
     .ifNotExists()

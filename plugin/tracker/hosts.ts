@@ -12,6 +12,9 @@ export interface HostTls {
   key: string;
 }
 
+/** A lease without the fencing number, which the client adds. */
+export type LeaseWish = Omit<LeaseRequest, 'fence'>;
+
 /** One compute host's hostd. Every call throws DroverError `hostd-unreachable`, `hostd-refused` or `hostd-answer-invalid`. */
 export interface HostClient {
   readonly host: string;
@@ -19,15 +22,19 @@ export interface HostClient {
   sample(): Promise<HostSample>;
   /** Waits up to `waitMs` for a revision above `after`; null: answers at once. */
   migrations(after: number | null, waitMs: number, signal?: AbortSignal): Promise<MigrationsAnswer>;
-  putLease(leaseId: string, lease: LeaseRequest): Promise<Lease>;
+  putLease(leaseId: string, lease: LeaseWish): Promise<Lease>;
   /** No error if there is no such lease. */
   deleteLease(leaseId: string): Promise<void>;
 }
 
 const TIMEOUT_MS = 2000;
 
-/** Reads the certificates once; connections are kept open between calls. */
-export function createHostClient(host: string, url: string, tls: HostTls): HostClient {
+/**
+ * Reads the certificates once; connections are kept open between calls.
+ *
+ * @param fence number of this process' leadership (LeaseRequest.fence), asked for at each call.
+ */
+export function createHostClient(host: string, url: string, tls: HostTls, fence: () => number): HostClient {
   const httpsAgent = new Agent({
     keepAlive: true,
     minVersion: 'TLSv1.3',
@@ -56,9 +63,15 @@ export function createHostClient(host: string, url: string, tls: HostTls): HostC
         ...(signal ? { signal } : {}),
       }),
     putLease: (leaseId, lease) =>
-      call(http, host, Lease, { method: 'put', url: `/v1/leases/${leaseId}`, data: lease, timeout: 2 * TIMEOUT_MS }),
+      call(http, host, Lease, {
+        method: 'put',
+        url: `/v1/leases/${leaseId}`,
+        data: { ...lease, fence: fence() },
+        timeout: 2 * TIMEOUT_MS,
+      }),
     async deleteLease(leaseId) {
-      await call(http, host, null, { method: 'delete', url: `/v1/leases/${leaseId}`, timeout: 2 * TIMEOUT_MS });
+      const params = { fence: fence() };
+      await call(http, host, null, { method: 'delete', url: `/v1/leases/${leaseId}`, params, timeout: 2 * TIMEOUT_MS });
     },
   };
 }

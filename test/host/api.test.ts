@@ -67,7 +67,7 @@ describe('bad input', () => {
     ['PUT', '/v1/leases/%ff', good, 400, 'request-invalid'],
     ['PUT', '/v1/leases/a', ' '.repeat(100_000), 413, 'body-too-large'],
     ['POST', '/v1/leases/a', good, 405, 'method-not-allowed'],
-    ['DELETE', '/v1/leases/a', undefined, 404, 'lease-unknown'],
+    ['DELETE', '/v1/leases/a?fence=1', undefined, 404, 'lease-unknown'],
     ['GET', '/v1/migrations?waitMs=99999', undefined, 400, 'request-invalid'],
     ['GET', '/v2/host', undefined, 404, 'route-unknown'],
     ['GET', '/constructor', undefined, 404, 'route-unknown'],
@@ -88,6 +88,6 @@ describe('a lease', () => {
     expect(errorCode(await rig.call('PUT', '/v1/leases/mine', lease(10, 40, { holder: 'you' })))).toBe(
       'request-invalid',
     );
-    expect((await rig.call('DELETE', '/v1/leases/mine')).status).toBe(204);
+    expect((await rig.call('DELETE', '/v1/leases/mine?fence=1')).status).toBe(204);
   });
 });

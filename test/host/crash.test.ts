@@ -36,20 +36,20 @@ describe('kill -9', () => {
     await asked;
     await rig.startDaemon();
     await expectAgreement();
-    await rig.call('DELETE', '/v1/leases/a');
+    await rig.call('DELETE', '/v1/leases/a?fence=1');
     expect(await rig.snapshot()).toBe(before);
   });
 
   it.each([10, 25, 40, 60, 90])('%d ms into releasing one', async (delayMs) => {
     await rig.startDaemon();
     await rig.call('PUT', '/v1/leases/a', lease(140, 40));
-    const asked = rig.call('DELETE', '/v1/leases/a');
+    const asked = rig.call('DELETE', '/v1/leases/a?fence=1');
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     await rig.killDaemon();
     await asked;
     await rig.startDaemon();
     await expectAgreement();
-    await rig.call('DELETE', '/v1/leases/a');
+    await rig.call('DELETE', '/v1/leases/a?fence=1');
     expect(await rig.snapshot()).toBe(before);
   });
 
@@ -64,7 +64,7 @@ describe('kill -9', () => {
     const [kept] = (await rig.call('GET', '/v1/leases')).json.leases;
     expect(kept.expiresInMs).toBeLessThan(59_000);
     await expectAgreement();
-    await rig.call('DELETE', '/v1/leases/a');
+    await rig.call('DELETE', '/v1/leases/a?fence=1');
   });
 });
 
@@ -92,7 +92,7 @@ describe('the NIC', () => {
     await rig.killDaemon();
     await rig.startDaemon();
     await expectAgreement();
-    await rig.call('DELETE', '/v1/leases/a');
+    await rig.call('DELETE', '/v1/leases/a?fence=1');
     expect(await rig.snapshot()).toBe(before);
   });
 });

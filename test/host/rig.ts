@@ -132,6 +132,7 @@ export class Rig {
       nic: 'nic0',
       listen: { address: HOST, port: PORT },
       tls: { cert: 'pki/here.crt', key: 'pki/here.key', ca: 'pki/ca.crt' },
+      clients: { plugin: 'reserve' },
       stateDir: 'state',
       linkMegabitsPerSecond: LINK_MEGABITS,
       windowMs: 3000,
@@ -196,7 +197,16 @@ export function lease(migration: number, workload: number, changes: Partial<Leas
     workload: { rateBitsPerSecond: workload * 1e6, ceilBitsPerSecond: workload * 1e6, prio: 2 },
   };
   const vmUuid = '3f6a1c9e-4b1d-4a55-9a3c-0d6d5a1f2b10';
-  return { holder: 'test', vmUuid, priority: 'high', tx: reservation, rx: reservation, ttlMs: 30_000, ...changes };
+  return {
+    holder: 'test',
+    fence: 1,
+    vmUuid,
+    priority: 'high',
+    tx: reservation,
+    rx: reservation,
+    ttlMs: 30_000,
+    ...changes,
+  };
 }
 
 export function errorCode(answer: Answer): string | undefined {

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   for (const { leaseId } of (await rig.call('GET', '/v1/leases')).json.leases)
-    await rig.call('DELETE', `/v1/leases/${leaseId}`);
+    await rig.call('DELETE', `/v1/leases/${leaseId}?fence=1`);
 });
 afterAll(() => rig.stop());
 
@@ -65,9 +65,9 @@ describe('a lease', () => {
     await rig.call('PUT', '/v1/leases/a', lease(140, 40));
     await rig.call('PUT', '/v1/leases/b', lease(100, 40, { priority: 'low' }));
     expect(await rig.snapshot()).not.toBe(before);
-    await rig.call('DELETE', '/v1/leases/a');
+    await rig.call('DELETE', '/v1/leases/a?fence=1');
     expect(await rig.tc('class', 'show', 'dev', 'nic0')).toMatch(/d707:20 .* rate 100Mbit/);
-    expect((await rig.call('DELETE', '/v1/leases/b')).status).toBe(204);
+    expect((await rig.call('DELETE', '/v1/leases/b?fence=1')).status).toBe(204);
     expect(await rig.snapshot()).toBe(before);
   });
 
@@ -95,7 +95,7 @@ describe('a root qdisc that was there', () => {
     const found = await rig.snapshot();
     expect((await rig.call('PUT', '/v1/leases/a', lease(140, 40))).status).toBe(200);
     expect(await rig.snapshot()).toContain('htb d707:');
-    await rig.call('DELETE', '/v1/leases/a');
+    await rig.call('DELETE', '/v1/leases/a?fence=1');
     expect(await rig.snapshot()).toBe(found);
     await rig.tc('qdisc', 'del', 'dev', 'nic0', 'root');
   });

@@ -64,6 +64,7 @@ export class Drover {
       nic: 'nic0',
       listen: { address: found.address, port: HOSTD_PORT },
       tls: this.#tls(host),
+      clients: { plugin: 'reserve' },
       stateDir: join(this.folder, `hostd-${host}`),
       linkMegabitsPerSecond: this.#lab.options.linkMegabitsPerSecond,
       migration: { peers: ['10.77.0.0/24'] },

@@ -1,7 +1,7 @@
-import type { HostInfo, HostSample, Lease, LeaseRequest, MigrationView } from 'drover-hostd/contract';
+import type { HostInfo, HostSample, Lease, MigrationView } from 'drover-hostd/contract';
 import { DroverError } from '../../../plugin/errors.ts';
 import type { NovaCalls, NovaMigration, ServerDetails, Submission } from '../../../plugin/nova/control.ts';
-import type { HostClient } from '../../../plugin/tracker/hosts.ts';
+import type { HostClient, LeaseWish } from '../../../plugin/tracker/hosts.ts';
 
 /** A Nova in memory: it takes a live migration of a known server once, and ends it when told to. */
 export class NovaDouble {
@@ -76,7 +76,7 @@ export class NovaDouble {
 /** A compute host in memory: answers samples, keeps leases, shows the migrations that a test sets. */
 export class HostDouble implements HostClient {
   readonly host: string;
-  readonly leases = new Map<string, LeaseRequest>();
+  readonly leases = new Map<string, LeaseWish>();
   postCopyPermitted = true;
   reachable = true;
   workloadBitsPerSecond = { tx: 0, rx: 0 };
@@ -103,6 +103,8 @@ export class HostDouble implements HostClient {
       linkBitsPerSecond: 500e6,
       shapeableBitsPerSecond: 475e6,
       migrationAddress: '192.0.2.1',
+      counting: { method: 'nftables', reason: 'set by the test' },
+      clock: { synchronised: true, maxErrorMs: 1 },
       postCopy: { permitted: this.postCopyPermitted, reason: 'set by the test' },
       maxConcurrentLiveMigrations: 4,
       libvirtVersion: '11.3.0',
@@ -123,6 +125,8 @@ export class HostDouble implements HostClient {
         rxBitsPerSecond: rx,
         migrationTxBitsPerSecond: 0,
         migrationRxBitsPerSecond: 0,
+        controlTxBitsPerSecond: 0,
+        controlRxBitsPerSecond: 0,
         workloadTxBitsPerSecond: tx,
         workloadRxBitsPerSecond: rx,
       },
@@ -135,6 +139,7 @@ export class HostDouble implements HostClient {
         rxBitsPerSecond: 0,
         localTrafficIncluded: false,
         dirtyBytesPerSecond: null,
+        dirtyWindows: [],
         postCopyBlockers: [],
       })),
     };
@@ -156,10 +161,10 @@ export class HostDouble implements HostClient {
     return { revision: this.#revision, nowMs: Date.now(), migrations: this.#views };
   }
 
-  async putLease(leaseId: string, lease: LeaseRequest): Promise<Lease> {
+  async putLease(leaseId: string, lease: LeaseWish): Promise<Lease> {
     this.#answer();
     this.leases.set(leaseId, lease);
-    return { ...lease, leaseId, expiresInMs: lease.ttlMs };
+    return { ...lease, fence: 1, leaseId, owner: 'plugin', expiresInMs: lease.ttlMs };
   }
 
   async deleteLease(leaseId: string): Promise<void> {

@@ -90,6 +90,7 @@ function sourceView(n: number, change: Partial<MigrationView>): MigrationView {
     startedAtMs: Date.now(),
     activeAtMs: Date.now(),
     postCopyAtMs: null,
+    postCopyPausedAtMs: null,
     stoppedAtMs: null,
     resumedAtMs: null,
     endedAtMs: null,
@@ -100,6 +101,8 @@ function sourceView(n: number, change: Partial<MigrationView>): MigrationView {
     memoryTransferredBytes: 50,
     transferBitsPerSecond: 1,
     dirtyBytesPerSecond: 0,
+    postCopyRequests: 0,
+    longestPageFaultMs: null,
     ...change,
   };
 }

@@ -10,6 +10,7 @@ const SOURCE: MigrationView = {
   startedAtMs: 1000,
   activeAtMs: 1100,
   postCopyAtMs: null,
+  postCopyPausedAtMs: null,
   stoppedAtMs: null,
   resumedAtMs: null,
   endedAtMs: null,
@@ -20,6 +21,8 @@ const SOURCE: MigrationView = {
   memoryTransferredBytes: 0,
   transferBitsPerSecond: 0,
   dirtyBytesPerSecond: 0,
+  postCopyRequests: 0,
+  longestPageFaultMs: null,
 };
 
 function seen(change: Partial<Observation>): Observation {

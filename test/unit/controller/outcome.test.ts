@@ -11,6 +11,7 @@ const VIEW: MigrationView = {
   startedAtMs: 10_000,
   activeAtMs: 10_100,
   postCopyAtMs: 11_000,
+  postCopyPausedAtMs: null,
   stoppedAtMs: 10_990,
   resumedAtMs: null,
   endedAtMs: 14_000,
@@ -21,6 +22,8 @@ const VIEW: MigrationView = {
   memoryTransferredBytes: 1200,
   transferBitsPerSecond: 0,
   dirtyBytesPerSecond: 0,
+  postCopyRequests: 0,
+  longestPageFaultMs: null,
 };
 
 describe('measureOutcome', () => {

@@ -4,7 +4,14 @@ import { checkRates, decidingReservation, type HeldLease } from '../../../../hos
 
 function lease(priority: Priority, order: number, rate: number): HeldLease {
   const each = { rateBitsPerSecond: rate, ceilBitsPerSecond: rate, prio: 1 };
-  const request = { holder: 'h', vmUuid: 'v', priority, ttlMs: 1000, tx: { migration: each, workload: each } };
+  const request = {
+    holder: 'h',
+    fence: 1,
+    vmUuid: 'v',
+    priority,
+    ttlMs: 1000,
+    tx: { migration: each, workload: each },
+  };
   return { leaseId: String(order), order, request };
 }
 
