@@ -20,7 +20,7 @@ export class MigrationWatch {
   readonly #onPoll: (view: MigrationView) => void;
   #views: readonly MigrationView[] = [];
   #revision = 0;
-  #waiting = new Set<() => void>();
+  readonly #listeners = new Set<() => void>();
   /** Events are worked off one after the other: one may have to wait for a name to be looked up. */
   #queue: Promise<void> = Promise.resolve();
   /** The job-completed event that is being read. */
@@ -51,7 +51,7 @@ export class MigrationWatch {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const follower of this.#followers) follower.stop();
-    for (const wake of this.#waiting) wake();
+    for (const listener of [...this.#listeners]) listener();
     await this.#queue;
   }
 
@@ -73,17 +73,25 @@ export class MigrationWatch {
     return { revision: this.#revision, nowMs: Date.now(), migrations: [...this.#views] };
   }
 
+  /** `listener` is called at every change (and when the watch ends) until the function given back is called. */
+  subscribe(listener: () => void): () => void {
+    // A function of its own: the same one may listen twice, and each ends by itself.
+    const own = () => listener();
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
   #change(waitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', wake);
-        this.#waiting.delete(wake);
+        unsubscribe();
         resolve();
       };
       const timer = setTimeout(wake, waitMs);
       signal.addEventListener('abort', wake);
-      this.#waiting.add(wake);
+      const unsubscribe = this.subscribe(wake);
     });
   }
 
@@ -177,7 +185,7 @@ export class MigrationWatch {
     if (views === this.#views) return;
     this.#views = views;
     this.#revision += 1;
-    for (const wake of [...this.#waiting]) wake();
+    for (const listener of [...this.#listeners]) listener();
   }
 
   async #poll(vmUuid: string, domain: string): Promise<void> {
