@@ -101,7 +101,7 @@ function explain(migration: MigrationRecord, events: MigrationEvent[]): string {
   if (outcome && migration.endedAtMs !== null) {
     const mebibytes = outcome.transferredBytes === null ? '–' : `${Math.round(outcome.transferredBytes / 2 ** 20)} MiB`;
     lines.push(
-      `  it cost     TMT ${duration(outcome.totalMigrationTimeMs)}, downtime ${duration(outcome.downtimeMs)}, ${mebibytes} in ${outcome.iterations ?? '–'} rounds, post-copy ${outcome.postCopySeen ? 'seen' : 'not seen'}`,
+      `  it cost     TMT ${duration(outcome.totalMigrationTimeMs)}, downtime ${duration(outcome.downtimeMs)}${outcome.downtimeErrorMs === null ? '' : ` ± ${outcome.downtimeErrorMs} ms`}, ${mebibytes} in ${outcome.iterations ?? '–'} rounds, post-copy ${outcome.postCopySeen ? 'seen' : 'not seen'}`,
     );
   }
   lines.push('what happened');

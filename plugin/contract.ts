@@ -88,6 +88,8 @@ export const Outcome = z.object({
   totalMigrationTimeMs: z.number().nullable(),
   /** Guest's blackout: STOP on the source to RESUME on the destination. */
   downtimeMs: z.number().nullable(),
+  /** Bound of the error of `downtimeMs` that comes from the two hosts' clocks, as measured. */
+  downtimeErrorMs: z.number().nullable().default(null),
   transferredBytes: z.number().nullable(),
   iterations: z.number().nullable(),
   /** True if QEMU was seen in post-copy. */

@@ -111,7 +111,7 @@ export class Drive {
   /** QEMU sends pages now: Nova's own checks before and its tidying after do not share the link. */
   #sending(): boolean {
     const { source } = this.#observe();
-    return source !== null && ['active', 'device', 'post-copy'].includes(source.status);
+    return source !== null && ['active', 'device', 'post-copy', 'post-copy-paused'].includes(source.status);
   }
 
   #observe(): Observation {
@@ -163,10 +163,10 @@ export class Drive {
     const seen = await this.#figures(step.state === 'completed');
     const { record } = this;
     const outcome = measureOutcome(
-      { view: seen.source, clockOffsetMs: tracker.hosts.get(record.source)?.clockOffsetMs ?? 0 },
+      { view: seen.source, clock: tracker.clockOf(record.source) },
       {
         view: seen.destination,
-        clockOffsetMs: tracker.hosts.get(record.destination ?? '')?.clockOffsetMs ?? 0,
+        clock: tracker.clockOf(record.destination),
       },
       { before: record.outcome?.workload.before ?? null, during: this.#during.value(), after: null },
     );

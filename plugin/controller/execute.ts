@@ -24,7 +24,7 @@ export interface ExecutionParts {
 const LOST_AFTER_MS = 15_000;
 const ASK_AGAIN_MS = 500;
 /** An end of a migration that has not begun. */
-const UNSEEN: End = { view: null, clockOffsetMs: 0 };
+const UNSEEN: End = { view: null, clock: { offsetMs: 0, errorMs: 0 } };
 
 /** Takes the steps of a plan: each is written down before its effect, so that `recover` can go on after any crash. */
 export class Execution {

@@ -73,7 +73,8 @@ export function follow(seen: Observation): Step {
 
 /** QEMU's own word where it is heard: Nova says post-copy once it has asked, also of a guest that converges first. */
 function inPostCopy(seen: Observation): boolean {
-  return seen.source === null ? seen.nova?.phase === 'post-copy' : seen.source.status === 'post-copy';
+  if (seen.source === null) return seen.nova?.phase === 'post-copy';
+  return seen.source.status === 'post-copy' || seen.source.status === 'post-copy-paused';
 }
 
 function switchTrigger(seen: Observation): Reason | null {

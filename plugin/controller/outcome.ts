@@ -1,10 +1,11 @@
 import type { HostSample, MigrationView } from 'drover-hostd/contract';
 import type { Outcome, WorkloadRates } from '../contract.ts';
+import type { ClockOffset } from '../tracker/clock.ts';
 
-/** One end of a migration: hostd's view and what to add to its times to have them on our clock. */
+/** One end of a migration: hostd's view, and how its clock stands to ours. */
 export interface End {
   view: MigrationView | null;
-  clockOffsetMs: number;
+  clock: ClockOffset;
 }
 
 /**
@@ -18,12 +19,14 @@ export function measureOutcome(source: End, destination: End, workload: Outcome[
   const downtimeMs =
     stoppedAtMs === null || resumedAtMs === null
       ? null
-      : resumedAtMs + destination.clockOffsetMs - (stoppedAtMs + source.clockOffsetMs);
+      : resumedAtMs + destination.clock.offsetMs - (stoppedAtMs + source.clock.offsetMs);
+  const errorMs = destination.clock.errorMs + source.clock.errorMs;
   const began = view?.startedAtMs ?? view?.activeAtMs ?? null;
   return {
     totalMigrationTimeMs:
       view === null || began === null || view.endedAtMs === null ? null : Math.round(view.endedAtMs - began),
     downtimeMs: downtimeMs === null ? null : Math.max(0, Math.round(downtimeMs)),
+    downtimeErrorMs: downtimeMs === null || !Number.isFinite(errorMs) ? null : Math.ceil(errorMs),
     transferredBytes: view === null ? null : view.memoryTransferredBytes,
     iterations: view === null ? null : view.iterations,
     postCopySeen: view !== null && view.postCopyAtMs !== null,

@@ -2,12 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostInfo, HostSample, MigrationsAnswer, MigrationView } from 'drover-hostd/contract';
 import type { Logger } from 'pino';
 import { describeError } from '../errors.ts';
+import { addExchange, type ClockOffset, surestOffset } from './clock.ts';
 import type { HostClient } from './hosts.ts';
 
 const SAMPLE_EVERY_MS = 1000;
 const INFO_EVERY_MS = 30_000;
 const LONG_POLL_MS = 20_000;
 const RETRY_MS = 1000;
+/** Before the first answer the clocks count as equal, which nothing has shown. */
+const UNKNOWN_CLOCK: ClockOffset = { offsetMs: 0, errorMs: Number.POSITIVE_INFINITY };
 
 /** What is known of one compute host. `null`: never answered. Ages count from `sampleAtMs` (Unix time, our clock). */
 export interface TrackedHost {
@@ -19,8 +22,7 @@ export interface TrackedHost {
   linkLostAtMs: number | null;
   reachable: boolean;
   migrations: MigrationsAnswer | null;
-  /** Our clock minus the host's, from the answer with the shortest way; good to about half its round trip. */
-  clockOffsetMs: number;
+  clock: ClockOffset;
 }
 
 /** The resource tracker: asks every hostd for samples once a second and holds a long poll for its migrations. */
@@ -44,7 +46,7 @@ export class Tracker {
         linkLostAtMs: null,
         reachable: false,
         migrations: null,
-        clockOffsetMs: 0,
+        clock: UNKNOWN_CLOCK,
       });
     }
   }
@@ -58,12 +60,16 @@ export class Tracker {
     await Promise.all(this.#loops);
   }
 
+  clockOf(host: string | null): ClockOffset {
+    return this.hosts.get(host ?? '')?.clock ?? UNKNOWN_CLOCK;
+  }
+
   /** The newest view of this VM's migration in that role that began after `sinceMs` (our clock), or null. */
   migration(host: string, vmUuid: string, role: MigrationView['role'], sinceMs: number): MigrationView | null {
     const tracked = this.hosts.get(host);
     if (!tracked?.migrations) return null;
     const CLOCK_SLACK_MS = 500;
-    const since = sinceMs - tracked.clockOffsetMs - CLOCK_SLACK_MS;
+    const since = sinceMs - tracked.clock.offsetMs - CLOCK_SLACK_MS;
     const views = tracked.migrations.migrations.filter(
       (view) => view.vmUuid === vmUuid && view.role === role && beginning(view) >= since,
     );
@@ -75,14 +81,18 @@ export class Tracker {
 
   async #pollSamples(host: TrackedHost): Promise<void> {
     let infoAtMs = 0;
+    let offsets: ClockOffset[] = [];
     while (!this.#stop.signal.aborted) {
       try {
         if (Date.now() - infoAtMs > INFO_EVERY_MS || !host.reachable) {
           host.info = await host.client.info();
           infoAtMs = Date.now();
         }
+        const askedAtMs = Date.now();
         host.sample = await host.client.sample();
         host.sampleAtMs = Date.now();
+        offsets = addExchange(offsets, { askedAtMs, answeredAtMs: host.sampleAtMs, hostMs: host.sample.nowMs });
+        host.clock = surestOffset(offsets) ?? UNKNOWN_CLOCK;
         if (!host.reachable) this.#log.info({ host: host.client.host }, 'hostd answers');
         host.reachable = true;
       } catch (error) {
@@ -97,24 +107,16 @@ export class Tracker {
   }
 
   async #pollMigrations(host: TrackedHost): Promise<void> {
-    let shortestTripMs = Number.POSITIVE_INFINITY;
     while (!this.#stop.signal.aborted) {
-      const askedAtMs = Date.now();
       const after = host.migrations?.revision ?? null;
       try {
         const answer = await host.client.migrations(after, LONG_POLL_MS, this.#stop.signal);
-        const tripMs = Date.now() - askedAtMs;
-        if (tripMs < shortestTripMs) {
-          shortestTripMs = tripMs;
-          host.clockOffsetMs = (askedAtMs + Date.now()) / 2 - answer.nowMs;
-        }
         const changed = answer.revision !== host.migrations?.revision;
         host.migrations = answer;
         if (changed) this.#changed();
       } catch {
         // Reported by the sample loop. A hostd that was restarted counts its revisions anew: forget ours.
         host.migrations = null;
-        shortestTripMs = Number.POSITIVE_INFINITY;
         await this.#sleep(RETRY_MS);
       }
     }

@@ -28,11 +28,15 @@ const VIEW: MigrationView = {
 
 describe('measureOutcome', () => {
   it('takes downtime from STOP on the source to RESUME on the destination, on one clock', () => {
-    const source = { view: VIEW, clockOffsetMs: 5 };
-    const destination = { view: { ...VIEW, role: 'destination' as const, resumedAtMs: 9050 }, clockOffsetMs: 2000 };
+    const source = { view: VIEW, clock: { offsetMs: 5, errorMs: 1.2 } };
+    const destination = {
+      view: { ...VIEW, role: 'destination' as const, resumedAtMs: 9050 },
+      clock: { offsetMs: 2000, errorMs: 2 },
+    };
     expect(measureOutcome(source, destination, NONE)).toMatchObject({
       totalMigrationTimeMs: 4000,
       downtimeMs: 55,
+      downtimeErrorMs: 4,
       transferredBytes: 1200,
       iterations: 2,
       postCopySeen: true,
@@ -40,10 +44,11 @@ describe('measureOutcome', () => {
   });
 
   it('says null for what nobody saw', () => {
-    const nothing = { view: null, clockOffsetMs: 0 };
+    const nothing = { view: null, clock: { offsetMs: 0, errorMs: 0 } };
     expect(measureOutcome(nothing, nothing, NONE)).toEqual({
       totalMigrationTimeMs: null,
       downtimeMs: null,
+      downtimeErrorMs: null,
       transferredBytes: null,
       iterations: null,
       postCopySeen: false,

@@ -7,6 +7,7 @@ const GOOD = `host: compute-1
 nic: nic0
 listen: { address: 10.0.0.1, port: 9797 }
 tls: { cert: a.crt, key: a.key, ca: ca.crt }
+clients: { plugin: reserve }
 migration:
   peers: [10.0.0.0/24]
 `;
@@ -22,10 +23,10 @@ describe('parseConfig', () => {
 
   it.each([
     ['nic: nic0', 'nic: "a b"', 'hostd.yaml:2:1: nic'],
-    ['10.0.0.0/24', '10.0.0.0/33', 'hostd.yaml:6:11: migration.peers.0'],
+    ['10.0.0.0/24', '10.0.0.0/33', 'hostd.yaml:7:11: migration.peers.0'],
     ['port: 9797', 'port: 70000', 'hostd.yaml:3:30: listen.port'],
     ['host: compute-1', 'hots: compute-1', 'hostd.yaml:1:1: hots'],
-    ['migration:', 'migration: [', 'hostd.yaml:7:1'],
+    ['migration:', 'migration: [', 'hostd.yaml:8:1'],
     ['nic: nic0', 'nic: nic0\nnic: nic1', 'hostd.yaml:3:1'],
   ])('tells line and column where %s became %s', (good, bad, where) => {
     expect(() => parseConfig(GOOD.replace(good, bad), 'hostd.yaml')).toThrow(where);
