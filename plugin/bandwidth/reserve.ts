@@ -12,6 +12,8 @@ export interface ReserveInput {
   limits: { lowerBitsPerSecond: number; upperBitsPerSecond: number };
   /** What a low-priority migration is guaranteed. */
   floorBitsPerSecond: number;
+  /** Rates are hard caps, as in the thesis' own loop: nothing is borrowed. Default false. */
+  strict?: boolean;
 }
 
 /** Neither class is ever guaranteed less than this share, so that neither can be starved by odd limits. */
@@ -34,23 +36,28 @@ const SECOND = 2;
  * | medium   | 400           | 300           | 180 *          |
  * | low      | any           | 456 *         | 24             |
  *
+ * With `strict` nothing is borrowed: high and medium cap the workload at what the table gives it, low leaves the workload
+ * alone and caps the migration at what the workload leaves over (workload 400: migration 80, never below the floor).
+ *
  * @throws RangeError if the capacity is not above 100 bit/s.
  */
-export function reserve({ priority, link, limits, floorBitsPerSecond }: ReserveInput): LinkReservation {
+export function reserve(input: ReserveInput): LinkReservation {
+  const { priority, link, limits, floorBitsPerSecond, strict = false } = input;
   const capacity = Math.floor(link.capacityBitsPerSecond);
   if (!(capacity > 100)) throw new RangeError(`a link of ${capacity} bit/s cannot be shared`);
   const least = Math.ceil(LEAST_SHARE * capacity);
   const workload = Math.min(Math.max(Math.round(workloadGuarantee()), least), capacity - least);
   const migrationFirst = priority !== 'low';
+  const leftOver = Math.max(capacity - workload, Math.floor(capacity - link.workloadBitsPerSecond));
   return {
     migration: {
       rateBitsPerSecond: capacity - workload,
-      ceilBitsPerSecond: capacity,
+      ceilBitsPerSecond: strict ? (migrationFirst ? capacity - workload : leftOver) : capacity,
       prio: migrationFirst ? FIRST : SECOND,
     },
     workload: {
       rateBitsPerSecond: workload,
-      ceilBitsPerSecond: capacity,
+      ceilBitsPerSecond: strict && migrationFirst ? workload : capacity,
       prio: migrationFirst ? SECOND : FIRST,
     },
   };

@@ -223,6 +223,8 @@ function checkReservation(
       if (workload.rateBitsPerSecond < Math.min(amount(limits.lower), most) - 1) {
         broken.push(`${id}: the workload has less than lower`);
       }
+      const borrows = [migration, workload].some((each) => each.ceilBitsPerSecond > each.rateBitsPerSecond);
+      if (policy.strict && borrows) broken.push(`${id}: borrows although the policy is strict`);
       if (migration.prio >= workload.prio) broken.push(`${id}: ${priority}, but the migration does not come first`);
     }
     return broken;

@@ -112,7 +112,7 @@ function linkReservation(
   // Of a stale sample nothing is assumed: the workload keeps all that it may be promised.
   const demand = !freshHost(world, policy, name)
     ? upperBitsPerSecond
-    : guaranteed === null
+    : guaranteed === null || policy.strict
       ? measured
       : workloadDemand(measured, guaranteed);
   return reserve({
@@ -120,6 +120,7 @@ function linkReservation(
     link: { capacityBitsPerSecond: capacity, workloadBitsPerSecond: demand },
     limits: { lowerBitsPerSecond: amountOn(lower, capacity), upperBitsPerSecond },
     floorBitsPerSecond: amountOn(policy.floor, capacity),
+    strict: policy.strict,
   });
 }
 

@@ -126,6 +126,7 @@ const PolicyDocument = z.strictObject({
   floor: Bandwidth.refine((amount) => (amount.kind === 'rate' ? amount.bitsPerSecond : amount.fraction) > 0, {
     error: 'a floor of 0 lets a low-priority migration run for ever: write at least 1 %',
   }),
+  strict: z.boolean({ error: 'write true or false' }).default(false),
   postCopyGate: z.strictObject({ linkLostWithin: Duration }),
 });
 

@@ -7,9 +7,9 @@ import type { Priority } from '../../../plugin/contract.ts';
 const M = 1e6;
 const limits = { lowerBitsPerSecond: 100 * M, upperBitsPerSecond: 300 * M };
 
-function at(priority: Priority, workload: number) {
+function at(priority: Priority, workload: number, strict = false) {
   const link = { capacityBitsPerSecond: 480 * M, workloadBitsPerSecond: workload };
-  return reserve({ priority, link, limits, floorBitsPerSecond: 24 * M });
+  return reserve({ priority, link, limits, floorBitsPerSecond: 24 * M, strict });
 }
 
 describe('reserve', () => {
@@ -33,6 +33,25 @@ describe('reserve', () => {
     },
   );
 
+  it.each([
+    ['high', 470, 100, 380],
+    ['medium', 50, 100, 380],
+    ['medium', 400, 300, 180],
+    ['low', 400, 480, 80],
+    ['low', 470, 480, 24],
+    ['low', 0, 480, 480],
+  ] as const)(
+    'strict, %s, workload %d of 480: workload capped at %d, migration at %d',
+    (priority, use, workload, migration) => {
+      const link = at(priority, use * M, true);
+      expect([link.workload.ceilBitsPerSecond, link.migration.ceilBitsPerSecond]).toEqual([
+        workload * M,
+        migration * M,
+      ]);
+      expect(link.workload.rateBitsPerSecond + link.migration.rateBitsPerSecond).toBe(480 * M);
+    },
+  );
+
   it('never guarantees more than the link, or nothing, whatever the limits', () => {
     const rate = fc.double({ min: 0, max: 1e12, noNaN: true });
     const input = fc.record({
@@ -43,11 +62,14 @@ describe('reserve', () => {
       }),
       limits: fc.record({ lowerBitsPerSecond: rate, upperBitsPerSecond: rate }),
       floorBitsPerSecond: rate,
+      strict: fc.boolean(),
     });
     fc.assert(
       fc.property(input, (given) => {
         const link = LinkReservation.parse(reserve(given));
         const rates = [link.migration, link.workload].map(({ rateBitsPerSecond }) => rateBitsPerSecond);
+        for (const each of [link.migration, link.workload])
+          expect(each.ceilBitsPerSecond).toBeGreaterThanOrEqual(each.rateBitsPerSecond);
         expect(Math.min(...rates)).toBeGreaterThanOrEqual(1);
         expect(rates.every(Number.isInteger)).toBe(true);
         expect((rates[0] ?? 0) + (rates[1] ?? 0)).toBeLessThanOrEqual(given.link.capacityBitsPerSecond);

@@ -60,8 +60,9 @@ const worlds: fc.Arbitrary<World> = fc
     levels: fc.array(fc.constantFrom<Contention>('low', 'moderate', 'high'), { minLength: 8, maxLength: 8 }),
     cap: fc.integer({ min: 1, max: 5 }),
     noPolicy: fc.integer({ min: 0, max: 20 }),
+    strict: seldom,
   })
-  .map(({ requests, running: flights, hosts, levels, cap, noPolicy }) => {
+  .map(({ requests, running: flights, hosts, levels, cap, noPolicy, strict }) => {
     const queue = requests.map((r, index) => {
       const own = queued(index + 1, {
         source: r.source,
@@ -115,7 +116,7 @@ const worlds: fc.Arbitrary<World> = fc
     });
     const keys = names.flatMap((name) => [linkKey(name, 'tx'), linkKey(name, 'rx')]);
     return world({
-      policy: noPolicy === 0 ? null : { ...seed, caps: { parallelPerLink: cap } },
+      policy: noPolicy === 0 ? null : { ...seed, strict, caps: { parallelPerLink: cap } },
       queue,
       inFlight,
       hosts: Object.fromEntries(entries),

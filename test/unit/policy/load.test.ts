@@ -121,6 +121,7 @@ describe('parsePolicy', () => {
       '"160 %" is not a bandwidth',
     ],
     ['a negative amount', 'floor: 5 %', 'floor: -5 %', 7, 'floor: "-5 %" is not a bandwidth'],
+    ['strict neither true nor false', 'strict: false', 'strict: maybe', 8, 'strict: write true or false'],
     ['no floor', 'floor: 5 %', 'floor: 0 %', 7, 'lets a low-priority migration run for ever'],
     ['time without unit', 'downtime: 300 ms', 'downtime: 300', 10, 'downtime: "300" is not a time'],
     [
