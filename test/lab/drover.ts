@@ -10,6 +10,7 @@ import { PASSWORD } from './config/identity.ts';
 import type { Lab } from './lab.ts';
 import { makePki } from './pki.ts';
 import { CONTROL_ADDRESS, PORTS } from './plan.ts';
+import type { RestAnswer } from './rest.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HOSTD_PORT = 7411;
@@ -153,6 +154,14 @@ export class Drover {
       if (Date.now() > deadlineMs) throw new Error(`the plugin does not read ${this.policyFile} again`);
       await new Promise((done) => setTimeout(done, 100));
     }
+  }
+
+  /** One call of hostd's own API, as the plugin would make it. */
+  async hostd(host: string, method: string, path: string, body?: unknown): Promise<RestAnswer> {
+    const found = this.#lab.hosts.find((candidate) => candidate.name === host);
+    if (!found) throw new Error(`${host} is no host of lab ${this.#lab.name}`);
+    const options = { tls: this.#tls('plugin'), ...(body === undefined ? {} : { body }) };
+    return this.#lab.rest.send(method, `https://${found.address}:${HOSTD_PORT}${path}`, options);
   }
 
   log(name: string): string {

@@ -1,6 +1,7 @@
 /** Runs inside a namespace of the lab for courier.ts: reads errands as lines of JSON, answers likewise. */
-import { createReadStream } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
@@ -14,6 +15,8 @@ export interface HttpErrand {
   body?: string;
   /** Sends this file as the body. */
   bodyFile?: string;
+  /** Files of the client's certificate, for https. */
+  tls?: { ca: string; cert: string; key: string };
   timeoutMs: number;
 }
 
@@ -35,12 +38,21 @@ export interface Answer {
 
 function runHttp(errand: HttpErrand): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(errand.url, {
+    const options = {
       method: errand.method,
       headers: errand.headers,
-      agent: false,
+      agent: false as const,
       signal: AbortSignal.timeout(errand.timeoutMs),
-    });
+    };
+    const { tls } = errand;
+    const outgoing = tls
+      ? requestTls(errand.url, {
+          ...options,
+          ca: readFileSync(tls.ca),
+          cert: readFileSync(tls.cert),
+          key: readFileSync(tls.key),
+        })
+      : request(errand.url, options);
     outgoing.on('error', reject);
     outgoing.on('response', (incoming) => {
       let body = '';

@@ -19,6 +19,8 @@ export interface RestOptions {
   body?: unknown;
   bodyFile?: string;
   headers?: Record<string, string>;
+  /** Files of the client's certificate, for https. */
+  tls?: { ca: string; cert: string; key: string };
   /** Default 60 s. */
   timeoutMs?: number;
 }
@@ -82,6 +84,7 @@ export class Rest {
         ...options.headers,
       },
       ...(body === undefined ? {} : { body }),
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
       ...(options.bodyFile === undefined ? {} : { bodyFile: options.bodyFile }),
       timeoutMs: options.timeoutMs ?? 60_000,
     });
