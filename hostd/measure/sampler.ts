@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
-import type { HostSample, VmSample } from '../contract.ts';
+import type { HistoryAnswer, HostSample, VmSample } from '../contract.ts';
 import { describeError, HostdError } from '../errors.ts';
 import { installCounters, readNftCounters, readNicCounters } from './counters.ts';
 import { type Domain, postCopyBlockers } from './domain.ts';
+import { History } from './history.ts';
 import { type MigrationMatch, pairKey } from './netfilter.ts';
 import { addReading, coveredMs, meanRates, type Reading } from './rates.ts';
 
@@ -30,6 +31,8 @@ export class Sampler {
   #installed = false;
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | null = null;
+  readonly #history = new History();
+  readonly #listeners = new Set<() => void>();
 
   constructor(options: SamplerOptions, log: Logger) {
     this.#options = options;
@@ -84,6 +87,38 @@ export class Sampler {
     };
   }
 
+  /** Readings of the last `seconds` (at most 600), oldest first, with those of these VMs that were there. */
+  history(seconds: number, vmUuids: readonly string[]): HistoryAnswer {
+    const entries = this.#history.entries(performance.now() - seconds * 1000, vmUuids);
+    return { host: this.#options.host, nowMs: Date.now(), entries };
+  }
+
+  /** `listener` is called after each reading, until the returned function is called. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #record(): void {
+    const nic = meanRates(this.#nic.slice(-2), 'unknown');
+    const [before, last] = this.#nic.slice(-2);
+    if (before === undefined || last === undefined || !nic.has('tx') || !nic.has('rx')) return;
+    const rate = (name: string) => nic.get(name) ?? 0;
+    this.#history.add(last.atMs, Date.now(), last.atMs - before.atMs, {
+      tx: rate('tx'),
+      rx: rate('rx'),
+      migrationTx: rate('migrationTx'),
+      migrationRx: rate('migrationRx'),
+      controlTx: 0,
+      controlRx: 0,
+    });
+    const pairs = meanRates(this.#pairs.slice(-2), 'zero');
+    for (const domain of this.#options.domains()) {
+      const vm = this.#vm(domain, pairs);
+      this.#history.addVm(domain.uuid, vm.txBitsPerSecond, vm.rxBitsPerSecond);
+    }
+  }
+
   #vm(domain: Domain, pairs: Map<string, number>): VmSample {
     const { nic } = this.#options;
     let tx = 0;
@@ -127,6 +162,8 @@ export class Sampler {
       this.#nic = addReading(this.#nic, { atMs, epoch, bytes }, windowMs);
       this.#pairs = addReading(this.#pairs, { atMs, epoch, bytes: counters.pairs }, windowMs);
       this.problem = null;
+      this.#record();
+      for (const listener of [...this.#listeners]) listener();
     } catch (error) {
       const problem = `Counters cannot be read: ${describeError(error)}`;
       if (this.problem !== problem) this.#log.warn({ problem }, 'Cannot read the counters');
