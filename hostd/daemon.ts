@@ -65,7 +65,11 @@ export class Daemon {
       this.#log,
     );
     const leases = await this.#createLeases(address);
-    const downtime = new DowntimeKeeper(config.libvirtUri, (vmUuid) => leases.maxDowntimeMs(vmUuid), this.#log);
+    const downtime = new DowntimeKeeper(
+      config.libvirtUri,
+      (vmUuid) => leases.guestLimits(vmUuid).maxDowntimeMs,
+      this.#log,
+    );
     const watch = new MigrationWatch(config.libvirtUri, domains, this.#log, (view) => void downtime.tend(view));
     const server = new ApiServer(
       {

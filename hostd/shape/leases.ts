@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { Lease, LeaseRequest, type LeasesAnswer } from '../contract.ts';
 import { describeError, HostdError } from '../errors.ts';
 import type { Desired } from './apply.ts';
-import { checkRates, decidingReservation, type HeldLease } from './decide.ts';
+import { combine, type GuestLimits, guestLimits } from './combine.ts';
 import { writeDurably } from './durable.ts';
+import { checkRates } from './rates.ts';
 
 export interface LeasesOptions {
   stateDir: string;
@@ -20,13 +21,14 @@ const StoredLease = z.object({
   leaseId: Lease.shape.leaseId,
   request: LeaseRequest,
   owner: z.string(),
-  order: z.number(),
   expiresAtUnixMs: z.number(),
 });
 const LeasesFile = z.object({ bootId: z.string(), leases: z.array(StoredLease) });
 
 /** While hostd runs a lease ends by monotonic time: a clock that is set does not end or prolong it. */
-interface LiveLease extends HeldLease {
+interface LiveLease {
+  leaseId: string;
+  request: LeaseRequest;
   owner: string;
   expiresAtMs: number;
 }
@@ -42,7 +44,6 @@ export class Leases {
   readonly #options: LeasesOptions;
   readonly #log: Logger;
   #leases: readonly LiveLease[] = [];
-  #order = 0;
   /** The highest fencing number that was seen; on disk before it is believed. */
   #fence = 0;
   #turn: Promise<unknown> = Promise.resolve();
@@ -62,7 +63,6 @@ export class Leases {
     await this.#write(this.#leases).catch((error) => {
       this.#log.error({ error: describeError(error) }, 'Cannot write the leases');
     });
-    this.#order = Math.max(0, ...this.#leases.map((lease) => lease.order));
     await this.#inTurn(() => this.#settle());
     this.#reconcile = setInterval(() => void this.#inTurn(() => this.#settle()), RECONCILE_MS);
   }
@@ -78,11 +78,11 @@ export class Leases {
     return { fence: this.#fence, leases: this.#leases.map(present) };
   }
 
-  /** The downtime limit that a lease of this VM asks for; null if none does. */
-  maxDowntimeMs(vmUuid: string): number | null {
-    return (
-      this.#leases.find(({ request }) => request.vmUuid === vmUuid && request.maxDowntimeMs)?.request.maxDowntimeMs ??
-      null
+  /** What the leases ask of libvirt for a VM that migrates from here. */
+  guestLimits(vmUuid: string): GuestLimits {
+    return guestLimits(
+      this.#leases.map(({ request }) => request),
+      vmUuid,
     );
   }
 
@@ -97,8 +97,7 @@ export class Leases {
           `Lease ${leaseId} is held by ${known.request.holder}. Take another lease id.`,
         );
       }
-      const order = known?.order ?? ++this.#order;
-      const lease = { leaseId, request, owner, order, expiresAtMs: performance.now() + request.ttlMs };
+      const lease = { leaseId, request, owner, expiresAtMs: performance.now() + request.ttlMs };
       await this.#change([...this.#leases.filter((each) => each.leaseId !== leaseId), lease]);
       return present(lease);
     });
@@ -119,7 +118,7 @@ export class Leases {
     const before = this.#leases;
     await this.#write(next);
     try {
-      await this.#options.apply(desired(next));
+      await this.#options.apply(this.#desired(next));
     } catch (error) {
       await this.#write(before);
       this.#schedule();
@@ -142,7 +141,7 @@ export class Leases {
         await this.#write(left);
         this.#leases = left;
       }
-      await this.#options.apply(desired(left));
+      await this.#options.apply(this.#desired(left));
       this.problem = null;
     } catch (error) {
       this.problem = `The NIC is not as the leases say: ${describeError(error)}`;
@@ -168,11 +167,10 @@ export class Leases {
   }
 
   async #write(leases: readonly LiveLease[]): Promise<void> {
-    const stored = leases.map(({ leaseId, request, owner, order, expiresAtMs }) => ({
+    const stored = leases.map(({ leaseId, request, owner, expiresAtMs }) => ({
       leaseId,
       request,
       owner,
-      order,
       expiresAtUnixMs: Date.now() + expiresAtMs - performance.now(),
     }));
     await writeDurably(this.#file(), JSON.stringify({ bootId: this.#options.bootId, leases: stored }));
@@ -189,10 +187,10 @@ export class Leases {
     try {
       const file = LeasesFile.parse(JSON.parse(text));
       if (file.bootId !== this.#options.bootId) return [];
-      return file.leases.flatMap(({ leaseId, request, owner, order, expiresAtUnixMs }) => {
+      return file.leases.flatMap(({ leaseId, request, owner, expiresAtUnixMs }) => {
         // Never longer than asked for, even if the clock was set back meanwhile.
         const leftMs = Math.min(request.ttlMs, expiresAtUnixMs - Date.now());
-        return leftMs > 0 ? [{ leaseId, request, owner, order, expiresAtMs: performance.now() + leftMs }] : [];
+        return leftMs > 0 ? [{ leaseId, request, owner, expiresAtMs: performance.now() + leftMs }] : [];
       });
     } catch (error) {
       this.#log.error(
@@ -203,13 +201,15 @@ export class Leases {
     }
   }
 
+  #desired(leases: readonly LiveLease[]): Desired {
+    const requests = leases.map(({ request }) => request);
+    const shapeable = this.#options.shapeableBitsPerSecond();
+    return { tx: combine(requests, 'tx', shapeable), rx: combine(requests, 'rx', shapeable) };
+  }
+
   #file(): string {
     return join(this.#options.stateDir, 'leases.json');
   }
-}
-
-function desired(leases: readonly HeldLease[]): Desired {
-  return { tx: decidingReservation(leases, 'tx'), rx: decidingReservation(leases, 'rx') };
 }
 
 function present({ leaseId, request, owner, expiresAtMs }: LiveLease): Lease {

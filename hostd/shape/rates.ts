@@ -1,21 +1,5 @@
-import type { LeaseRequest, LinkReservation } from '../contract.ts';
+import type { LeaseRequest } from '../contract.ts';
 import { HostdError } from '../errors.ts';
-
-export interface HeldLease {
-  leaseId: string;
-  request: LeaseRequest;
-  /** Grows with every new lease id. */
-  order: number;
-}
-
-const RANK = { high: 0, medium: 1, low: 2 } as const;
-
-/** The reservation of one direction: that of the highest priority, the newest lease first; null if none asks for it. */
-export function decidingReservation(leases: readonly HeldLease[], direction: 'tx' | 'rx'): LinkReservation | null {
-  const asking = leases.filter((lease) => lease.request[direction] !== undefined);
-  asking.sort((a, b) => RANK[a.request.priority] - RANK[b.request.priority] || b.order - a.order);
-  return asking[0]?.request[direction] ?? null;
-}
 
 /** The rates of a lease against the link. @throws HostdError `lease-rates-invalid` that names the field. */
 export function checkRates(request: LeaseRequest, linkBitsPerSecond: number, shapeableBitsPerSecond: number): void {
