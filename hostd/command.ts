@@ -9,6 +9,8 @@ export interface CommandOptions {
   input?: string;
   /** Killed after this time; default 5000. */
   timeoutMs?: number;
+  /** Resolve with what a program printed before it had to be killed, if it printed anything. */
+  partial?: boolean;
 }
 
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -23,7 +25,7 @@ export function runCommand(file: string, args: readonly string[], options: Comma
       // The C locale, so that what is parsed does not depend on how hostd was started.
       { env: { ...process.env, LC_ALL: 'C' }, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES },
       (error, stdout, stderr) => {
-        if (error === null) return resolve(stdout);
+        if (error === null || (options.partial && error.killed && stdout !== '')) return resolve(stdout);
         const why = error.killed
           ? `no end after ${timeoutMs} ms`
           : stderr.trim().replaceAll('\n', '; ') || error.message;

@@ -11,6 +11,7 @@ import {
 import type { Config } from './config.ts';
 import type { Health, HostInfo } from './contract.ts';
 import { HostdError } from './errors.ts';
+import { Virsh } from './libvirt/virsh.ts';
 import { readLinkSpeed } from './measure/counters.ts';
 import { Domains } from './measure/domains.ts';
 import { Sampler } from './measure/sampler.ts';
@@ -53,7 +54,8 @@ export class Daemon {
     this.#linkBitsPerSecond = await this.#findLink();
     this.#every(PROBE_MS, () => this.#probe());
 
-    const domains = new Domains(config.libvirtUri, this.#log);
+    const virsh = new Virsh(config.libvirtUri);
+    const domains = new Domains(virsh, this.#log);
     const sampler = new Sampler(
       {
         host: config.host,
@@ -70,7 +72,7 @@ export class Daemon {
       (vmUuid) => leases.guestLimits(vmUuid).maxDowntimeMs,
       this.#log,
     );
-    const watch = new MigrationWatch(config.libvirtUri, domains, this.#log, (view) => void downtime.tend(view));
+    const watch = new MigrationWatch(virsh, domains, this.#log, (view) => void downtime.tend(view));
     const server = new ApiServer(
       {
         info: () => this.#info(address),

@@ -21,7 +21,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const HOST_PACKAGES = ['iproute2', 'nftables', 'iperf3', 'iputils-ping', 'openssl', 'procps', 'tcpdump'];
+const HOST_PACKAGES = [
+  ...['iproute2', 'nftables', 'iperf3', 'iputils-ping', 'openssl', 'procps', 'tcpdump'],
+  // virsh with libvirt's own test driver.
+  'libvirt-clients',
+];
 
 const OPENSTACK_PACKAGES = [
   ...['keystone', 'placement-api', 'glance-api', 'neutron-server', 'neutron-linuxbridge-agent'],
@@ -107,8 +111,8 @@ function installedVersions(names: string[]): Map<string, string> {
 /** What is missing of the sets, as apt arguments (`name` or `name/release`). */
 function missingPackages(sets: PackageSet[]): { plain: string[]; backports: string[]; hypervisor: boolean } {
   const lab = sets.includes('lab');
-  const plain = [...HOST_PACKAGES, ...(lab ? OPENSTACK_PACKAGES : [])];
   const backports = lab ? BACKPORTS_PACKAGES : [];
+  const plain = [...HOST_PACKAGES, ...(lab ? OPENSTACK_PACKAGES : [])].filter((name) => !backports.includes(name));
   const installed = installedVersions([...plain, ...backports, HYPERVISOR_PACKAGE]);
   return {
     plain: plain.filter((name) => !installed.has(name)),

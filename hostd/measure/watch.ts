@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import { runCommand } from '../command.ts';
 import type { MigrationsAnswer, MigrationView } from '../contract.ts';
 import { describeError } from '../errors.ts';
+import type { Virsh } from '../libvirt/virsh.ts';
 import { isIncoming } from './domain.ts';
 import type { Domains } from './domains.ts';
 import { parseEventLine } from './events.ts';
@@ -13,7 +13,7 @@ const POLL_MS = 300;
 
 /** Follows the migrations of this host: libvirt's and QEMU's events, and domjobinfo while one runs from here. */
 export class MigrationWatch {
-  readonly #uri: string;
+  readonly #virsh: Virsh;
   readonly #domains: Domains;
   readonly #log: Logger;
   readonly #followers: Follower[];
@@ -29,8 +29,8 @@ export class MigrationWatch {
   #stopped = false;
 
   /** `onPoll` is called about three times a second for each migration that runs from here. */
-  constructor(uri: string, domains: Domains, log: Logger, onPoll: (view: MigrationView) => void = () => undefined) {
-    this.#uri = uri;
+  constructor(virsh: Virsh, domains: Domains, log: Logger, onPoll: (view: MigrationView) => void = () => undefined) {
+    this.#virsh = virsh;
     this.#domains = domains;
     this.#log = log;
     this.#onPoll = onPoll;
@@ -40,7 +40,7 @@ export class MigrationWatch {
     };
     const onStart = () => this.#enqueue(() => this.#resync());
     const follow = (...args: string[]) =>
-      new Follower({ file: 'virsh', args: ['-q', '-c', uri, ...args], onLine, onStart }, log);
+      new Follower({ file: 'virsh', args: ['-q', '-c', virsh.uri, ...args], onLine, onStart }, log);
     this.#followers = [follow('event', '--all', '--loop'), follow('qemu-monitor-event', '--loop')];
   }
 
@@ -133,7 +133,7 @@ export class MigrationWatch {
     if (event.event === 'Stopped' || event.event === 'Crashed') {
       this.#signal({ ...at, type: 'gone', migrated: event.detail === 'Migrated' });
     }
-    void this.#domains.refresh();
+    this.#domains.refreshSoon();
   }
 
   /** A job-completed event goes on over several lines, one figure each, up to the page size and the disk's figures. */
@@ -163,6 +163,7 @@ export class MigrationWatch {
 
   /** After a start, of hostd or of libvirtd: look instead of waiting for events that are over. */
   async #resync(): Promise<void> {
+    this.#domains.forgetAllXml();
     await this.#domains.refresh();
     if (this.#domains.problem !== null) return;
     const domains = this.#domains.list();
@@ -203,7 +204,7 @@ export class MigrationWatch {
 
   async #pollJob(vmUuid: string, domain: string, discover: boolean): Promise<void> {
     try {
-      const text = await runCommand('virsh', ['-q', '-c', this.#uri, 'domjobinfo', vmUuid, '--rawstats']);
+      const text = await this.#virsh.one('domjobinfo', vmUuid, '--rawstats');
       this.#signal({ type: 'job', vmUuid, domain, atMs: Date.now(), job: parseJobInfo(text), discover });
     } catch (error) {
       // The domain is gone from the source the moment its migration ends.
