@@ -1,24 +1,20 @@
-import type { Logger } from 'pino';
-import {
-  migrationAddress,
-  type PostCopy,
-  probePostCopy,
-  readBootId,
-  readNovaConf,
-  readVersions,
-  type Versions,
-} from './capability.ts';
+import { readFileSync } from 'node:fs';
+import { certificateEnd } from './api/certificates.ts';
+import { renderMetrics } from './api/metrics.ts';
+import type { Service } from './api/routes.ts';
+import { ApiServer } from './api/server.ts';
+import { EMPTY_TALLY, type Tally, tallyEnded } from './api/tally.ts';
+import { readBootId } from './capability.ts';
 import type { Config } from './config.ts';
-import type { Health, HostInfo } from './contract.ts';
-import { HostdError } from './errors.ts';
+import type { Health, HostSample } from './contract.ts';
+import { Host } from './host.ts';
 import { Virsh } from './libvirt/virsh.ts';
-import { readLinkSpeed } from './measure/counters.ts';
+import type { HostdLog } from './log.ts';
+import { readNicCounters } from './measure/counters.ts';
 import { Domains } from './measure/domains.ts';
 import { Sampler } from './measure/sampler.ts';
 import { MigrationWatch } from './measure/watch.ts';
-import { clockState } from './native.ts';
-import { NOVA_DEFAULTS, type NovaOptions } from './novaconf.ts';
-import { ApiServer } from './server.ts';
+import { readProcess } from './process.ts';
 import { Shaper } from './shape/apply.ts';
 import { DowntimeKeeper } from './shape/downtime.ts';
 import type { LinkLimits } from './shape/htb.ts';
@@ -26,72 +22,121 @@ import { Leases } from './shape/leases.ts';
 
 /** ssh, libvirt over TCP and TLS, RabbitMQ; hostd's own port is added. */
 const CONTROL_PORTS = [22, 16509, 16514, 5672];
-const PROBE_MS = 30_000;
 
-/** All of hostd on one host. */
+/** All of hostd on one host: the one place where its parts are wired. */
 export class Daemon {
   readonly #config: Config;
-  readonly #log: Logger;
+  readonly #log: HostdLog;
   #stops: (() => unknown)[] = [];
-  #nova: NovaOptions | null = null;
-  #postCopy: PostCopy = { permitted: false, reason: 'not probed yet' };
-  #versions: Versions = { libvirt: 'unknown', qemu: 'unknown' };
-  #linkBitsPerSecond = 0;
+  #server: ApiServer | null = null;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: HostdLog) {
     this.#config = config;
     this.#log = log;
   }
 
-  /** Resolves with the port once every call is answered. @throws HostdError that says what is missing. */
+  /**
+   * Resolves with the port once every call is answered. @throws HostdError that says what is missing, and then all that
+   * was started has ended.
+   */
   async start(): Promise<number> {
-    const config = this.#config;
-    await this.#probe();
-    const address = migrationAddress(config.migration.address, this.#nova);
-    if (address === null) {
-      throw new HostdError('config-invalid', `migration.address is not set and ${config.novaConf} names none. Set it.`);
+    try {
+      return await this.#start();
+    } catch (error) {
+      await this.stop();
+      throw error;
     }
-    this.#linkBitsPerSecond = await this.#findLink();
-    this.#every(PROBE_MS, () => this.#probe());
+  }
 
+  async #start(): Promise<number> {
+    const config = this.#config;
+    const { log } = this.#log;
+    const bootId = await readBootId();
+    const host = new Host(config);
     const virsh = new Virsh(config.libvirtUri);
-    const domains = new Domains(virsh, this.#log);
+    const domains = new Domains(virsh, log);
+    // What can fail is asked for first: a hostd that cannot serve touches nothing of the kernel's.
+    await this.#started(host);
     const sampler = new Sampler(
       {
         host: config.host,
         nic: config.nic,
         windowMs: config.windowMs,
-        match: { address, peers: config.migration.peers },
+        match: { address: host.migrationAddress, peers: config.migration.peers },
         domains: () => domains.list(),
       },
-      this.#log,
+      log,
     );
-    const leases = await this.#createLeases(address);
-    const downtime = new DowntimeKeeper(
-      config.libvirtUri,
-      (vmUuid) => leases.guestLimits(vmUuid).maxDowntimeMs,
-      this.#log,
-    );
-    const watch = new MigrationWatch(virsh, domains, this.#log, (view) => void downtime.tend(view));
-    const server = new ApiServer(
+    const shaper = new Shaper(
       {
-        info: () => this.#info(address),
-        sample: () => sampler.sample(),
-        migrations: (after, waitMs, signal) => watch.answer(after, waitMs, signal),
-        leases: () => leases.answer(),
-        putLease: (leaseId, request, client) => leases.put(leaseId, request, client),
-        deleteLease: (leaseId, fence, client) => leases.delete(leaseId, fence, client),
-        health: () => health([domains.problem, sampler.problem, watch.problem(), leases.problem, this.#novaProblem()]),
+        nic: config.nic,
+        stateDir: config.stateDir,
+        bootId,
+        limits: (direction) => linkLimits(direction, config, host),
       },
-      { ...config.listen, tls: config.tls },
-      this.#log,
+      log,
     );
+    const leases = new Leases(
+      {
+        stateDir: config.stateDir,
+        bootId,
+        linkBitsPerSecond: () => host.linkBitsPerSecond,
+        shapeableBitsPerSecond: () => host.shapeableBitsPerSecond,
+        apply: (desired) => shaper.apply(desired),
+      },
+      log,
+    );
+    const downtime = new DowntimeKeeper(config.libvirtUri, (vmUuid) => leases.guestLimits(vmUuid).maxDowntimeMs, log);
+    const watch = new MigrationWatch(virsh, domains, log, (view) => void downtime.tend(view));
+    let tally: Tally = EMPTY_TALLY;
+    watch.subscribe(() => {
+      tally = tallyEnded(tally, watch.views());
+    });
+    const problems = (): Record<string, string | null> => ({
+      libvirt: domains.problem,
+      counters: sampler.problem,
+      events: watch.problem(),
+      leases: leases.problem,
+      nova: host.problem,
+      certificates: server.problem,
+    });
+    const service: Service = {
+      info: () => host.info(),
+      sample: () => sampler.sample(),
+      history: (seconds, vmUuids) => sampler.history(seconds, vmUuids),
+      migrations: (after, waitMs, signal) => watch.answer(after, waitMs, signal),
+      leases: () => leases.answer(),
+      putLease: (leaseId, request, client) => leases.put(leaseId, request, client),
+      deleteLease: (leaseId, fence, client) => leases.delete(leaseId, fence, client),
+      health: () => health(Object.values(problems())),
+      onSample: (listener) => sampler.subscribe(listener),
+      onMigrations: (listener) => watch.subscribe(listener),
+      metrics: async () =>
+        renderMetrics({
+          version: readVersion(),
+          info: host.info(),
+          sample: sampleOrNull(sampler),
+          nicBytes: await readNicCounters(config.nic).catch(() => null),
+          ...leases.answer(),
+          migrations: watch.views(),
+          tally,
+          problems: Object.entries(problems()).map(([part, problem]) => ({ part, present: problem !== null })),
+          server: server.figures(),
+          suppressedLogLines: this.#log.suppressed(),
+          certificateExpiresAtSeconds: certificateEnd(config.tls.cert),
+          process: readProcess(),
+        }),
+    };
+    const server = new ApiServer(service, { ...config.listen, tls: config.tls, clients: config.clients }, log);
+    this.#server = server;
+    const port = await this.#started(server);
     // What is left of an earlier run is put right before anybody may ask for more.
     await this.#started(leases);
     await this.#started(domains);
     await this.#started(sampler);
     await this.#started(watch);
-    return this.#started(server);
+    server.open();
+    return port;
   }
 
   /** Classes and leases stay: they go on after the next start, or end with their time. */
@@ -100,91 +145,45 @@ export class Daemon {
     this.#stops = [];
   }
 
+  /** Takes up `clients` and the certificates. @throws HostdError `config-invalid`, and then all is as before. */
+  reload({ clients }: Config): void {
+    this.#server?.reload(clients);
+  }
+
   async #started<T>(part: { start(): T | Promise<T>; stop(): unknown }): Promise<T> {
     this.#stops.push(() => part.stop());
     return part.start();
   }
+}
 
-  #every(ms: number, task: () => Promise<void>): void {
-    const timer = setInterval(() => void task(), ms);
-    this.#stops.push(() => clearInterval(timer));
-  }
-
-  async #probe(): Promise<void> {
-    const { novaConf, libvirtUri } = this.#config;
-    this.#nova = await readNovaConf(novaConf);
-    this.#postCopy = await probePostCopy(novaConf, this.#nova);
-    this.#versions = await readVersions(libvirtUri);
-  }
-
-  async #findLink(): Promise<number> {
-    const { nic, linkMegabitsPerSecond } = this.#config;
-    const megabits = linkMegabitsPerSecond ?? (await readLinkSpeed(nic));
-    if (megabits === null) {
-      throw new HostdError('config-invalid', `${nic} does not tell its speed. Set linkMegabitsPerSecond to it.`);
-    }
-    if (megabits * this.#config.shapeFraction <= this.#config.controlMegabitsPerSecond) {
-      throw new HostdError(
-        'config-invalid',
-        `controlMegabitsPerSecond leaves nothing of the ${megabits} Mbit/s of ${nic}.`,
-      );
-    }
-    return megabits * 1e6;
-  }
-
-  async #createLeases(address: string): Promise<Leases> {
-    const { nic, stateDir, listen, migration } = this.#config;
-    const bootId = await readBootId();
-    const limits = (direction: 'tx' | 'rx'): LinkLimits => ({
-      direction,
-      totalBitsPerSecond: this.#linkBitsPerSecond * this.#config.shapeFraction,
-      controlBitsPerSecond: this.#config.controlMegabitsPerSecond * 1e6,
-      ownAddresses: [...new Set([address, listen.address])].filter((each) => each !== '0.0.0.0' && each !== '::'),
-      migrationAddress: address,
-      peers: migration.peers,
-      controlPorts: [...CONTROL_PORTS, listen.port],
-    });
-    const shaper = new Shaper({ nic, stateDir, bootId, limits }, this.#log);
-    return new Leases(
-      {
-        stateDir,
-        bootId,
-        linkBitsPerSecond: () => this.#linkBitsPerSecond,
-        shapeableBitsPerSecond: () => this.#shapeable(),
-        apply: (desired) => shaper.apply(desired),
-      },
-      this.#log,
-    );
-  }
-
-  #shapeable(): number {
-    const { shapeFraction, controlMegabitsPerSecond } = this.#config;
-    return this.#linkBitsPerSecond * shapeFraction - controlMegabitsPerSecond * 1e6;
-  }
-
-  #info(address: string): HostInfo {
-    const { host, nic } = this.#config;
-    return {
-      host,
-      nic,
-      linkBitsPerSecond: this.#linkBitsPerSecond,
-      shapeableBitsPerSecond: this.#shapeable(),
-      migrationAddress: address,
-      counting: { method: 'nftables', reason: 'the only one yet' },
-      clock: clockState(),
-      postCopy: this.#postCopy,
-      maxConcurrentLiveMigrations: (this.#nova ?? NOVA_DEFAULTS).maxConcurrentLiveMigrations,
-      libvirtVersion: this.#versions.libvirt,
-      qemuVersion: this.#versions.qemu,
-    };
-  }
-
-  #novaProblem(): string | null {
-    return this.#nova === null ? `${this.#config.novaConf} cannot be read: post-copy counts as not permitted.` : null;
-  }
+function linkLimits(direction: 'tx' | 'rx', config: Config, host: Host): LinkLimits {
+  const { listen, migration, shapeFraction, controlMegabitsPerSecond } = config;
+  const own = new Set([host.migrationAddress, listen.address]);
+  return {
+    direction,
+    totalBitsPerSecond: host.linkBitsPerSecond * shapeFraction,
+    controlBitsPerSecond: controlMegabitsPerSecond * 1e6,
+    ownAddresses: [...own].filter((each) => each !== '0.0.0.0' && each !== '::'),
+    migrationAddress: host.migrationAddress,
+    peers: migration.peers,
+    controlPorts: [...CONTROL_PORTS, listen.port],
+  };
 }
 
 function health(problems: (string | null)[]): Health {
   const present = problems.filter((problem) => problem !== null);
   return { status: present.length === 0 ? 'ok' : 'degraded', problems: present };
+}
+
+function sampleOrNull(sampler: Sampler): HostSample | null {
+  try {
+    return sampler.sample();
+  } catch {
+    return null;
+  }
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }

@@ -19,6 +19,7 @@ const CATALOGUE = {
   'command-failed': { status: 500, retryable: true },
   'sample-unavailable': { status: 503, retryable: true },
   'state-unwritable': { status: 507, retryable: true },
+  starting: { status: 503, retryable: true },
   stopping: { status: 503, retryable: true },
   internal: { status: 500, retryable: false },
 } as const;

@@ -1,24 +1,38 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
-import { readConfig } from './config.ts';
+import { type Config, readConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { describeError } from './errors.ts';
+import { createLog, type HostdLog } from './log.ts';
 
 const USAGE = 'usage: node hostd/main.ts --config /etc/drover/hostd.yaml';
 
 async function main(): Promise<void> {
   const file = configFile();
   const config = readConfig(file);
-  const log = pino({ name: 'drover-hostd', level: config.logLevel, base: { host: config.host } });
+  const log = createLog({ level: config.logLevel, host: config.host });
   const daemon = new Daemon(config, log);
   const port = await daemon.start();
-  log.info({ address: config.listen.address, port, nic: config.nic }, 'hostd is ready');
+  log.log.info({ address: config.listen.address, port, nic: config.nic }, 'hostd is ready');
+  process.on('SIGHUP', () => reload(daemon, file, config, log));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
-      log.info({ signal }, 'hostd stops');
+      log.log.info({ signal }, 'hostd stops');
+      log.flush();
       daemon.stop().then(() => process.exit(0), fail);
     });
+  }
+}
+
+function reload(daemon: Daemon, file: string, running: Config, { log }: HostdLog): void {
+  try {
+    const config = readConfig(file);
+    daemon.reload(config);
+    const rest = ({ clients: _, ...others }: Config) => JSON.stringify(others);
+    if (rest(config) === rest(running)) log.info('Clients and certificates were read again');
+    else log.warn('Clients and certificates were read again; what else has changed needs a restart');
+  } catch (error) {
+    log.error({ error: describeError(error) }, 'Cannot reload: hostd goes on as before');
   }
 }
 

@@ -1,0 +1,111 @@
+import {
+  migrationAddress,
+  type PostCopy,
+  probePostCopy,
+  readNovaConf,
+  readVersions,
+  type Versions,
+} from './capability.ts';
+import type { Config } from './config.ts';
+import type { HostInfo } from './contract.ts';
+import { HostdError } from './errors.ts';
+import { readLinkSpeed } from './measure/counters.ts';
+import { clockState } from './native.ts';
+import { NOVA_DEFAULTS, type NovaOptions } from './novaconf.ts';
+
+const PROBE_MS = 30_000;
+
+/** What is known of this compute host beside its traffic: its link, Nova's settings, libvirt's versions, its clock. */
+export class Host {
+  readonly #config: Config;
+  #nova: NovaOptions | null = null;
+  #postCopy: PostCopy = { permitted: false, reason: 'not probed yet' };
+  #versions: Versions = { libvirt: 'unknown', qemu: 'unknown' };
+  #linkBitsPerSecond = 0;
+  #migrationAddress = '';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(config: Config) {
+    this.#config = config;
+  }
+
+  /** @throws HostdError `config-invalid` where the link's speed or the migration address is not to be found. */
+  async start(): Promise<void> {
+    await this.#probe();
+    const { migration, novaConf } = this.#config;
+    const address = migrationAddress(migration.address, this.#nova);
+    if (address === null) {
+      throw new HostdError('config-invalid', `migration.address is not set and ${novaConf} names none. Set it.`);
+    }
+    this.#migrationAddress = address;
+    this.#linkBitsPerSecond = await findLink(this.#config);
+    this.#timer = setInterval(() => void this.#probe(), PROBE_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  get migrationAddress(): string {
+    return this.#migrationAddress;
+  }
+
+  get linkBitsPerSecond(): number {
+    return this.#linkBitsPerSecond;
+  }
+
+  /** What migration and workload share of one direction. */
+  get shapeableBitsPerSecond(): number {
+    const { shapeFraction, controlMegabitsPerSecond } = this.#config;
+    return this.#linkBitsPerSecond * shapeFraction - controlMegabitsPerSecond * 1e6;
+  }
+
+  /** Why Nova's settings are not known, null if they are. */
+  get problem(): string | null {
+    return this.#nova === null ? `${this.#config.novaConf} cannot be read: post-copy counts as not permitted.` : null;
+  }
+
+  info(): HostInfo {
+    const { host, nic } = this.#config;
+    return {
+      host,
+      nic,
+      linkBitsPerSecond: this.#linkBitsPerSecond,
+      shapeableBitsPerSecond: this.shapeableBitsPerSecond,
+      migrationAddress: this.#migrationAddress,
+      counting: { method: 'nftables', reason: 'the only one yet' },
+      clock: clockState(),
+      postCopy: this.#postCopy,
+      maxConcurrentLiveMigrations: (this.#nova ?? NOVA_DEFAULTS).maxConcurrentLiveMigrations,
+      libvirtVersion: this.#versions.libvirt,
+      qemuVersion: this.#versions.qemu,
+    };
+  }
+
+  async #probe(): Promise<void> {
+    const { novaConf, libvirtUri } = this.#config;
+    this.#nova = await readNovaConf(novaConf);
+    this.#postCopy = await probePostCopy(novaConf, this.#nova);
+    this.#versions = await readVersions(libvirtUri);
+  }
+}
+
+/** Bit/s of one direction of the NIC. @throws HostdError `config-invalid` where nobody tells it, or it is all control's. */
+async function findLink({
+  nic,
+  linkMegabitsPerSecond,
+  shapeFraction,
+  controlMegabitsPerSecond,
+}: Config): Promise<number> {
+  const megabits = linkMegabitsPerSecond ?? (await readLinkSpeed(nic));
+  if (megabits === null) {
+    throw new HostdError('config-invalid', `${nic} does not tell its speed. Set linkMegabitsPerSecond to it.`);
+  }
+  if (megabits * shapeFraction <= controlMegabitsPerSecond) {
+    throw new HostdError(
+      'config-invalid',
+      `controlMegabitsPerSecond leaves nothing of the ${megabits} Mbit/s of ${nic}.`,
+    );
+  }
+  return megabits * 1e6;
+}
