@@ -85,6 +85,17 @@ export const NicRates = z.object({
 });
 export type NicRates = z.infer<typeof NicRates>;
 
+/** One HTB class: `rate` is its guarantee, `ceil` how far it may borrow, the lower `prio` borrows first (0-7). */
+export const ClassRates = z.object({
+  rateBitsPerSecond: z.number().positive(),
+  ceilBitsPerSecond: z.number().positive(),
+  prio: z.number().int().min(0).max(7),
+});
+export type ClassRates = z.infer<typeof ClassRates>;
+
+export const LinkReservation = z.object({ migration: ClassRates, workload: ClassRates });
+export type LinkReservation = z.infer<typeof LinkReservation>;
+
 export const HostSample = z.object({
   host: z.string(),
   nowMs: unixMs,
@@ -93,6 +104,8 @@ export const HostSample = z.object({
   /** Length of the window that the rates are the mean of; shorter than configured just after a start. */
   windowMs: z.number().nonnegative(),
   nic: NicRates,
+  /** What all leases on a link add up to and the kernel enforces; null where none stands. */
+  reserved: z.object({ tx: LinkReservation.nullable(), rx: LinkReservation.nullable() }),
   vms: z.array(VmSample),
 });
 export type HostSample = z.infer<typeof HostSample>;
@@ -159,17 +172,6 @@ export const MigrationsAnswer = z.object({
   migrations: z.array(MigrationView),
 });
 export type MigrationsAnswer = z.infer<typeof MigrationsAnswer>;
-
-/** One HTB class: `rate` is its guarantee, `ceil` how far it may borrow, the lower `prio` borrows first (0-7). */
-export const ClassRates = z.object({
-  rateBitsPerSecond: z.number().positive(),
-  ceilBitsPerSecond: z.number().positive(),
-  prio: z.number().int().min(0).max(7),
-});
-export type ClassRates = z.infer<typeof ClassRates>;
-
-export const LinkReservation = z.object({ migration: ClassRates, workload: ClassRates });
-export type LinkReservation = z.infer<typeof LinkReservation>;
 
 export const Priority = z.enum(['high', 'medium', 'low']);
 export type Priority = z.infer<typeof Priority>;

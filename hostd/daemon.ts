@@ -100,9 +100,10 @@ export class Daemon {
       nova: host.problem,
       certificates: server.problem,
     });
+    const sample = (): HostSample => ({ ...sampler.sample(), reserved: leases.reserved() });
     const service: Service = {
       info: () => host.info(),
-      sample: () => sampler.sample(),
+      sample,
       history: (seconds, vmUuids) => sampler.history(seconds, vmUuids),
       migrations: (after, waitMs, signal) => watch.answer(after, waitMs, signal),
       leases: () => leases.answer(),
@@ -115,7 +116,7 @@ export class Daemon {
         renderMetrics({
           version: readVersion(),
           info: host.info(),
-          sample: sampleOrNull(sampler),
+          sample: sampleOrNull(sample),
           nicBytes: await readNicCounters(config.nic).catch(() => null),
           ...leases.answer(),
           migrations: watch.views(),
@@ -175,9 +176,9 @@ function health(problems: (string | null)[]): Health {
   return { status: present.length === 0 ? 'ok' : 'degraded', problems: present };
 }
 
-function sampleOrNull(sampler: Sampler): HostSample | null {
+function sampleOrNull(sample: () => HostSample): HostSample | null {
   try {
-    return sampler.sample();
+    return sample();
   } catch {
     return null;
   }

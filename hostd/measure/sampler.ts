@@ -7,6 +7,9 @@ import { History } from './history.ts';
 import { type MigrationMatch, pairKey } from './netfilter.ts';
 import { addReading, coveredMs, meanRates, type Reading } from './rates.ts';
 
+/** A sample without what the leases say. */
+export type MeasuredSample = Omit<HostSample, 'reserved'>;
+
 export interface SamplerOptions {
   host: string;
   nic: string;
@@ -55,7 +58,7 @@ export class Sampler {
   }
 
   /** @throws HostdError `sample-unavailable` while nothing could be read for 10 s. */
-  sample(): HostSample {
+  sample(): MeasuredSample {
     const last = this.#nic.at(-1);
     const ageMs = last === undefined ? Number.POSITIVE_INFINITY : performance.now() - last.atMs;
     if (ageMs > STALE_MS) {

@@ -78,6 +78,11 @@ export class Leases {
     return { fence: this.#fence, leases: this.#leases.map(present) };
   }
 
+  /** What the leases on each link add up to. */
+  reserved(): Desired {
+    return this.#desired(this.#leases);
+  }
+
   /** What the leases ask of libvirt for a VM that migrates from here. */
   guestLimits(vmUuid: string): GuestLimits {
     return guestLimits(

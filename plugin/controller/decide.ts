@@ -11,7 +11,6 @@ import {
   answeringHost,
   destinationsOf,
   freshHost,
-  type InFlightMigration,
   linkKey,
   type QueuedMigration,
   sampleAgeMs,
@@ -108,7 +107,7 @@ function linkReservation(
   const upperBitsPerSecond = amountOn(upper, capacity);
   const { nic } = host.sample;
   const measured = direction === 'tx' ? nic.workloadTxBitsPerSecond : nic.workloadRxBitsPerSecond;
-  const guaranteed = guaranteedNow(world, name, direction);
+  const guaranteed = host.sample.reserved[direction]?.workload.rateBitsPerSecond ?? null;
   // Of a stale sample nothing is assumed: the workload keeps all that it may be promised.
   const demand = !freshHost(world, policy, name)
     ? upperBitsPerSecond
@@ -122,22 +121,6 @@ function linkReservation(
     floorBitsPerSecond: amountOn(policy.floor, capacity),
     strict: policy.strict,
   });
-}
-
-const RANK: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
-
-/** What the workload of a link is guaranteed at the moment, by the lease that hostd lets decide; null if by none. */
-function guaranteedNow(world: World, name: string, direction: 'tx' | 'rx'): number | null {
-  const rank = (migration: InFlightMigration) => RANK[migration.decision?.priority ?? 'low'];
-  const [deciding] = world.inFlight
-    .flatMap((migration) => {
-      const held = migration.decision?.reservation;
-      const at = direction === 'tx' ? migration.source : migration.destination;
-      const reservation = direction === 'tx' ? held?.sourceTx : held?.destinationRx;
-      return reservation && at === name ? [{ migration, reservation }] : [];
-    })
-    .sort((a, b) => rank(a.migration) - rank(b.migration) || b.migration.id - a.migration.id);
-  return deciding?.reservation.workload.rateBitsPerSecond ?? null;
 }
 
 function classified(

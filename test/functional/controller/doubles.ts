@@ -130,6 +130,7 @@ export class HostDouble implements HostClient {
         workloadTxBitsPerSecond: tx,
         workloadRxBitsPerSecond: rx,
       },
+      reserved: { tx: null, rx: null },
       vms: this.vmUuids.map((vmUuid) => ({
         vmUuid,
         domain: `instance-${vmUuid.slice(-2)}`,

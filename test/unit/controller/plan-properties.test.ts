@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Contention, Decision, Priority } from '../../../plugin/contract.ts';
 import { checkPlan } from '../../../plugin/controller/check.ts';
-import { contentionLevels, linkKey, plan, type World } from '../../../plugin/controller/plan.ts';
+import {
+  contentionLevels,
+  type InFlightMigration,
+  linkKey,
+  plan,
+  type World,
+} from '../../../plugin/controller/plan.ts';
+import type { InFlightMigration } from '../../../plugin/controller/world.ts';
 import { flying, host, NOW, queued, seedPolicy, vm, vmUuid, world } from './worlds.ts';
 
 const RUNS = 4000;
@@ -110,6 +117,7 @@ const worlds: fc.Arbitrary<World> = fc
         ageMs: h.ageMs,
         reachable: h.reachable,
         linkLostAtMs: h.lostMs === null ? null : NOW - h.lostMs,
+        reserved: inForce(inFlight, name),
         info: { maxConcurrentLiveMigrations: h.limit, postCopy: { permitted: h.permitted, reason: '' } },
       });
       return [name, h.known === 0 ? { ...whole, info: null, sample: null } : whole] as const;
@@ -224,3 +232,13 @@ describe('plan, run to the end', { timeout: 60_000 }, () => {
     expect([...started.keys()]).toEqual([3, 2, 1]);
   });
 });
+
+/** As hostd would tell it of the leases of these flights: one of them, whichever. */
+function inForce(flights: readonly InFlightMigration[], name: string) {
+  const leaving = flights.find(({ source }) => source === name);
+  const arriving = flights.find(({ destination }) => destination === name);
+  return {
+    tx: leaving?.decision?.reservation.sourceTx ?? null,
+    rx: arriving?.decision?.reservation.destinationRx ?? null,
+  };
+}

@@ -52,10 +52,20 @@ interface HostChange {
   ageMs?: number;
   reachable?: boolean;
   linkLostAtMs?: number | null;
+  reserved?: Partial<HostSample['reserved']>;
 }
 
 export function host(name: string, change: HostChange = {}): WorldHost {
-  const { tx = 0, rx = 0, vms = [], info = {}, ageMs = 500, reachable = true, linkLostAtMs = null } = change;
+  const {
+    tx = 0,
+    rx = 0,
+    vms = [],
+    info = {},
+    ageMs = 500,
+    reachable = true,
+    linkLostAtMs = null,
+    reserved = {},
+  } = change;
   const sample: HostSample = {
     host: name,
     nowMs: NOW,
@@ -71,6 +81,7 @@ export function host(name: string, change: HostChange = {}): WorldHost {
       workloadTxBitsPerSecond: tx,
       workloadRxBitsPerSecond: rx,
     },
+    reserved: { tx: null, rx: null, ...reserved },
     vms,
   };
   return {
