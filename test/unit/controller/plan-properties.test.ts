@@ -2,13 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Contention, Decision, Priority } from '../../../plugin/contract.ts';
 import { checkPlan } from '../../../plugin/controller/check.ts';
-import {
-  contentionLevels,
-  type InFlightMigration,
-  linkKey,
-  plan,
-  type World,
-} from '../../../plugin/controller/plan.ts';
+import { contentionLevels, linkKey, plan, type World } from '../../../plugin/controller/plan.ts';
 import type { InFlightMigration } from '../../../plugin/controller/world.ts';
 import { flying, host, NOW, queued, seedPolicy, vm, vmUuid, world } from './worlds.ts';
 
