@@ -83,6 +83,7 @@ export class Daemon {
         linkBitsPerSecond: () => host.linkBitsPerSecond,
         shapeableBitsPerSecond: () => host.shapeableBitsPerSecond,
         apply: (desired) => shaper.apply(desired),
+        intact: () => shaper.intact(),
       },
       log,
     );

@@ -1,20 +1,33 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
 import { type RunCommand, runCommand } from '../command.ts';
 import type { LinkReservation } from '../contract.ts';
 import { describeError, HostdError } from '../errors.ts';
-import { removeFile, writeDurably } from './durable.ts';
-import { desiredTree, type LinkLimits, ROOT, type Tree, treeOperations } from './htb.ts';
-import { parseQdiscs, Qdisc, readTree, restoreArguments } from './kernel.ts';
+import { type Found, readFound, removeFound, writeFound } from './found.ts';
+import { desiredTree, isWhole, type LinkLimits, ROOT } from './htb.ts';
+import { type DeviceState, parseDevice, showOperations } from './kernel.ts';
+import { type Link, readLink } from './links.ts';
+import {
+  IFB,
+  isKernelsOwn,
+  isNothing,
+  ownsIngress,
+  planSteps,
+  rootOf,
+  type Seen,
+  type Steps,
+  type Trees,
+} from './plan.ts';
+import { provenRebuild, removeScratch } from './scratch.ts';
 
-export const IFB = 'drover-ifb0';
 /**
  * The IFB's address, by which hostd knows a device that it made. It is given in the same call that makes the device (an
  * alias is not: the kernel ignores IFLA_IFALIAS there), so no crash leaves one without it.
  */
 const IFB_ADDRESS = '02:d7:07:1f:b0:00';
+/** tc answers in milliseconds; one that hangs must not hold a call of the API longer than its client waits. */
+const TC_TIMEOUT_MS = 2500;
+/** No attempt to put things back begins later than this after the first operation; the next one follows by itself. */
+const UNDO_WITHIN_MS = 4500;
 
 /** What stands on the NIC: nothing of hostd's where a direction is null. */
 export interface Desired {
@@ -29,9 +42,7 @@ export interface ShaperOptions {
   limits: (direction: 'tx' | 'rx') => LinkLimits;
 }
 
-/** What was found before the first operation; written before it, deleted when all of it is back. */
-const Found = z.object({ bootId: z.string(), nic: z.string(), ifindex: z.number(), root: Qdisc.nullable() });
-type Found = z.infer<typeof Found>;
+const NOTHING: Trees = { tx: null, rx: null };
 
 /**
  * Brings the NIC to what is wanted: reads the kernel, sends only the difference, reads again. Safe to call again at any
@@ -41,214 +52,217 @@ export class Shaper {
   readonly #options: ShaperOptions;
   readonly #log: Logger;
   readonly #run: RunCommand;
-  #last: Desired = { tx: null, rx: null };
+  /** The interfaces that the last call left behind. */
+  #left: { nic: number; ifb: number | null } | null = null;
+  /** What the present call met. */
+  #before: Trees | null = null;
+  /** When it first changed anything. */
+  #touchedAtMs: number | null = null;
 
   constructor(options: ShaperOptions, log: Logger, run: RunCommand = runCommand) {
     this.#options = options;
     this.#log = log;
-    this.#run = run;
+    this.#run = (file, args, more) => run(file, args, { timeoutMs: TC_TIMEOUT_MS, ...more });
   }
 
   /**
-   * @throws HostdError `qdisc-foreign` if somebody else's queueing stands there that could not be put back, and then
-   * nothing was touched; `shape-failed` if tc failed, and then what stood there before was put back.
+   * @throws HostdError `qdisc-foreign` if somebody else's queueing stands there that could not be put back,
+   * `device-missing` if there is no such NIC, `state-unwritable` if what was found cannot be noted; then nothing was
+   * touched. `shape-failed` if tc failed; its text tells what stands now.
    */
   async apply(desired: Desired): Promise<void> {
-    const before = this.#last;
+    const { limits } = this.#options;
+    const wanted = {
+      tx: desired.tx === null ? null : desiredTree(desired.tx, limits('tx')),
+      rx: desired.rx === null ? null : desiredTree(desired.rx, limits('rx')),
+    };
+    this.#touchedAtMs = null;
+    this.#before = null;
+    this.#left = null;
     try {
-      await this.#converge(desired);
-      this.#last = desired;
+      await this.#converge(wanted);
     } catch (error) {
-      if (error instanceof HostdError && (error.code === 'qdisc-foreign' || error.code === 'device-missing'))
-        throw error;
-      const undone = await this.#undo(before);
-      throw new HostdError('shape-failed', `Bandwidth classes on ${this.#options.nic} could not be set; ${undone}`, {
-        cause: error,
-      });
+      throw await this.#failure(error);
     }
+    const [nic, ifb] = await Promise.all([readLink(this.#options.nic), readLink(IFB)]);
+    this.#left = nic === null ? null : { nic: nic.ifindex, ifb: desired.rx === null ? null : (ifb?.ifindex ?? null) };
   }
 
-  async #undo(before: Desired): Promise<string> {
-    for (const [state, text] of [
-      [before, 'what stood there before is back.'],
-      [{ tx: null, rx: null }, 'all classes of Drover were taken away.'],
-    ] as const) {
-      try {
-        await this.#converge(state);
-        this.#last = state;
-        return text;
-      } catch (error) {
-        this.#log.error({ error: describeError(error) }, 'Cannot put back what stood on the NIC');
-      }
+  /** False if NIC or IFB were taken away or made anew since the last call. Reads sysfs only. */
+  async intact(): Promise<boolean> {
+    const left = this.#left;
+    if (left === null) return true;
+    const [nic, ifb] = await Promise.all([readLink(this.#options.nic), left.ifb === null ? null : readLink(IFB)]);
+    return nic?.ifindex === left.nic && (left.ifb === null || ifb?.ifindex === left.ifb);
+  }
+
+  async #converge(wanted: Trees): Promise<void> {
+    const { nic, stateDir } = this.#options;
+    await removeScratch(this.#run);
+    const link = await readLink(nic);
+    if (link === null) return this.#withoutNic(wanted);
+    const seen = await this.#see(wanted);
+    this.#before ??= wholeTrees(seen);
+    let found = await this.#foundOn(link);
+    if (wanted.tx !== null) await this.#note(link, seen, found);
+    const rebuild = wanted.tx === null ? due(found, seen.nic) : [];
+    const steps = planSteps(nic, seen, wanted, rebuild);
+    if (rebuild.length > 0 && found !== null) {
+      found = { ...found, restoring: true };
+      await writeFound(stateDir, found);
     }
-    return `they are half done: look at \`tc qdisc show dev ${this.#options.nic}\`.`;
+    await this.#execute(steps);
+    if (!isNothing(steps)) await this.#verify(wanted, found);
+    if (wanted.tx === null) await removeFound(stateDir);
   }
 
-  async #converge(desired: Desired): Promise<void> {
+  async #verify(wanted: Trees, found: Found | null): Promise<void> {
     const { nic } = this.#options;
-    await this.#checkForeign(desired);
-    // The way in first closed, then opened: packets are never sent to a device without its classes.
-    if (desired.rx === null) await this.#removeIngress();
-    await this.#convergeEgress(nic, desired.tx === null ? null : desiredTree(desired.tx, this.#options.limits('tx')));
-    if (desired.rx !== null) await this.#ensureIngress(desiredTree(desired.rx, this.#options.limits('rx')));
-    if (desired.tx === null) await removeFile(this.#foundFile());
-  }
-
-  /** Nothing may be touched before it is known that all of it can be put back. */
-  async #checkForeign(desired: Desired): Promise<void> {
-    const { nic } = this.#options;
-    const qdiscs = await this.#qdiscs(nic);
-    const root = qdiscs.find((qdisc) => qdisc.root);
-    if (desired.tx !== null && root?.handle !== ROOT && restoreArguments(root) === null) {
-      throw new HostdError(
-        'qdisc-foreign',
-        `${nic} has the root qdisc ${root?.kind} ${root?.handle} of somebody else, which could not be put back exactly. ` +
-          `Remove it (tc qdisc del dev ${nic} root) or keep Drover from shaping this host.`,
+    const seen = await this.#see(wanted);
+    const left = planSteps(nic, seen, wanted, wanted.tx === null ? due(found, seen.nic) : []);
+    if (!isNothing(left)) throw new HostdError('shape-failed', `The kernel did not take: ${JSON.stringify(left)}`);
+    if (wanted.tx === null && found !== null && found.shown !== shown(seen.nic)) {
+      // A root of the kernel's own is not hostd's to choose: it follows net.core.default_qdisc.
+      this.#log.warn(
+        { found: found.shown, now: shown(seen.nic) },
+        'The NIC has other qdiscs now than were found on it',
       );
     }
-    if (desired.rx !== null) await this.#ifbExists();
-    const ingress = qdiscs.find((qdisc) => qdisc.kind === 'ingress' || qdisc.kind === 'clsact');
-    if (desired.rx !== null && ingress !== undefined && !(await this.#ownsIngress())) {
+  }
+
+  /** Where the NIC is gone its classes are gone with it; only the IFB is left to take away. */
+  async #withoutNic(wanted: Trees): Promise<void> {
+    const { nic, stateDir } = this.#options;
+    if ((await readLink(IFB))?.address === IFB_ADDRESS) await this.#run('ip', ['link', 'del', 'dev', IFB]);
+    await removeFound(stateDir);
+    if (wanted.tx === null && wanted.rx === null) return;
+    throw new HostdError(
+      'device-missing',
+      `There is no interface ${nic}. Bring it back (\`ip link show dev ${nic}\`), or set \`nic\` in the configuration.`,
+    );
+  }
+
+  /** @throws HostdError `qdisc-foreign` if what is wanted needs a place that somebody else has. */
+  async #see(wanted: Trees): Promise<Seen> {
+    const { nic } = this.#options;
+    const link = await readLink(IFB);
+    const mine = link?.address === IFB_ADDRESS;
+    if (wanted.rx !== null && link !== null && !mine) {
+      throw new HostdError('qdisc-foreign', `An interface ${IFB} exists that is not Drover's. Rename or remove it.`);
+    }
+    const [state, ifb] = await Promise.all([this.#show(nic), mine ? this.#show(IFB) : null]);
+    const seen = { nic: state, ifb: link !== null && ifb !== null ? { up: link.up, state: ifb } : null };
+    const { ingress } = state;
+    if (wanted.rx !== null && ingress !== null && !ownsIngress(seen)) {
       throw new HostdError(
         'qdisc-foreign',
         `${nic} has the ${ingress.kind} qdisc of somebody else. Remove it (tc qdisc del dev ${nic} ${ingress.kind}) or ` +
           'keep Drover from shaping what this host receives.',
       );
     }
-    if (desired.tx !== null && root?.handle !== ROOT) await this.#note(root ?? null);
+    return seen;
   }
 
-  async #note(root: Qdisc | null): Promise<void> {
-    const { nic, bootId, stateDir } = this.#options;
-    const found: Found = { bootId, nic, ifindex: await this.#ifindex(), root };
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    await writeDurably(this.#foundFile(), JSON.stringify(found));
+  async #show(dev: string): Promise<DeviceState> {
+    return parseDevice(await this.#run('tc', ['-batch', '-'], { input: `${showOperations(dev).join('\n')}\n` }));
   }
 
-  async #convergeEgress(dev: string, desired: Tree | null): Promise<void> {
-    const current = await this.#tree(dev);
-    if (desired === null) {
-      if (current !== null) await this.#restoreRoot();
-      return;
+  async #foundOn(link: Link): Promise<Found | null> {
+    const { nic, stateDir, bootId } = this.#options;
+    return readFound(stateDir, { bootId, nic, ifindex: link.ifindex });
+  }
+
+  /** Nothing may be touched before it is known, and on disk, how all of it is put back. */
+  async #note(link: Link, seen: Seen, found: Found | null): Promise<void> {
+    const { nic, stateDir, bootId } = this.#options;
+    if (rootOf(seen.nic)?.handle === ROOT) return;
+    const kernels = isKernelsOwn(seen.nic);
+    // hostd's own root was taken away, or putting back was interrupted: what was found first still holds.
+    if (found !== null && (found.restoring || (kernels && found.rebuild.length > 0))) {
+      return writeFound(stateDir, { ...found, restoring: false });
     }
-    await this.#batch(treeOperations(dev, current, desired));
-    const left = treeOperations(dev, await this.#tree(dev), desired);
-    if (left.length > 0) throw new HostdError('shape-failed', `The kernel did not take: ${left.join('; ')}`);
+    const rebuild = kernels ? [] : await provenRebuild(nic, this.#run);
+    await writeFound(stateDir, {
+      bootId,
+      nic,
+      ifindex: link.ifindex,
+      rebuild,
+      shown: shown(seen.nic),
+      restoring: false,
+    });
   }
 
-  async #restoreRoot(): Promise<void> {
-    const { nic } = this.#options;
-    const args = restoreArguments((await this.#read())?.root ?? undefined);
-    await this.#batch([args ? `qdisc replace dev ${nic} root ${args}` : `qdisc del dev ${nic} root`]);
-  }
-
-  async #ensureIngress(desired: Tree): Promise<void> {
-    const { nic } = this.#options;
-    if (!(await this.#ifbExists())) {
-      await this.#run('ip', ['link', 'add', 'name', IFB, 'address', IFB_ADDRESS, 'type', 'ifb']);
-    }
-    await this.#run('ip', ['link', 'set', 'dev', IFB, 'up']);
-    await this.#convergeEgress(IFB, desired);
-    const { qdisc, redirects, filters } = await this.#ingress();
-    if (qdisc && redirects && filters === 1) return;
-    await this.#batch([
-      ...(qdisc ? [`qdisc del dev ${nic} ingress`] : []),
-      `qdisc add dev ${nic} handle ffff: ingress`,
-      `filter add dev ${nic} parent ffff: protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev ${IFB}`,
-    ]);
-    if (!(await this.#ingress()).redirects) throw new HostdError('shape-failed', `${nic} does not redirect to ${IFB}`);
-  }
-
-  async #removeIngress(): Promise<void> {
-    if (!(await this.#ownsIngress())) return;
-    if ((await this.#ingress()).qdisc) await this.#batch([`qdisc del dev ${this.#options.nic} ingress`]);
-    if (await this.#ifbExists()) await this.#run('ip', ['link', 'del', 'dev', IFB]);
-  }
-
-  /**
-   * hostd makes its IFB before the ingress qdisc and removes it after. A redirect to a device that is gone swallows
-   * every packet: if the IFB was taken away by somebody, what is left of it counts as hostd's own and is put right.
-   */
-  async #ownsIngress(): Promise<boolean> {
-    const exists = await this.#ifbExists();
-    const { qdisc, redirects, dangling, filters } = await this.#ingress();
-    if (!qdisc || filters === 0) return exists;
-    return filters === 1 && (redirects || dangling);
-  }
-
-  async #ingress(): Promise<{ qdisc: boolean; redirects: boolean; dangling: boolean; filters: number }> {
-    const { nic } = this.#options;
-    const qdisc = (await this.#qdiscs(nic)).some(({ kind }) => kind === 'ingress');
-    if (!qdisc) return { qdisc, redirects: false, dangling: false, filters: 0 };
-    const text = await this.#run('tc', ['filter', 'show', 'dev', nic, 'parent', 'ffff:']);
-    const filters = text.match(/^filter .*\bfh \w+::\w+ /gm)?.length ?? 0;
-    return {
-      qdisc,
-      redirects: text.includes(`(Egress Redirect to device ${IFB})`),
-      dangling: text.includes('(Egress Redirect to device *)'),
-      filters,
+  async #execute({ makeIfb, raiseIfb, operations, removeIfb }: Steps): Promise<void> {
+    const batch = async (file: string, lines: readonly string[]) => {
+      if (lines.length === 0) return;
+      this.#touchedAtMs ??= performance.now();
+      this.#log.debug({ file, lines }, 'batch');
+      await this.#run(file, ['-batch', '-'], { input: `${lines.join('\n')}\n` });
     };
-  }
-
-  /** @throws HostdError `qdisc-foreign` if a device of that name is somebody else's. */
-  async #ifbExists(): Promise<boolean> {
-    const links = z
-      .array(z.object({ ifname: z.string(), address: z.string().optional() }))
-      .parse(JSON.parse(await this.#run('ip', ['-j', 'link', 'show'])));
-    const link = links.find(({ ifname }) => ifname === IFB);
-    if (link !== undefined && link.address !== IFB_ADDRESS) {
-      throw new HostdError('qdisc-foreign', `An interface ${IFB} exists that is not Drover's. Rename or remove it.`);
-    }
-    return link !== undefined;
-  }
-
-  async #tree(dev: string): Promise<Tree | null> {
-    const qdiscs = await this.#qdiscs(dev);
-    if (qdiscs.find((qdisc) => qdisc.root)?.handle !== ROOT) return null;
-    const [classes, filters] = await Promise.all([
-      this.#run('tc', ['class', 'show', 'dev', dev]),
-      this.#run('tc', ['filter', 'show', 'dev', dev, 'parent', ROOT]),
+    await batch('ip', [
+      ...(makeIfb ? [`link add name ${IFB} address ${IFB_ADDRESS} type ifb`] : []),
+      ...(raiseIfb ? [`link set dev ${IFB} up`] : []),
     ]);
-    return readTree(qdiscs, classes, filters);
+    await batch('tc', operations);
+    await batch('ip', removeIfb ? [`link del dev ${IFB}`] : []);
   }
 
-  async #qdiscs(dev: string): Promise<Qdisc[]> {
-    try {
-      return parseQdiscs(await this.#run('tc', ['-j', 'qdisc', 'show', 'dev', dev]));
-    } catch (error) {
-      throw new HostdError(
-        'device-missing',
-        `The qdiscs of ${dev} cannot be read. Does \`ip link show dev ${dev}\` show it?`,
+  async #failure(error: unknown): Promise<HostdError> {
+    const { nic } = this.#options;
+    if (this.#touchedAtMs === null) {
+      if (error instanceof HostdError && error.code !== 'command-failed') return error;
+      return new HostdError(
+        'shape-failed',
+        `Nothing was changed on ${nic}, for tc or ip could not be used. Is iproute2 installed and in hostd's PATH?`,
         { cause: error },
       );
     }
-  }
-
-  async #batch(operations: readonly string[]): Promise<void> {
-    if (operations.length === 0) return;
-    this.#log.debug({ operations }, 'tc');
-    await this.#run('tc', ['-batch', '-'], { input: `${operations.join('\n')}\n` });
-  }
-
-  /** What was found on this NIC in this boot; null if nothing was noted. */
-  async #read(): Promise<Found | null> {
-    try {
-      const found = Found.parse(JSON.parse(await readFile(this.#foundFile(), 'utf8')));
-      const { nic, bootId } = this.#options;
-      return found.bootId === bootId && found.nic === nic && found.ifindex === (await this.#ifindex()) ? found : null;
-    } catch {
-      return null;
+    const undone = await this.#undo(this.#touchedAtMs);
+    if ((await readLink(nic)) === null) {
+      return new HostdError('device-missing', `${nic} vanished while it was shaped. Bring it back, then ask again.`, {
+        cause: error,
+      });
     }
+    return new HostdError('shape-failed', `Bandwidth classes on ${nic} could not be set; ${undone}`, { cause: error });
   }
 
-  async #ifindex(): Promise<number> {
-    const links = z
-      .array(z.object({ ifindex: z.number() }))
-      .parse(JSON.parse(await this.#run('ip', ['-j', 'link', 'show', 'dev', this.#options.nic])));
-    return links[0]?.ifindex ?? 0;
+  async #undo(touchedAtMs: number): Promise<string> {
+    const before = this.#before ?? NOTHING;
+    const attempts: [Trees, string][] = [[before, 'what stood there before is back.']];
+    if (before.tx !== null || before.rx !== null) attempts.push([NOTHING, 'all classes of Drover were taken away.']);
+    for (const [trees, text] of attempts) {
+      if (performance.now() - touchedAtMs > UNDO_WITHIN_MS) break;
+      try {
+        await this.#converge(trees);
+        return text;
+      } catch (error) {
+        this.#log.error({ error: describeError(error) }, 'Cannot put back what stood on the NIC');
+      }
+    }
+    return `they are half done and hostd tries again every second. See \`tc qdisc show dev ${this.#options.nic}\`.`;
   }
+}
 
-  #foundFile(): string {
-    return join(this.#options.stateDir, 'found.json');
-  }
+/** What can be put back as it was met: a tree that is half built is not. */
+function wholeTrees(seen: Seen): Trees {
+  const whole = (state: DeviceState | undefined) => (state?.tree && isWhole(state.tree) ? state.tree : null);
+  return {
+    tx: whole(seen.nic),
+    rx: ownsIngress(seen) && seen.nic.ingress?.redirects[0] === IFB ? whole(seen.ifb?.state) : null,
+  };
+}
+
+/** The lines that are still to run until the root is as it was found. */
+function due(found: Found | null, state: DeviceState): readonly string[] {
+  if (found === null) return [];
+  const ours = rootOf(state)?.handle === ROOT;
+  const unfinished = (found.restoring || isKernelsOwn(state)) && found.shown !== shown(state);
+  return ours || unfinished ? found.rebuild : [];
+}
+
+function shown({ qdiscs }: DeviceState): string {
+  return qdiscs
+    .filter(({ parent }) => parent !== 'ffff:fff1')
+    .map(({ kind, handle, parent, options }) => `${kind} ${handle} ${parent ?? 'root'} ${options}`)
+    .join('\n');
 }

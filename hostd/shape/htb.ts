@@ -93,8 +93,9 @@ export function shownRate(bitsPerSecond: number): number {
   return Math.max(8_000, Math.floor(bitsPerSecond / unit) * unit);
 }
 
+/** Whole KiB: tc prints these exactly (iproute2, print_size), so that what is read back can be compared. */
 function queueBytes(ceil: number): number {
-  return Math.max(SHORTEST_QUEUE_BYTES, Math.round((ceil / 8_000) * QUEUE_MS));
+  return Math.max(SHORTEST_QUEUE_BYTES, Math.round(((ceil / 8_000) * QUEUE_MS) / 1024) * 1024);
 }
 
 function classify(limits: LinkLimits): TreeFilter[] {
@@ -222,6 +223,11 @@ export function treeOperations(dev: string, current: Tree | null, desired: Tree)
     ...changed.map(([id, each]) => classOperation('change', dev, id, each)),
     ...limits.map(([id, bytes]) => leafOperation('change', dev, id, bytes)),
   ];
+}
+
+/** False for a tree that was left half built. */
+export function isWhole(tree: Tree): boolean {
+  return tree.classes.size === 4 && tree.leafLimits.size === 3 && tree.filters.length > 0;
 }
 
 function sameShape(current: Tree, desired: Tree): boolean {

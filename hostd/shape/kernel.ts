@@ -1,19 +1,73 @@
-import { z } from 'zod';
 import { ROOT, type Tree, type TreeClass, type TreeFilter } from './htb.ts';
 
-/** One line of `tc -j qdisc show`. */
-export const Qdisc = z.object({
-  kind: z.string(),
-  handle: z.string().optional(),
-  parent: z.string().optional(),
-  root: z.boolean().optional(),
-  dev: z.string().optional(),
-  options: z.record(z.string(), z.unknown()).optional(),
-});
-export type Qdisc = z.infer<typeof Qdisc>;
+/** One line of `tc qdisc show dev DEV`. */
+export interface Qdisc {
+  kind: string;
+  handle: string;
+  /** Null: the root. */
+  parent: string | null;
+  options: string;
+}
+
+/** What stands on one device, as far as hostd needs to know. */
+export interface DeviceState {
+  qdiscs: readonly Qdisc[];
+  /** hostd's own tree, null if the root qdisc is not hostd's. */
+  tree: Tree | null;
+  ingress: Ingress | null;
+}
+
+/** The qdisc of what enters: `ingress`, or somebody's `clsact`. */
+export interface Ingress {
+  kind: string;
+  filters: number;
+  /** The devices that its filters redirect to; `*` is a device that is gone. */
+  redirects: readonly string[];
+}
+
+/** Lines for `tc -batch` whose answer `parseDevice` reads: one program for all of it. */
+export function showOperations(dev: string): string[] {
+  return [
+    `qdisc show dev ${dev}`,
+    `class show dev ${dev}`,
+    // Without a parent tc prints the parent of each filter, with one it does not: so the two are told apart.
+    `filter show dev ${dev}`,
+    `filter show dev ${dev} parent ffff:`,
+  ];
+}
+
+const QDISC_LINE = /^qdisc (\S+) (\S+) (?:root|parent (\S+)) ?(?:offloaded )?(?:refcnt \d+ )?(.*)$/;
+
+export function parseDevice(text: string): DeviceState {
+  const qdiscs = parseQdiscs(text);
+  const filters = filterBlocks(text);
+  return {
+    qdiscs,
+    tree: readTree(qdiscs, text, parseFilters(filters.filter((block) => block.startsWith(`filter parent ${ROOT}`)))),
+    ingress: readIngress(
+      qdiscs,
+      filters.filter((block) => !block.startsWith('filter parent ')),
+    ),
+  };
+}
 
 export function parseQdiscs(text: string): Qdisc[] {
-  return z.array(Qdisc).parse(text.trim() === '' ? [] : JSON.parse(text));
+  return text.split('\n').flatMap((line) => {
+    const match = QDISC_LINE.exec(line);
+    if (match === null) return [];
+    const [, kind = '', handle = '', parent, options = ''] = match;
+    return [{ kind, handle, parent: parent ?? null, options: options.trim() }];
+  });
+}
+
+/** Each filter with the lines that belong to it; the heads of chains and hash tables are left out. */
+function filterBlocks(text: string): string[] {
+  const from = text.search(/^filter /m);
+  if (from < 0) return [];
+  return text
+    .slice(from)
+    .split(/^(?=filter )/m)
+    .filter((block) => /^filter .*\bfh \w+::\w+ /.test(block) || !/^filter .* u32 /.test(block));
 }
 
 const UNITS: Record<string, number> = { bit: 1, Kbit: 1e3, Mbit: 1e6, Gbit: 1e9, Tbit: 1e12 };
@@ -22,6 +76,14 @@ const UNITS: Record<string, number> = { bit: 1, Kbit: 1e3, Mbit: 1e6, Gbit: 1e9,
 export function parseRate(text: string): number {
   const match = /^(\d+)([KMGT]?bit)$/.exec(text);
   return match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN);
+}
+
+const SIZES: Record<string, number> = { b: 1, Kb: 1024, Mb: 1024 ** 2 };
+
+/** `130Kb` in bytes. */
+export function parseSize(text: string): number {
+  const match = /^(\d+)(b|Kb|Mb)$/.exec(text);
+  return match === null ? Number.NaN : Number(match[1]) * (SIZES[match[2] ?? ''] ?? Number.NaN);
 }
 
 const CLASS_LINE =
@@ -44,44 +106,34 @@ export function parseClasses(text: string): Map<string, TreeClass> {
   return classes;
 }
 
-/** `tc filter show dev DEV parent HANDLE`, u32 filters that have a flowid. */
-export function parseFilters(text: string): TreeFilter[] {
-  const filters: (TreeFilter & { matches: string[] })[] = [];
-  for (const line of text.split('\n')) {
-    const head = /^filter protocol (\S+) pref (\d+) u32 .*\bflowid (\S+)/.exec(line);
-    if (head) {
-      const [, protocol = '', pref = '0', flowid = ''] = head;
-      filters.push({ protocol: protocol as TreeFilter['protocol'], pref: Number(pref), flowid, matches: [] });
-      continue;
-    }
-    const match = /^\s+match (\S+ at \d+)/.exec(line);
-    if (match?.[1] !== undefined) filters.at(-1)?.matches.push(match[1]);
-  }
-  return filters;
+/** u32 filters that have a flowid. */
+function parseFilters(blocks: readonly string[]): TreeFilter[] {
+  return blocks.flatMap((block) => {
+    const head = /^filter .*?protocol (\S+) pref (\d+) u32 .*\bflowid (\S+)/.exec(block);
+    if (head === null) return [];
+    const [, protocol = '', pref = '0', flowid = ''] = head;
+    const matches = [...block.matchAll(/^\s+match (\S+ at \d+)/gm)].map(([, match = '']) => match);
+    return [{ protocol: protocol as TreeFilter['protocol'], pref: Number(pref), flowid, matches }];
+  });
 }
 
-/** hostd's tree on a device from what tc printed of it; null if the root qdisc is not hostd's. */
-export function readTree(qdiscs: readonly Qdisc[], classes: string, filters: string): Tree | null {
-  const root = qdiscs.find((qdisc) => qdisc.root);
+function readTree(qdiscs: readonly Qdisc[], text: string, filters: TreeFilter[]): Tree | null {
+  const root = qdiscs.find(({ parent }) => parent === null);
   if (root?.kind !== 'htb' || root.handle !== ROOT) return null;
-  const leaves = qdiscs.filter((qdisc) => qdisc.kind === 'bfifo' && qdisc.parent?.startsWith(ROOT));
+  const leaves = qdiscs.filter(({ kind, parent }) => kind === 'bfifo' && parent?.startsWith(ROOT));
   return {
-    defaultMinor: String(root.options?.default ?? ''),
-    classes: parseClasses(classes),
-    leafLimits: new Map(leaves.map((qdisc) => [qdisc.parent ?? '', Number(qdisc.options?.limit)])),
-    filters: parseFilters(filters),
+    defaultMinor: /\bdefault (\S+)/.exec(root.options)?.[1] ?? '',
+    classes: parseClasses(text),
+    leafLimits: new Map(
+      leaves.map(({ parent, options }) => [parent ?? '', parseSize(/\blimit (\S+)/.exec(options)?.[1] ?? '')]),
+    ),
+    filters,
   };
 }
 
-/**
- * The tc arguments that bring this root qdisc back, or null if it cannot be brought back exactly. Empty for the
- * kernel's own default (handle 0:): it returns by itself once the root is deleted, on every queue of the NIC.
- */
-export function restoreArguments(root: Qdisc | undefined): string | null {
-  if (root === undefined || root.handle === '0:') return '';
-  const limit = root.options?.limit;
-  if ((root.kind === 'pfifo' || root.kind === 'bfifo') && typeof limit === 'number') {
-    return `handle ${root.handle} ${root.kind} limit ${limit}`;
-  }
-  return null;
+function readIngress(qdiscs: readonly Qdisc[], filters: readonly string[]): Ingress | null {
+  const qdisc = qdiscs.find(({ parent }) => parent === 'ffff:fff1');
+  if (qdisc === undefined) return null;
+  const redirects = filters.flatMap((block) => /\(Egress Redirect to device (\S+)\)/.exec(block)?.[1] ?? []);
+  return { kind: qdisc.kind, filters: filters.length, redirects };
 }

@@ -1,13 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
-import { Lease, LeaseRequest, type LeasesAnswer } from '../contract.ts';
+import type { Lease, LeaseRequest, LeasesAnswer } from '../contract.ts';
 import { describeError, HostdError } from '../errors.ts';
+import { bootTimeMs } from '../native.ts';
 import type { Desired } from './apply.ts';
 import { combine, type GuestLimits, guestLimits } from './combine.ts';
-import { writeDurably } from './durable.ts';
+import { type Claim, checkClaim } from './fence.ts';
 import { checkRates } from './rates.ts';
+import { type HeldLease, LeaseStore } from './store.ts';
 
 export interface LeasesOptions {
   stateDir: string;
@@ -15,63 +14,77 @@ export interface LeasesOptions {
   linkBitsPerSecond: () => number;
   shapeableBitsPerSecond: () => number;
   apply: (desired: Desired) => Promise<void>;
+  /** False if NIC or IFB are not those of the last `apply` any more. Asked every second: it starts no program. */
+  intact: () => Promise<boolean>;
 }
 
-const StoredLease = z.object({
-  leaseId: Lease.shape.leaseId,
-  request: LeaseRequest,
-  owner: z.string(),
-  expiresAtUnixMs: z.number(),
-});
-const LeasesFile = z.object({ bootId: z.string(), leases: z.array(StoredLease) });
-
-/** While hostd runs a lease ends by monotonic time: a clock that is set does not end or prolong it. */
-interface LiveLease {
-  leaseId: string;
-  request: LeaseRequest;
-  owner: string;
-  expiresAtMs: number;
-}
-
+/** Ends are looked for this often beside their own timers: those stand still while the host is suspended. */
+const PULSE_MS = 1000;
 /** The kernel is compared with the leases this often, so that what somebody else changed is put right. */
 const RECONCILE_MS = 10_000;
+/** Between two attempts to bring the kernel to the leases. */
 const RETRY_MS = 1000;
 
 /** The leases of this host: on disk before they are on the NIC, dropped when their time is over. */
 export class Leases {
-  /** Why the NIC is not as the leases say, null if it is. */
-  problem: string | null = null;
   readonly #options: LeasesOptions;
+  readonly #store: LeaseStore;
   readonly #log: Logger;
-  #leases: readonly LiveLease[] = [];
+  #leases: readonly HeldLease[] = [];
   /** The highest fencing number that was seen; on disk before it is believed. */
   #fence = 0;
+  /** What the kernel was last brought to, null while that is not known. */
+  #applied: string | null = null;
+  #kernelProblem: string | null = null;
+  #diskProblem: string | null = null;
+  #comparedAtMs = 0;
   #turn: Promise<unknown> = Promise.resolve();
-  #expiry: NodeJS.Timeout | undefined;
-  #reconcile: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #pulse: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(options: LeasesOptions, log: Logger) {
     this.#options = options;
+    this.#store = new LeaseStore(options.stateDir, options.bootId);
     this.#log = log;
+  }
+
+  /** Why NIC or disk are not as the leases say, null if they are. */
+  get problem(): string | null {
+    const problems = [this.#kernelProblem, this.#diskProblem].filter((problem) => problem !== null);
+    return problems.length === 0 ? null : problems.join(' ');
   }
 
   /** Takes up the leases on disk that have not ended, and brings the NIC to them or to none. */
   async start(): Promise<void> {
-    await mkdir(this.#options.stateDir, { recursive: true, mode: 0o700 });
-    this.#leases = await this.#read();
-    // What ended meanwhile goes from the disk too. A disk that is full keeps nobody from being served.
-    await this.#write(this.#leases).catch((error) => {
-      this.#log.error({ error: describeError(error) }, 'Cannot write the leases');
-    });
+    await this.#load();
     await this.#inTurn(() => this.#settle());
-    this.#reconcile = setInterval(() => void this.#inTurn(() => this.#settle()), RECONCILE_MS);
+    this.#pulse = setInterval(() => void this.#inTurn(() => this.#look()), PULSE_MS);
   }
 
   /** Leaves the classes as they are: after a restart the leases go on. */
   async stop(): Promise<void> {
-    clearTimeout(this.#expiry);
-    clearInterval(this.#reconcile);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#pulse);
     await this.#turn;
+  }
+
+  /**
+   * Without starting anything: brings the NIC to the leases on disk that have not ended, or with `all` ends every lease
+   * and takes all classes away. To be called where no other hostd runs on this state directory.
+   *
+   * @throws HostdError that says what is not as it should be.
+   */
+  async settleOnce({ all }: { all: boolean }): Promise<void> {
+    await this.#load();
+    if (all) {
+      this.#leases = [];
+      this.#diskProblem = 'The leases on disk are to be ended.';
+    }
+    await this.#inTurn(() => this.#settle());
+    await this.stop();
+    if (this.problem !== null) throw new HostdError('shape-failed', this.problem);
   }
 
   answer(): LeasesAnswer {
@@ -91,26 +104,25 @@ export class Leases {
     );
   }
 
-  /** Takes a new lease or renews one. @throws HostdError; then everything is as before. */
+  /**
+   * Takes a new lease, changes one or renews it; what only renews it does not touch the kernel.
+   *
+   * @throws HostdError; then no lease and no class has changed.
+   */
   put(leaseId: string, request: LeaseRequest, owner: string): Promise<Lease> {
     return this.#inTurn(async () => {
+      await this.#admit(leaseId, { fence: request.fence, owner, holder: request.holder });
       checkRates(request, this.#options.linkBitsPerSecond(), this.#options.shapeableBitsPerSecond());
-      const known = this.#leases.find((lease) => lease.leaseId === leaseId);
-      if (known !== undefined && known.request.holder !== request.holder) {
-        throw new HostdError(
-          'request-invalid',
-          `Lease ${leaseId} is held by ${known.request.holder}. Take another lease id.`,
-        );
-      }
-      const lease = { leaseId, request, owner, expiresAtMs: performance.now() + request.ttlMs };
+      const lease = { leaseId, request, owner, expiresAtMs: bootTimeMs() + request.ttlMs };
       await this.#change([...this.#leases.filter((each) => each.leaseId !== leaseId), lease]);
       return present(lease);
     });
   }
 
-  /** @throws HostdError `lease-unknown`. */
-  delete(leaseId: string, _fence: number, _owner: string): Promise<void> {
+  /** @throws HostdError `lease-fenced`, `lease-held`, `lease-unknown`. */
+  delete(leaseId: string, fence: number, owner: string): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#admit(leaseId, { fence, owner });
       const left = this.#leases.filter((lease) => lease.leaseId !== leaseId);
       if (left.length === this.#leases.length) {
         throw new HostdError('lease-unknown', `There is no lease ${leaseId}: it was released or its time was over.`);
@@ -119,50 +131,90 @@ export class Leases {
     });
   }
 
-  async #change(next: readonly LiveLease[]): Promise<void> {
+  async #admit(leaseId: string, claim: Claim): Promise<void> {
+    const known = this.#leases.find((lease) => lease.leaseId === leaseId);
+    const { fenceFile } = this.#store;
+    checkClaim(claim, {
+      fence: this.#fence,
+      lease: known ? { leaseId, fence: known.request.fence, owner: known.owner, holder: known.request.holder } : null,
+      fenceFile,
+    });
+    if (claim.fence <= this.#fence) return;
+    await this.#store.writeFence(claim.fence);
+    this.#fence = claim.fence;
+  }
+
+  async #change(next: readonly HeldLease[]): Promise<void> {
     const before = this.#leases;
-    await this.#write(next);
+    await this.#store.writeLeases(next);
     try {
-      await this.#options.apply(this.#desired(next));
+      await this.#apply(next);
+      this.#leases = next;
     } catch (error) {
-      await this.#write(before);
-      this.#schedule();
+      await this.#save(before);
+      // Soon looked at again: whether all is back is for the kernel to say.
+      this.#schedule(RETRY_MS);
       throw error;
     }
-    this.#leases = next;
-    this.problem = null;
     this.#schedule();
   }
 
-  /** Drops what has ended and brings the NIC to the rest; tries again later if that fails. */
+  async #apply(leases: readonly HeldLease[], always = false): Promise<void> {
+    const desired = this.#desired(leases);
+    const text = JSON.stringify(desired);
+    if (text === this.#applied && !always) return;
+    this.#applied = null;
+    await this.#options.apply(desired);
+    this.#applied = text;
+    this.#kernelProblem = null;
+    this.#comparedAtMs = bootTimeMs();
+  }
+
+  /** Drops what has ended and brings the NIC to the rest, whether the disk takes it or not; later again if that fails. */
   async #settle(): Promise<void> {
-    const nowMs = performance.now();
+    if (this.#stopped) return;
+    const nowMs = bootTimeMs();
     const left = this.#leases.filter((lease) => lease.expiresAtMs > nowMs);
     for (const { leaseId, request } of this.#leases.filter((lease) => lease.expiresAtMs <= nowMs)) {
       this.#log.warn({ leaseId, holder: request.holder }, 'Lease dropped: its holder did not renew it');
     }
+    const ended = left.length !== this.#leases.length;
+    this.#leases = left;
+    if (ended || this.#diskProblem !== null) await this.#save(left);
     try {
-      if (left.length !== this.#leases.length) {
-        await this.#write(left);
-        this.#leases = left;
-      }
-      await this.#options.apply(this.#desired(left));
-      this.problem = null;
+      await this.#apply(left, true);
     } catch (error) {
-      this.problem = `The NIC is not as the leases say: ${describeError(error)}`;
-      this.#log.error({ error: describeError(error) }, 'Cannot bring the NIC to its leases');
+      const problem = `The NIC is not as the leases say: ${describeError(error)}`;
+      if (problem !== this.#kernelProblem) {
+        this.#log.error({ error: describeError(error) }, 'Cannot bring the NIC to its leases');
+      }
+      this.#kernelProblem = problem;
     }
     this.#schedule();
   }
 
-  #schedule(): void {
-    clearTimeout(this.#expiry);
-    const first = Math.min(...this.#leases.map((lease) => lease.expiresAtMs));
-    if (!Number.isFinite(first)) return;
-    this.#expiry = setTimeout(
-      () => void this.#inTurn(() => this.#settle()),
-      Math.max(this.problem === null ? 10 : RETRY_MS, first - performance.now()),
-    );
+  async #look(): Promise<void> {
+    const nowMs = bootTimeMs();
+    const due = nowMs - this.#comparedAtMs >= RECONCILE_MS || this.#leases.some((lease) => lease.expiresAtMs <= nowMs);
+    if (due || !(await this.#options.intact())) await this.#settle();
+  }
+
+  async #save(leases: readonly HeldLease[]): Promise<void> {
+    try {
+      await this.#store.writeLeases(leases);
+      this.#diskProblem = null;
+    } catch (error) {
+      this.#diskProblem = `The leases on disk are not those that stand: ${describeError(error)}.`;
+      this.#log.error({ error: describeError(error) }, 'Cannot write the leases');
+    }
+  }
+
+  #schedule(atMostMs = Number.POSITIVE_INFINITY): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    const firstMs = Math.min(...this.#leases.map((lease) => lease.expiresAtMs)) - bootTimeMs();
+    const delayMs = Math.min(Math.max(10, firstMs), this.problem === null ? atMostMs : RETRY_MS);
+    if (Number.isFinite(delayMs)) this.#timer = setTimeout(() => void this.#inTurn(() => this.#settle()), delayMs);
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -171,52 +223,26 @@ export class Leases {
     return result;
   }
 
-  async #write(leases: readonly LiveLease[]): Promise<void> {
-    const stored = leases.map(({ leaseId, request, owner, expiresAtMs }) => ({
-      leaseId,
-      request,
-      owner,
-      expiresAtUnixMs: Date.now() + expiresAtMs - performance.now(),
-    }));
-    await writeDurably(this.#file(), JSON.stringify({ bootId: this.#options.bootId, leases: stored }));
+  /** What cannot be read is dropped and told: hostd must serve, and the kernel is brought to what is left. */
+  async #load(): Promise<void> {
+    await this.#store.prepare();
+    const unreadable = (what: string) => (error: unknown) => {
+      this.#log.error({ error: describeError(error) }, `${what} on disk cannot be read and is dropped`);
+      this.#diskProblem = `${what} on disk cannot be read.`;
+      return null;
+    };
+    this.#leases = (await this.#store.readLeases().catch(unreadable('The list of leases'))) ?? [];
+    const fence = await this.#store.readFence().catch(unreadable('The highest fence'));
+    this.#fence = fence ?? Math.max(0, ...this.#leases.map(({ request }) => request.fence));
   }
 
-  /** After a reboot the kernel has nothing of them any more, and their migrations are over: none is taken up. */
-  async #read(): Promise<LiveLease[]> {
-    let text: string;
-    try {
-      text = await readFile(this.#file(), 'utf8');
-    } catch {
-      return [];
-    }
-    try {
-      const file = LeasesFile.parse(JSON.parse(text));
-      if (file.bootId !== this.#options.bootId) return [];
-      return file.leases.flatMap(({ leaseId, request, owner, expiresAtUnixMs }) => {
-        // Never longer than asked for, even if the clock was set back meanwhile.
-        const leftMs = Math.min(request.ttlMs, expiresAtUnixMs - Date.now());
-        return leftMs > 0 ? [{ leaseId, request, owner, expiresAtMs: performance.now() + leftMs }] : [];
-      });
-    } catch (error) {
-      this.#log.error(
-        { file: this.#file(), error: describeError(error) },
-        'The leases on disk are unreadable and are dropped',
-      );
-      return [];
-    }
-  }
-
-  #desired(leases: readonly LiveLease[]): Desired {
+  #desired(leases: readonly HeldLease[]): Desired {
     const requests = leases.map(({ request }) => request);
     const shapeable = this.#options.shapeableBitsPerSecond();
     return { tx: combine(requests, 'tx', shapeable), rx: combine(requests, 'rx', shapeable) };
   }
-
-  #file(): string {
-    return join(this.#options.stateDir, 'leases.json');
-  }
 }
 
-function present({ leaseId, request, owner, expiresAtMs }: LiveLease): Lease {
-  return { ...request, leaseId, owner, expiresInMs: Math.max(0, expiresAtMs - performance.now()) };
+function present({ leaseId, request, owner, expiresAtMs }: HeldLease): Lease {
+  return { ...request, leaseId, owner, expiresInMs: Math.max(0, expiresAtMs - bootTimeMs()) };
 }

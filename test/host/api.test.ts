@@ -85,9 +85,7 @@ describe('bad input', () => {
 describe('a lease', () => {
   it('is not renewed by another holder than its own', async () => {
     await rig.call('PUT', '/v1/leases/mine', lease(100, 40, { holder: 'me' }));
-    expect(errorCode(await rig.call('PUT', '/v1/leases/mine', lease(10, 40, { holder: 'you' })))).toBe(
-      'request-invalid',
-    );
+    expect(errorCode(await rig.call('PUT', '/v1/leases/mine', lease(10, 40, { holder: 'you' })))).toBe('lease-held');
     expect((await rig.call('DELETE', '/v1/leases/mine?fence=1')).status).toBe(204);
   });
 });

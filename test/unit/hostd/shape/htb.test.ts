@@ -11,14 +11,7 @@ import {
   treeOperations,
   WORKLOAD,
 } from '../../../../hostd/shape/htb.ts';
-import {
-  parseClasses,
-  parseFilters,
-  parseQdiscs,
-  parseRate,
-  readTree,
-  restoreArguments,
-} from '../../../../hostd/shape/kernel.ts';
+import { parseClasses, parseDevice, parseRate } from '../../../../hostd/shape/kernel.ts';
 
 const LIMITS: LinkLimits = {
   direction: 'tx',
@@ -43,38 +36,40 @@ class htb d707:10 parent d707:1 leaf d710: prio 0 rate 5Mbit ceil 480Mbit burst 
 class htb d707:20 parent d707:1 leaf d720: prio 1 rate 300Mbit ceil 480Mbit burst 65475b cburst 65460b
 class htb d707:30 parent d707:1 leaf d730: prio 2 rate 100Mbit ceil 480Mbit burst 65512b cburst 65460b
 `;
-const FILTERS = `filter protocol arp pref 1 u32 chain 0
-filter protocol arp pref 1 u32 chain 0 fh 800: ht divisor 1
-filter protocol arp pref 1 u32 chain 0 fh 800::800 order 2048 key ht 800 bkt 0 *flowid d707:10 not_in_hw
+const FILTERS = `filter parent d707: protocol arp pref 1 u32 chain 0
+filter parent d707: protocol arp pref 1 u32 chain 0 fh 800: ht divisor 1
+filter parent d707: protocol arp pref 1 u32 chain 0 fh 800::800 order 2048 key ht 800 bkt 0 *flowid d707:10 not_in_hw
   match 00000000/00000000 at 0
-filter protocol ip pref 2 u32 chain 0 fh 801::800 order 2048 key ht 801 bkt 0 *flowid d707:20 not_in_hw
+filter parent d707: protocol ip pref 2 u32 chain 0 fh 801::800 order 2048 key ht 801 bkt 0 *flowid d707:20 not_in_hw
   match 00060000/00ff0000 at 8
   match 0a090001/ffffffff at 12
   match 0a090000/ffffff00 at 16
   match 0000c000/0000ffc0 at 20
-filter protocol ip pref 2 u32 chain 0 fh 801::801 order 2049 key ht 801 bkt 0 *flowid d707:20 not_in_hw
+filter parent d707: protocol ip pref 2 u32 chain 0 fh 801::801 order 2049 key ht 801 bkt 0 *flowid d707:20 not_in_hw
   match 00060000/00ff0000 at 8
   match 0a090001/ffffffff at 12
   match 0a090000/ffffff00 at 16
   match c0000000/ffc00000 at 20
-filter protocol ip pref 2 u32 chain 0 fh 801::802 order 2050 key ht 801 bkt 0 *flowid d707:10 not_in_hw
+filter parent d707: protocol ip pref 2 u32 chain 0 fh 801::802 order 2050 key ht 801 bkt 0 *flowid d707:10 not_in_hw
   match 00060000/00ff0000 at 8
   match 0a090001/ffffffff at 12
   match 00000016/0000ffff at 20
-filter protocol ip pref 2 u32 chain 0 fh 801::803 order 2051 key ht 801 bkt 0 *flowid d707:10 not_in_hw
+filter parent d707: protocol ip pref 2 u32 chain 0 fh 801::803 order 2051 key ht 801 bkt 0 *flowid d707:10 not_in_hw
   match 00060000/00ff0000 at 8
   match 0a090001/ffffffff at 12
   match 00160000/ffff0000 at 20
-filter protocol ip pref 2 u32 chain 0 fh 801::804 order 2052 key ht 801 bkt 0 *flowid d707:10 not_in_hw
+filter parent d707: protocol ip pref 2 u32 chain 0 fh 801::804 order 2052 key ht 801 bkt 0 *flowid d707:10 not_in_hw
   match 00010000/00ff0000 at 8
   match 0a090001/ffffffff at 12
 `;
-const QDISCS = parseQdiscs(
-  '[{"kind":"htb","handle":"d707:","root":true,"refcnt":3,"options":{"r2q":1000,"default":"0x30","direct_packets_stat":0,"direct_qlen":1000}},{"kind":"bfifo","handle":"d710:","parent":"d707:10","options":{"limit":1200000}},{"kind":"bfifo","handle":"d720:","parent":"d707:20","options":{"limit":1200000}},{"kind":"bfifo","handle":"d730:","parent":"d707:30","options":{"limit":1200000}}]',
-);
+const QDISCS = `qdisc htb d707: root refcnt 3 r2q 1000 default 0x30 direct_packets_stat 0 direct_qlen 1000
+qdisc bfifo d710: parent d707:10 limit 1172Kb
+qdisc bfifo d720: parent d707:20 limit 1172Kb
+qdisc bfifo d730: parent d707:30 limit 1172Kb
+`;
 
 describe('treeOperations', () => {
-  const kernel = readTree(QDISCS, CLASSES, FILTERS);
+  const kernel = parseDevice(QDISCS + CLASSES + FILTERS).tree;
 
   it('finds nothing to do where the kernel has the tree', () => {
     expect(treeOperations('nic0', kernel, desiredTree(reservation(300e6, 100e6), LIMITS))).toEqual([]);
@@ -90,11 +85,11 @@ describe('treeOperations', () => {
 
   it('shortens the queue with the ceil', () => {
     const operations = treeOperations('nic0', kernel, desiredTree(reservation(100e6, 100e6, 100e6), LIMITS));
-    expect(operations[1]).toBe(`qdisc change dev nic0 parent ${MIGRATION} handle d720: bfifo limit 250000`);
+    expect(operations[1]).toBe(`qdisc change dev nic0 parent ${MIGRATION} handle d720: bfifo limit 249856`);
   });
 
   it('builds anew what is half there or has other filters', () => {
-    const half = readTree(QDISCS, CLASSES.split('\n').slice(0, 2).join('\n'), '');
+    const half = parseDevice(`${QDISCS}${CLASSES.split('\n').slice(0, 2).join('\n')}\n`).tree;
     const desired = desiredTree(reservation(300e6, 100e6), LIMITS);
     expect(treeOperations('nic0', half, desired)[0]).toBe('qdisc del dev nic0 root');
     const other = desiredTree(reservation(300e6, 100e6), { ...LIMITS, peers: ['10.8.0.0/24'] });
@@ -149,7 +144,7 @@ describe('rates', () => {
     expect(['8bit', '300123Kbit', '480Mbit', '10Gbit'].map(parseRate)).toEqual([8, 300_123_000, 480e6, 10e9]);
     expect(parseRate('fast')).toBeNaN();
     expect(parseClasses(CLASSES).get(MIGRATION)).toEqual({ parent: 'd707:1', prio: 1, rate: 300e6, ceil: 480e6 });
-    expect(parseFilters(FILTERS)).toHaveLength(6);
+    expect(parseDevice(QDISCS + CLASSES + FILTERS).tree?.filters).toHaveLength(6);
   });
 });
 
@@ -159,16 +154,5 @@ describe('cidrMatches', () => {
     expect(cidrMatches('fd00:1::/48', 'source')).toEqual(['fd000001/ffffffff at 8', '00000000/ffff0000 at 12']);
     expect(cidrMatches('fd00::5', 'destination').at(-1)).toBe('00000005/ffffffff at 36');
     expect(cidrMatches('0.0.0.0/0', 'source')).toEqual([]);
-  });
-});
-
-describe('restoreArguments', () => {
-  it('knows what comes back by itself, what can be made again, and what cannot', () => {
-    expect(restoreArguments({ kind: 'mq', handle: '0:', root: true })).toBe('');
-    expect(restoreArguments({ kind: 'bfifo', handle: '8001:', options: { limit: 5000 } })).toBe(
-      'handle 8001: bfifo limit 5000',
-    );
-    expect(restoreArguments({ kind: 'htb', handle: '1:', options: {} })).toBeNull();
-    expect(restoreArguments({ kind: 'fq_codel', handle: '8001:', options: {} })).toBeNull();
   });
 });
