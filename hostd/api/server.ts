@@ -20,7 +20,7 @@ export interface ServerOptions {
 const MAX_CONNECTIONS = 256;
 /** Nobody alone can take all of them, with or without a certificate. */
 const MAX_CONNECTIONS_PER_ADDRESS = 64;
-const LOOK_AT_CERTIFICATES_MS = 10_000;
+const LOOK_AT_CERTIFICATES_MS = 5000;
 
 /** What the server counts of itself. */
 export interface ServerFigures {
@@ -136,12 +136,16 @@ export class ApiServer {
   reload(clients: Clients = this.#clients): void {
     const { tls } = this.#options;
     const stamp = certificateStamp(tls);
-    const material = readCertificates(tls);
-    this.#server?.setSecureContext({ ...material, minVersion: 'TLSv1.3' });
+    try {
+      this.#server?.setSecureContext({ ...readCertificates(tls), minVersion: 'TLSv1.3' });
+    } catch (error) {
+      this.problem = `The certificates on disk cannot be taken up, those before them go on: ${describeError(error)}`;
+      throw error;
+    }
+    this.problem = null;
     this.#stamp = stamp;
     this.#clients = clients;
     this.#generation += 1;
-    this.problem = null;
     this.#streams.end();
     this.#server?.closeIdleConnections();
   }
@@ -163,7 +167,6 @@ export class ApiServer {
       this.reload();
       this.#log.info('Certificates have changed on disk and are taken up');
     } catch (error) {
-      this.problem = `The certificates on disk cannot be taken up, those before them go on: ${describeError(error)}`;
       this.#log.warn({ error: describeError(error) }, 'Certificates have changed on disk and cannot be taken up');
     }
   }
@@ -230,7 +233,7 @@ export class ApiServer {
       this.#log.warn({ ...call, why: known.message }, 'A call was refused');
     }
     // The rest of a body that was refused is not read.
-    if (known.code === 'body-too-large' || known.code === 'forbidden') response.setHeader('Connection', 'close');
+    if (known.code === 'body-too-large') response.setHeader('Connection', 'close');
     const answer: ErrorAnswer = {
       error: { code: known.code, message: describeError(known), retryable: known.retryable },
     };

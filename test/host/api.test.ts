@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HostInfo, HostSample, LeasesAnswer, MigrationsAnswer } from '../../hostd/contract.ts';
+import { Health, HistoryAnswer, HostInfo, HostSample, LeasesAnswer, MigrationsAnswer } from '../../hostd/contract.ts';
 import { makePki } from '../lab/pki.ts';
+import { readExposition } from '../unit/hostd/api/read-exposition.ts';
 import { errorCode, LINK_MEGABITS, lease, Rig } from './rig.ts';
 
 const rig = new Rig();
@@ -37,6 +38,43 @@ describe('every call', () => {
     HostSample.parse((await rig.call('GET', '/v1/sample')).json);
     MigrationsAnswer.parse((await rig.call('GET', '/v1/migrations')).json);
     LeasesAnswer.parse((await rig.call('GET', '/v1/leases')).json);
+    Health.parse((await rig.call('GET', '/healthz')).json);
+  });
+
+  it('tells the history of the seconds asked for', async () => {
+    await expect
+      .poll(async () => HistoryAnswer.parse((await rig.call('GET', '/v1/history')).json).entries.length, {
+        timeout: 10_000,
+      })
+      .toBeGreaterThan(2);
+    const { nowMs, entries } = HistoryAnswer.parse((await rig.call('GET', '/v1/history?seconds=2')).json);
+    expect(entries.length).toBeGreaterThan(0);
+    for (const { atMs } of entries) expect(nowMs - atMs).toBeLessThan(2100);
+  });
+
+  it('tells figures that Prometheus reads', async () => {
+    const answer = await rig.call('GET', '/metrics');
+    const families = readExposition(answer.text);
+    const value = (name: string) => families.get(name)?.samples[0]?.value;
+    expect(value('drover_hostd_link_bytes_per_second')).toBe((LINK_MEGABITS * 1e6) / 8);
+    expect(value('drover_hostd_nic_bytes_total')).toBeGreaterThan(0);
+    expect(value('process_resident_memory_bytes')).toBeGreaterThan(10e6);
+    expect(value('process_cpu_seconds_total')).toBeGreaterThan(0);
+    const expiry = value('drover_hostd_certificate_expiry_timestamp_seconds') ?? 0;
+    expect(expiry).toBeGreaterThan(Date.now() / 1000);
+    const problem = families.get('drover_hostd_problem')?.samples.find(({ labels }) => labels.part === 'libvirt');
+    expect(problem?.value).toBe(1);
+  });
+
+  it('streams samples and migrations until hostd ends', async () => {
+    const stream = rig.listen('/v1/events?vms=0');
+    await expect.poll(() => stream.events('sample').length, { timeout: 10_000 }).toBeGreaterThan(1);
+    HostSample.parse(stream.events('sample')[0]);
+    MigrationsAnswer.parse(stream.events('migrations')[0]);
+    expect(stream.text).toContain(': status 200 text/event-stream');
+    await rig.killDaemon('SIGTERM');
+    await expect.poll(() => stream.text).toContain(': end');
+    await rig.startDaemon();
   });
 
   it('waits for a change of the migrations, and not longer than asked', async () => {
@@ -69,6 +107,11 @@ describe('bad input', () => {
     ['POST', '/v1/leases/a', good, 405, 'method-not-allowed'],
     ['DELETE', '/v1/leases/a?fence=1', undefined, 404, 'lease-unknown'],
     ['GET', '/v1/migrations?waitMs=99999', undefined, 400, 'request-invalid'],
+    ['GET', '/v1/history?seconds=0', undefined, 400, 'request-invalid'],
+    ['GET', '/v1/history?seconds=601', undefined, 400, 'request-invalid'],
+    ['GET', '/v1/history?vm=..', undefined, 400, 'request-invalid'],
+    ['GET', '/v1/events?vms=2', undefined, 400, 'request-invalid'],
+    ['DELETE', '/v1/leases/a', undefined, 400, 'request-invalid'],
     ['GET', '/v2/host', undefined, 404, 'route-unknown'],
     ['GET', '/constructor', undefined, 404, 'route-unknown'],
   ])('%s %s with a fault in it', async (method, path, body, status, code) => {

@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import type { ErrorAnswer, LeaseRequest } from '../../hostd/contract.ts';
 import { makePki } from '../lab/pki.ts';
 import type { Delivery } from './courier.ts';
+import type { Flood, FloodResult } from './flood.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -176,6 +177,34 @@ export class Rig {
     );
     const { status, text: answer } = await delivery;
     return { status, text: answer, json: answer.startsWith('{') ? JSON.parse(answer) : null };
+  }
+
+  /** Listens to a stream of events, from the other host. */
+  listen(path: string, client = 'plugin'): { readonly text: string; events(name: string): unknown[] } {
+    const script = join(import.meta.dirname, 'listen.ts');
+    const url = `https://${HOST}:${PORT}${path}`;
+    let text = '';
+    this.spawn(this.peer, process.execPath, script, join(this.dir, 'pki'), client, url).stdout?.on('data', (more) => {
+      text += more;
+    });
+    return {
+      get text() {
+        return text;
+      },
+      events: (name) =>
+        [...text.matchAll(new RegExp(`^event: ${name}\ndata: (.*)\n\n`, 'gm'))].map(([, data]) =>
+          JSON.parse(data ?? ''),
+        ),
+    };
+  }
+
+  /** Calls hostd many times from the other host. */
+  async flood(order: Omit<Flood, 'pki' | 'url'> & { path: string }): Promise<FloodResult> {
+    const script = join(import.meta.dirname, 'flood.ts');
+    const { path, ...rest } = order;
+    const whole: Flood = { ...rest, pki: join(this.dir, 'pki'), url: `https://${HOST}:${PORT}${path}` };
+    const argv = ['netns', 'exec', this.peer, process.execPath, script, JSON.stringify(whole)];
+    return JSON.parse((await run('ip', argv, { timeout: 120_000, maxBuffer: 64e6 })).stdout) as FloodResult;
   }
 
   /** The qdiscs of the host in tc's own words, and whether an IFB is there. */

@@ -9,8 +9,8 @@ const DAYS = '3650';
 export interface PkiOptions {
   /** Servers: their certificate is for the name and the IP address. */
   hosts: { name: string; address: string }[];
-  /** Clients, by name. */
-  clients: string[];
+  /** Clients, by name: that of the files, and the common name unless the subject (as openssl's `-subj` takes it) says otherwise. */
+  clients: (string | { name: string; subject: string })[];
 }
 
 /**
@@ -21,9 +21,17 @@ export async function makePki(dir: string, { hosts, clients }: PkiOptions): Prom
   await mkdir(dir, { recursive: true, mode: 0o700 });
   if (!(await exists(join(dir, 'ca.crt')))) await makeCa(dir);
   for (const { name, address } of hosts) {
-    await makeCertificate(dir, name, `subjectAltName=DNS:${name},IP:${address}\nextendedKeyUsage=serverAuth\n`);
+    await makeCertificate(
+      dir,
+      name,
+      `/CN=${name}`,
+      `subjectAltName=DNS:${name},IP:${address}\nextendedKeyUsage=serverAuth\n`,
+    );
   }
-  for (const name of clients) await makeCertificate(dir, name, 'extendedKeyUsage=clientAuth\n');
+  for (const client of clients) {
+    const { name, subject } = typeof client === 'string' ? { name: client, subject: `/CN=${client}` } : client;
+    await makeCertificate(dir, name, subject, 'extendedKeyUsage=clientAuth\n');
+  }
 }
 
 async function makeCa(dir: string): Promise<void> {
@@ -45,12 +53,12 @@ async function makeCa(dir: string): Promise<void> {
   ); // prettier-ignore
 }
 
-async function makeCertificate(dir: string, name: string, extensions: string): Promise<void> {
+async function makeCertificate(dir: string, name: string, subject: string, extensions: string): Promise<void> {
   const file = (suffix: string) => join(dir, `${name}.${suffix}`);
   if (await exists(file('crt'))) return;
   await makeKey(file('key'));
   await writeFile(file('ext'), `basicConstraints=CA:FALSE\n${extensions}`);
-  await openssl('req', '-new', '-key', file('key'), '-subj', `/CN=${name}`, '-out', file('csr'));
+  await openssl('req', '-new', '-key', file('key'), '-utf8', '-subj', subject, '-out', file('csr'));
   await openssl(
     'x509',
     '-req',
