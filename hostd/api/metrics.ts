@@ -67,6 +67,15 @@ function hostFamilies({ info, sample, nicBytes, leases, fence }: MetricsInput): 
       'Mean rate over the window, by class of traffic.',
       sample === null ? [] : classRates(sample.nic),
     ),
+    ...(['rate', 'ceil'] as const).map((which) =>
+      gauge(
+        `class_${which}_bytes_per_second`,
+        which === 'rate'
+          ? 'Guarantee of a class that stands on the NIC.'
+          : 'How far a class that stands on the NIC may borrow.',
+        sample === null ? [] : reserved(sample.reserved, which),
+      ),
+    ),
     gauge(
       'sample_age_seconds',
       'Age of the newest reading of the counters.',
@@ -90,6 +99,16 @@ function hostFamilies({ info, sample, nicBytes, leases, fence }: MetricsInput): 
     gauge('clock_max_error_seconds', "The kernel's bound of its clock's error.", info.clock.maxErrorMs / 1000),
     gauge('post_copy_permitted', 'Whether Nova and the kernel permit post-copy here.', Number(info.postCopy.permitted)),
   ];
+}
+
+function reserved(links: HostSample['reserved'], which: 'rate' | 'ceil'): Family['samples'] {
+  return DIRECTIONS.flatMap((direction) =>
+    (['migration', 'workload'] as const).flatMap((name) => {
+      const standing = links[direction]?.[name];
+      if (standing === undefined) return [];
+      return [{ labels: { direction, class: name }, value: standing[`${which}BitsPerSecond`] / 8 }];
+    }),
+  );
 }
 
 function classRates(nic: NicRates): Family['samples'] {

@@ -49,6 +49,13 @@ function input(vms: number, changes: Partial<MetricsInput> = {}): MetricsInput {
         workloadTxBitsPerSecond: 320,
         workloadRxBitsPerSecond: 72,
       },
+      reserved: {
+        tx: {
+          migration: { rateBitsPerSecond: 80, ceilBitsPerSecond: 800, prio: 1 },
+          workload: { rateBitsPerSecond: 8, ceilBitsPerSecond: 16, prio: 2 },
+        },
+        rx: null,
+      },
       vms: Array.from({ length: vms }, (_, index) => vm(index)),
     },
     nicBytes: { txBytes: 12_345_678_901_234, rxBytes: 5 },
@@ -90,6 +97,19 @@ describe('renderMetrics', () => {
       ['rx', 'workload', 9],
     ]);
     expect(samples(input(0), 'nic_bytes_total').map(({ value }) => value)).toEqual([12_345_678_901_234, 5]);
+  });
+
+  it('tells the classes that stand, and nothing where none does', () => {
+    const told = (name: string) =>
+      samples(input(0), name).map(({ labels, value }) => [...Object.values(labels), value]);
+    expect(told('class_rate_bytes_per_second')).toEqual([
+      ['tx', 'migration', 10],
+      ['tx', 'workload', 1],
+    ]);
+    expect(told('class_ceil_bytes_per_second')).toEqual([
+      ['tx', 'migration', 100],
+      ['tx', 'workload', 2],
+    ]);
   });
 
   it('tells leases, problems, clock and answers', () => {
