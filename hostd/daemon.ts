@@ -10,8 +10,10 @@ import type { Health, HostSample } from './contract.ts';
 import { Host } from './host.ts';
 import { Virsh } from './libvirt/virsh.ts';
 import type { HostdLog } from './log.ts';
-import { readNicCounters } from './measure/counters.ts';
+import { portName } from './measure/count/netlink.ts';
+import { Counters } from './measure/counters.ts';
 import { Domains } from './measure/domains.ts';
+import type { OwnTraffic } from './measure/netfilter.ts';
 import { Sampler } from './measure/sampler.ts';
 import { MigrationWatch } from './measure/watch.ts';
 import { readProcess } from './process.ts';
@@ -57,14 +59,10 @@ export class Daemon {
     const domains = new Domains(virsh, log);
     // What can fail is asked for first: a hostd that cannot serve touches nothing of the kernel's.
     await this.#started(host);
+    const own = ownTraffic(config, host);
+    const counters = new Counters({ nic: portName(config.nic), wanted: config.counting, own }, log);
     const sampler = new Sampler(
-      {
-        host: config.host,
-        nic: config.nic,
-        windowMs: config.windowMs,
-        match: { address: host.migrationAddress, peers: config.migration.peers },
-        domains: () => domains.list(),
-      },
+      { host: config.host, windowMs: config.windowMs, counters, domains: () => domains.list() },
       log,
     );
     const shaper = new Shaper(
@@ -95,7 +93,7 @@ export class Daemon {
     });
     const problems = (): Record<string, string | null> => ({
       libvirt: domains.problem,
-      counters: sampler.problem,
+      counters: sampler.problem ?? counters.problem(),
       events: watch.problem(),
       leases: leases.problem,
       nova: host.problem,
@@ -103,7 +101,7 @@ export class Daemon {
     });
     const sample = (): HostSample => ({ ...sampler.sample(), reserved: leases.reserved() });
     const service: Service = {
-      info: () => host.info(),
+      info: () => host.info(counters.choice()),
       sample,
       history: (seconds, vmUuids) => sampler.history(seconds, vmUuids),
       migrations: (after, waitMs, signal) => watch.answer(after, waitMs, signal),
@@ -116,9 +114,9 @@ export class Daemon {
       metrics: async () =>
         renderMetrics({
           version: readVersion(),
-          info: host.info(),
+          info: host.info(counters.choice()),
           sample: sampleOrNull(sample),
-          nicBytes: await readNicCounters(config.nic).catch(() => null),
+          nicBytes: nicBytesOrNull(counters),
           ...leases.answer(),
           migrations: watch.views(),
           tally,
@@ -158,23 +156,41 @@ export class Daemon {
   }
 }
 
-function linkLimits(direction: 'tx' | 'rx', config: Config, host: Host): LinkLimits {
-  const { listen, migration, shapeFraction, controlMegabitsPerSecond } = config;
+function ownTraffic({ listen, migration }: Config, host: Host): OwnTraffic {
   const own = new Set([host.migrationAddress, listen.address]);
+  return {
+    migrationAddresses: [host.migrationAddress],
+    peers: migration.peers,
+    ownAddresses: [...own].filter((each) => each !== '0.0.0.0' && each !== '::'),
+    controlPorts: [...CONTROL_PORTS, listen.port],
+  };
+}
+
+function linkLimits(direction: 'tx' | 'rx', config: Config, host: Host): LinkLimits {
+  const { shapeFraction, controlMegabitsPerSecond } = config;
+  const { ownAddresses, peers, controlPorts } = ownTraffic(config, host);
   return {
     direction,
     totalBitsPerSecond: host.linkBitsPerSecond * shapeFraction,
     controlBitsPerSecond: controlMegabitsPerSecond * 1e6,
-    ownAddresses: [...own].filter((each) => each !== '0.0.0.0' && each !== '::'),
+    ownAddresses: [...ownAddresses],
     migrationAddress: host.migrationAddress,
-    peers: migration.peers,
-    controlPorts: [...CONTROL_PORTS, listen.port],
+    peers,
+    controlPorts: [...controlPorts],
   };
 }
 
 function health(problems: (string | null)[]): Health {
   const present = problems.filter((problem) => problem !== null);
   return { status: present.length === 0 ? 'ok' : 'degraded', problems: present };
+}
+
+function nicBytesOrNull(counters: Counters): { txBytes: number; rxBytes: number } | null {
+  try {
+    return counters.nic();
+  } catch {
+    return null;
+  }
 }
 
 function sampleOrNull(sample: () => HostSample): HostSample | null {

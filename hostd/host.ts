@@ -65,7 +65,7 @@ export class Host {
     return this.#nova === null ? `${this.#config.novaConf} cannot be read: post-copy counts as not permitted.` : null;
   }
 
-  info(): HostInfo {
+  info(counting: HostInfo['counting']): HostInfo {
     const { host, nic } = this.#config;
     return {
       host,
@@ -73,7 +73,7 @@ export class Host {
       linkBitsPerSecond: this.#linkBitsPerSecond,
       shapeableBitsPerSecond: this.shapeableBitsPerSecond,
       migrationAddress: this.#migrationAddress,
-      counting: { method: 'nftables', reason: 'the only one yet' },
+      counting,
       clock: clockState(),
       postCopy: this.#postCopy,
       maxConcurrentLiveMigrations: (this.#nova ?? NOVA_DEFAULTS).maxConcurrentLiveMigrations,

@@ -1,51 +1,117 @@
 import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
 import { type RunCommand, runCommand } from '../command.ts';
-import { HostdError } from '../errors.ts';
-import {
-  countingRules,
-  LIST_COUNTERS,
-  LIST_PAIRS,
-  type MigrationMatch,
-  type NftCounters,
-  parseNftCounters,
-} from './netfilter.ts';
+import { describeError } from '../errors.ts';
+import { type Choice, chooseMethod, type MethodName, type Obstacles, whyNotPairs } from './count/detect.ts';
+import type { DeviceCounters } from './count/linkcodec.ts';
+import { Links } from './count/links.ts';
+import type { CountMethod, CountReading } from './count/method.ts';
+import { NftCounters } from './count/nftables.ts';
+import { TapCounters } from './count/tap.ts';
+import { findTopology, type Topology } from './count/uplinks.ts';
+import type { OwnTraffic } from './netfilter.ts';
+import type { TapMeters } from './rates.ts';
 
-/** Makes hostd's nft tables, or brings those of an earlier run up to date; the counters in them stay. */
-export async function installCounters(match: MigrationMatch, run: RunCommand = runCommand): Promise<void> {
-  await run('nft', ['-f', '-'], { input: countingRules(match) });
+export interface CountersOptions {
+  /** One character a byte. */
+  nic: string;
+  wanted: MethodName | 'auto';
+  own: OwnTraffic;
 }
 
-export async function readNftCounters(run: RunCommand = runCommand): Promise<NftCounters> {
-  return parseNftCounters(await Promise.all([run('nft', ['-j', ...LIST_PAIRS]), run('nft', ['-j', ...LIST_COUNTERS])]));
-}
+/** All counters of the host, by the method that fits its switch; another one when the switch turns out to be another. */
+export class Counters {
+  readonly #options: CountersOptions;
+  readonly #log: Logger;
+  readonly #run: RunCommand;
+  readonly #links = new Links();
+  #choice: Choice = { method: 'nftables', reason: 'not probed yet' };
+  #method: CountMethod | null = null;
+  #topology: Topology | null = null;
+  #obstacles: Obstacles | null = null;
 
-export interface NicCounters {
-  txBytes: number;
-  rxBytes: number;
-}
-
-/** Bytes of one interface from /proc/net/dev: it follows the network namespace where /sys may not, and is the cheapest. */
-export async function readNicCounters(nic: string): Promise<NicCounters> {
-  const counters = parseNetDev(await readFile('/proc/self/net/dev', 'utf8')).get(nic);
-  if (counters === undefined) {
-    throw new HostdError(
-      'device-missing',
-      `No interface ${JSON.stringify(nic)} on this host. Set "nic" to one that \`ip link\` shows.`,
-    );
+  constructor(options: CountersOptions, log: Logger, run: RunCommand = runCommand) {
+    this.#options = options;
+    this.#log = log;
+    this.#run = run;
   }
-  return counters;
-}
 
-/** A name holds neither a colon nor white space (dev_valid_name in net/core/dev.c). */
-export function parseNetDev(text: string): Map<string, NicCounters> {
-  const counters = new Map<string, NicCounters>();
-  for (const line of text.split('\n').slice(2)) {
-    const [name, figures] = line.split(':');
-    if (name === undefined || figures === undefined) continue;
-    const columns = figures.trim().split(/\s+/).map(Number);
-    counters.set(name.trim(), { rxBytes: columns[0] ?? 0, txBytes: columns[8] ?? 0 });
+  /** The method in use, and why. */
+  choice(): Choice {
+    return this.#choice;
   }
-  return counters;
+
+  problem(): string | null {
+    if (this.#topology === null || this.#method === null) return null;
+    const misplaced = this.#choice.method === 'tap' ? null : whyNotPairs(this.#topology);
+    if (misplaced === null) return this.#method.problem;
+    return `VM traffic is not counted: ${misplaced}. Set "counting: auto".`;
+  }
+
+  includesLocalTraffic(tap: string): boolean {
+    return this.#method?.includesLocalTraffic(tap) ?? false;
+  }
+
+  /** Looks at the host's interfaces anew: at the start, when a tap appears, and now and then. */
+  async follow(taps: Iterable<string>): Promise<void> {
+    const topology = findTopology(this.#links.list(), this.#options.nic, taps);
+    // The same object while nothing changed: what was derived from it stays valid.
+    if (JSON.stringify(topology) !== JSON.stringify(this.#topology)) this.#topology = topology;
+    const current = this.#topology ?? topology;
+    await this.#choose(current);
+    await this.#method?.follow(current);
+  }
+
+  async #choose(topology: Topology): Promise<void> {
+    const { wanted } = this.#options;
+    // What works does not change with the taps; what did not work may have been installed.
+    if (this.#obstacles === null || this.#obstacles.nftables !== null) this.#obstacles = await this.#probe(topology);
+    const choice = chooseMethod(wanted, topology, this.#obstacles);
+    if (this.#method !== null && choice.method === this.#choice.method) {
+      this.#choice = choice;
+      return;
+    }
+    const left = this.#method;
+    this.#method = this.#create(choice.method, this.#obstacles);
+    this.#choice = choice;
+    this.#log.info({ counting: choice }, 'How VM traffic is counted');
+    await left
+      ?.remove()
+      .catch((error) => this.#log.warn({ error: describeError(error) }, 'Cannot remove old counters'));
+    left?.close();
+  }
+
+  #create(method: MethodName, obstacles: Obstacles): CountMethod {
+    const { own } = this.#options;
+    if (method === 'nftables') return new NftCounters(own, true, this.#run);
+    return new TapCounters(obstacles.nftables === null ? new NftCounters(own, false, this.#run) : null);
+  }
+
+  async #probe(topology: Topology): Promise<Obstacles> {
+    const probe = new NftCounters(this.#options.own, true, this.#run);
+    const works = (trial: Promise<unknown>) =>
+      trial.then(
+        () => null,
+        (error) => describeError(error),
+      );
+    const nftables = await works(probe.check(topology));
+    probe.close();
+    return { nftables, iptables: null };
+  }
+
+  nic(): DeviceCounters {
+    return this.#links.counters(this.#options.nic);
+  }
+
+  async read(meters: TapMeters): Promise<CountReading> {
+    if (this.#method === null) throw new Error('follow() comes first');
+    return this.#method.read(meters);
+  }
+
+  close(): void {
+    this.#method?.close();
+    this.#links.close();
+  }
 }
 
 /** Link speed in Mbit/s from sysfs, null where the NIC does not know it (down, virtio, some virtual ones). */

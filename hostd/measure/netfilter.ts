@@ -1,95 +1,117 @@
-import { z } from 'zod';
-
-/** Ethernet header: nft counts from layer 3, the NIC's own counters with these 14 bytes per packet. */
-export const ETHERNET_HEADER_BYTES = 14;
+import { shownName } from './count/netlink.ts';
+import type { Topology } from './count/uplinks.ts';
 
 /** QEMU's migration streams: the 64 ports that libvirt takes from (qemu.conf, migration_port_min and _max). */
 export const MIGRATION_PORTS = { first: 0xc000, mask: 0xffc0, last: 0xc03f } as const;
 
-export interface MigrationMatch {
-  address: string;
+/** Which of the host's own packets are migration and which control traffic. Addresses are IPv4 or IPv6. */
+export interface OwnTraffic {
+  migrationAddresses: readonly string[];
   /** CIDR blocks of the other hosts' migration addresses. */
   peers: readonly string[];
+  /** The host's own addresses, those for migration among them. */
+  ownAddresses: readonly string[];
+  /** TCP ports of either side: ssh, libvirt, RabbitMQ, hostd. */
+  controlPorts: readonly number[];
+}
+
+export const OWN_COUNTERS = ['migration_tx', 'migration_rx', 'control_tx', 'control_rx'] as const;
+export type OwnCounter = (typeof OWN_COUNTERS)[number];
+
+export const TABLE = 'drover';
+export const PAIRS = 'pairs';
+
+export function isIpv6(address: string): boolean {
+  return address.includes(':');
+}
+
+/** The family of the table that counts the host's own packets. */
+export function ownFamily(topology: Topology): 'bridge' | 'inet' {
+  return topology.nicBridge !== null ? 'bridge' : 'inet';
 }
 
 /**
- * The rules that count. One dynamic set counts every pair of bridge ports, so there is no rule per tap. Priority 400:
- * after all filters, so that only what is really forwarded counts, and after br_netfilter's hook at 0, which steals the
- * packet and goes on with later priorities only (net/bridge/br_netfilter_hooks.c) - a table at 0 counts nothing if the
- * first bridge was made after it. The set is kept over restarts; the chains are written anew, for rules would add up.
+ * The nft rules that count. One dynamic set counts every pair of a bridge port and an uplink, so there is no rule per
+ * tap and what VMs of one host say to each other costs nothing and is not in it. Priority 400: after all filters, so that
+ * only what is really forwarded counts, and after br_netfilter's hook at 0, which steals the packet and goes on with
+ * later priorities only (net/bridge/br_netfilter_hooks.c) - a table at 0 counts nothing if the first bridge was made
+ * after it. Sets and counters are kept over restarts; the chains are written anew, for rules would add up.
+ *
+ * The host's own packets are counted where it is known that they pass the NIC: at the bridge port if the NIC is one,
+ * else at the interfaces that lead to it. Migration is judged before control.
  */
-export function countingRules(match: MigrationMatch): string {
-  const ipv6 = match.address.includes(':');
-  const family = ipv6 ? 'ip6' : 'ip';
-  const peers = match.peers.filter((peer) => peer.includes(':') === ipv6);
-  const ports = `${MIGRATION_PORTS.first}-${MIGRATION_PORTS.last}`;
-  const rules = (chain: string, own: string, other: string) => [
-    `add chain inet drover ${chain} { type filter hook ${chain} priority 400; policy accept; }`,
-    `flush chain inet drover ${chain}`,
-    ...['dport', 'sport'].map(
-      (port) =>
-        `add rule inet drover ${chain} ${family} ${own} ${match.address} ${family} ${other} { ${peers.join(', ')} } ` +
-        `tcp ${port} ${ports} counter name migration_${chain === 'output' ? 'tx' : 'rx'}`,
-    ),
-  ];
+export function nftRules(topology: Topology, own: OwnTraffic | null, countPairs: boolean): string {
+  const family = ownFamily(topology);
+  const lines = ['add table bridge drover', 'add table inet drover'];
+  if (own === null || family !== 'inet') lines.push('delete table inet drover');
+  if (countPairs) lines.push(...pairRules(topology));
+  if (own !== null) lines.push(...ownRules(family, topology, own));
+  return `${lines.join('\n')}\n`;
+}
+
+function pairRules({ uplinks }: Topology): string[] {
+  const names = uplinks.map(({ name }) => quoted(name)).filter((name) => name !== null);
+  const set = '@pairs { iifname . oifname }';
   return [
-    'add table bridge drover',
     'add set bridge drover pairs { type ifname . ifname; size 65536; flags dynamic,timeout; timeout 1h; counter; }',
     'add chain bridge drover forward { type filter hook forward priority 400; policy accept; }',
     'flush chain bridge drover forward',
-    'add rule bridge drover forward update @pairs { iifname . oifname }',
-    'add table inet drover',
-    'add counter inet drover migration_tx',
-    'add counter inet drover migration_rx',
-    ...(peers.length === 0 ? [] : [...rules('output', 'saddr', 'daddr'), ...rules('input', 'daddr', 'saddr')]),
-    '',
-  ].join('\n');
+    ...(names.length === 0
+      ? []
+      : [
+          `add rule bridge drover forward iifname { ${names.join(', ')} } update ${set} accept`,
+          `add rule bridge drover forward oifname { ${names.join(', ')} } update ${set}`,
+        ]),
+  ];
 }
 
-/** What `nft -j` is asked for at every reading, in one call each: nft 1.0.6 finds only one family's table per call. */
-export const LIST_PAIRS = ['list', 'set', 'bridge', 'drover', 'pairs'] as const;
-export const LIST_COUNTERS = ['list', 'counters', 'table', 'inet', 'drover'] as const;
-
-const Counter = z.object({ packets: z.number(), bytes: z.number() });
-const Element = z.object({
-  elem: z.object({ val: z.object({ concat: z.tuple([z.string(), z.string()]) }), counter: Counter }),
-});
-const Document = z.object({
-  nftables: z.array(
-    z.object({
-      set: z.object({ elem: z.array(Element).optional() }).optional(),
-      counter: Counter.extend({ name: z.string() }).optional(),
-    }),
-  ),
-});
-
-export interface NftCounters {
-  /** Bytes with Ethernet headers from one bridge port to another, keyed by pairKey. */
-  pairs: Map<string, number>;
-  migrationTxBytes: number;
-  migrationRxBytes: number;
-}
-
-/** Neither name can hold a slash (dev_valid_name in net/core/dev.c). */
-export function pairKey(from: string, to: string): string {
-  return `${from}/${to}`;
-}
-
-/** Bytes as the NIC would count them. Offloaded packets of many segments count one header, as on a virtual NIC. */
-export function parseNftCounters(answers: readonly string[]): NftCounters {
-  const counters: NftCounters = { pairs: new Map(), migrationTxBytes: 0, migrationRxBytes: 0 };
-  for (const answer of answers) {
-    for (const item of Document.parse(JSON.parse(answer)).nftables) {
-      for (const { elem } of item.set?.elem ?? []) {
-        counters.pairs.set(pairKey(...elem.val.concat), onWire(elem.counter));
+function ownRules(family: 'bridge' | 'inet', topology: Topology, own: OwnTraffic): string[] {
+  const devices = family === 'bridge' ? [topology.nic] : topology.ownDevices;
+  const lines: string[] = OWN_COUNTERS.map((name) => `add counter ${family} drover ${name}`);
+  for (const [chain, end, far, direction] of [
+    ['output', 'saddr', 'daddr', 'tx'],
+    ['input', 'daddr', 'saddr', 'rx'],
+  ] as const) {
+    const interfaces = deviceMatch(chain === 'output' ? 'oifname' : 'iifname', devices);
+    const rule = (match: string, counter: OwnCounter) =>
+      `add rule ${family} drover ${chain} ${interfaces} ${match} counter name ${counter} accept`;
+    lines.push(
+      `add chain ${family} drover ${chain} { type filter hook ${chain} priority 400; policy accept; }`,
+      `flush chain ${family} drover ${chain}`,
+    );
+    for (const [ip, icmp, v6] of [
+      ['ip', 'icmp', false],
+      ['ip6', 'ipv6-icmp', true],
+    ] as const) {
+      const [migration, peers, mine] = [own.migrationAddresses, own.peers, own.ownAddresses].map((list) =>
+        [...new Set(list)].filter((each) => isIpv6(each) === v6).join(', '),
+      );
+      const both = (match: string, ports: string, counter: OwnCounter) =>
+        ['dport', 'sport'].map((port) => rule(`${match} tcp ${port} ${ports}`, counter));
+      if (migration && peers) {
+        const flow = `${ip} ${end} { ${migration} } ${ip} ${far} { ${peers} }`;
+        lines.push(...both(flow, `${MIGRATION_PORTS.first}-${MIGRATION_PORTS.last}`, `migration_${direction}`));
       }
-      if (item.counter?.name === 'migration_tx') counters.migrationTxBytes = onWire(item.counter);
-      if (item.counter?.name === 'migration_rx') counters.migrationRxBytes = onWire(item.counter);
+      if (mine) {
+        const host = `${ip} ${end} { ${mine} }`;
+        const control = `control_${direction}` as const;
+        lines.push(
+          ...both(host, `{ ${own.controlPorts.join(', ')} }`, control),
+          rule(`${host} meta l4proto ${icmp}`, control),
+        );
+      }
     }
   }
-  return counters;
+  return lines;
 }
 
-function onWire(counter: z.infer<typeof Counter>): number {
-  return counter.bytes + ETHERNET_HEADER_BYTES * counter.packets;
+function deviceMatch(key: 'iifname' | 'oifname', devices: readonly string[] | null): string {
+  const names = devices?.map(quoted).filter((name) => name !== null) ?? [];
+  return names.length === 0 ? `${key} != "lo"` : `${key} { ${names.join(', ')} }`;
+}
+
+/** A name as nft reads it, null if it cannot be said there: a final `*` would match others, a quote would end it. */
+function quoted(name: string): string | null {
+  const text = shownName(name);
+  return /^[^"\\*\n\ufffd]+$/.test(text) ? `"${text}"` : null;
 }

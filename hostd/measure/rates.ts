@@ -1,61 +1,157 @@
-/** One look at a set of byte counters. `atMs` is monotonic time. */
-export interface Reading {
-  atMs: number;
-  /** Changes when the counters were made anew: readings of two epochs say nothing about each other. */
-  epoch: string;
-  bytes: ReadonlyMap<string, number>;
+/**
+ * How counters grew from one reading to the next. Growth is only told where it is certain: a counter that fell (reset,
+ * wrap, another interface of that name), that was not there before or that belongs to another epoch has none (NaN).
+ */
+
+/** One cumulative counter. */
+export class Growth {
+  #epoch = '';
+  #value = Number.NaN;
+
+  /**
+   * | value, epoch of each reading | growth        |
+   * |------------------------------|---------------|
+   * | 10 a, 25 a, 40 a             | NaN, 15, 15   |
+   * | 10 a, 3 a, 4 a               | NaN, NaN, 1   |
+   * | 10 a, 25 b, 26 b             | NaN, NaN, 1   |
+   */
+  next(value: number, epoch: string): number {
+    const grown = epoch === this.#epoch && value >= this.#value ? value - this.#value : Number.NaN;
+    this.#epoch = epoch;
+    this.#value = value;
+    return grown;
+  }
 }
 
-/** What a counter that was not there at the reading before stood at then: `zero` for elements that a packet creates. */
-export type Appearing = 'zero' | 'unknown';
+/** Ethernet header: nft and iptables count from layer 3, the NIC's own counters with these 14 bytes per packet. */
+export const ETHERNET_HEADER_BYTES = 14;
 
-/** The ring with `next`: readings older than the window go, but one at or past its edge stays as the base. */
-export function addReading(ring: readonly Reading[], next: Reading, windowMs: number): Reading[] {
-  const edge = next.atMs - windowMs;
-  const kept = ring.filter((reading) => reading.atMs < next.atMs);
-  const base = kept.findLastIndex((reading) => reading.atMs <= edge);
-  return [...kept.slice(Math.max(base, 0)), next];
+/** What one tap's VM sent (`tx`) and received in the last reading, in bytes; NaN: not certain. */
+export interface TapGrowth {
+  tx: number;
+  rx: number;
 }
 
-/** Length of time that the ring covers, in milliseconds. */
-export function coveredMs(ring: readonly Reading[]): number {
-  const first = ring[0];
-  const last = ring.at(-1);
-  return first === undefined || last === undefined ? 0 : last.atMs - first.atMs;
+/** One counter of one direction of a tap. */
+interface Slot {
+  packets: number;
+  bytes: number;
+  /** Number of the reading that saw it last. */
+  seen: number;
+  tap: string | null;
+  direction: 'tx' | 'rx';
+  /** Bytes that the NIC counts of every packet beyond those counted here. */
+  perPacket: number;
+}
+
+/** Which tap and direction a counter belongs to; null: to none. */
+export type Resolve = (key: string) => { tap: string; direction: 'tx' | 'rx'; perPacket: number } | null;
+
+/** A counter that was absent for this many readings is gone, and begins at nothing if it comes back. */
+const FORGOTTEN_AFTER = 600;
+
+/**
+ * Counters per tap, of any method, to the growth of each tap's traffic. Keeps one small object per counter, and makes
+ * none per reading.
+ */
+export class TapMeters {
+  readonly #slots = new Map<string, Slot>();
+  readonly #taps = new Map<string, TapGrowth & { reading: number }>();
+  #resolve: Resolve = () => null;
+  #epoch = '';
+  #reading = 0;
+  /** Readings in this epoch. */
+  #age = 0;
+
+  /** Counters that are kept. */
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Where counters belong to from now on. What they counted stays. */
+  resolveWith(resolve: Resolve): void {
+    this.#resolve = resolve;
+    for (const [key, slot] of this.#slots) Object.assign(slot, resolved(resolve(key)));
+  }
+
+  /** Begins a reading. Counters of another epoch say nothing about those before. */
+  begin(epoch: string): void {
+    this.#reading += 1;
+    this.#age = epoch === this.#epoch ? this.#age + 1 : 0;
+    if (epoch !== this.#epoch) this.#slots.clear();
+    this.#epoch = epoch;
+    if (this.#reading % FORGOTTEN_AFTER === 0) this.#forget();
+  }
+
+  /**
+   * One counter of this reading; a second time in the same reading only adds what came since. `appearing` says what it
+   * stood at in the reading before if it was not in it: nothing for what a packet makes, unknown for an interface. In
+   * the first two readings of an epoch nobody knows: a dump may miss an element that is being moved.
+   */
+  count(key: string, packets: number, bytes: number, appearing: 'zero' | 'unknown'): void {
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      const known = appearing === 'zero' && this.#age > 1;
+      slot = { packets: known ? 0 : Number.NaN, bytes: 0, seen: 0, ...resolved(this.#resolve(key)) };
+      this.#slots.set(key, slot);
+    }
+    slot.seen = this.#reading;
+    const fell = packets < slot.packets || bytes < slot.bytes;
+    const grown = fell ? Number.NaN : bytes - slot.bytes + (packets - slot.packets) * slot.perPacket;
+    slot.packets = packets;
+    slot.bytes = bytes;
+    if (slot.tap === null) return;
+    const tap = this.#tap(slot.tap);
+    tap[slot.direction] += grown;
+  }
+
+  /** The counter was made anew, or is gone. */
+  drop(key: string): void {
+    this.#slots.delete(key);
+  }
+
+  /** What the tap's traffic grew by in this reading; nothing was counted of one that is silent. */
+  grown(tap: string): TapGrowth {
+    const grown = this.#taps.get(tap);
+    return grown?.reading === this.#reading ? grown : SILENT;
+  }
+
+  #tap(name: string): TapGrowth {
+    let tap = this.#taps.get(name);
+    if (tap === undefined) {
+      tap = { tx: 0, rx: 0, reading: this.#reading };
+      this.#taps.set(name, tap);
+    }
+    if (tap.reading !== this.#reading) {
+      tap.reading = this.#reading;
+      tap.tx = 0;
+      tap.rx = 0;
+    }
+    return tap;
+  }
+
+  #forget(): void {
+    const since = this.#reading - FORGOTTEN_AFTER;
+    for (const [key, { seen }] of this.#slots) if (seen < since) this.#slots.delete(key);
+    for (const [name, { reading }] of this.#taps) if (reading < since) this.#taps.delete(name);
+  }
+}
+
+const SILENT: TapGrowth = Object.freeze({ tx: 0, rx: 0 });
+
+function resolved(found: ReturnType<Resolve>): Pick<Slot, 'tap' | 'direction' | 'perPacket'> {
+  return found ?? { tap: null, direction: 'tx', perPacket: 0 };
 }
 
 /**
- * Mean rates in bit/s over the ring. An interval in which a counter fell (reset, wrap, another interface of that name),
- * is missing on either side or changed its epoch is left out, with its time: a rate is never made from it. A counter
- * that has no usable interval is not in the answer.
- *
- * | readings (bytes at ms)            | rate                                   |
- * |-----------------------------------|----------------------------------------|
- * | 0 at 0, 1000 at 1000              | 8000                                   |
- * | 0 at 0, 1000 at 1000, 10 at 2000  | 8000: the second interval says nothing |
- * | 9000 at 0, 10 at 1000             | none                                   |
+ * May a rate be made of this interval? One that is much longer than the window says nothing about now: the host was
+ * suspended, or hostd was stopped. Intervals are measured in boot time, which goes on while the host sleeps.
  */
-export function meanRates(ring: readonly Reading[], appearing: Appearing): Map<string, number> {
-  const rates = new Map<string, number>();
-  for (const key of new Set(ring.flatMap((reading) => [...reading.bytes.keys()]))) {
-    const rate = meanRate(ring, key, appearing);
-    if (rate !== null) rates.set(key, rate);
-  }
-  return rates;
+export function isUsable(intervalMs: number, windowMs: number, readEveryMs: number): boolean {
+  return intervalMs > 0 && intervalMs <= Math.max(windowMs, 3 * readEveryMs);
 }
 
-function meanRate(ring: readonly Reading[], key: string, appearing: Appearing): number | null {
-  const absent = appearing === 'zero' ? 0 : undefined;
-  let bytes = 0;
-  let ms = 0;
-  for (const [index, next] of ring.entries()) {
-    const before = ring[index - 1];
-    if (before === undefined || before.epoch !== next.epoch) continue;
-    const from = before.bytes.get(key) ?? absent;
-    const to = next.bytes.get(key) ?? absent;
-    if (from === undefined || to === undefined || to < from) continue;
-    bytes += to - from;
-    ms += next.atMs - before.atMs;
-  }
-  return ms > 0 ? (bytes * 8000) / ms : null;
+/** Bytes in milliseconds to bit/s. */
+export function bitsPerSecond(bytes: number, intervalMs: number): number {
+  return (bytes * 8000) / intervalMs;
 }

@@ -1,41 +1,57 @@
 import type { Logger } from 'pino';
 import type { HistoryAnswer, HostSample, VmSample } from '../contract.ts';
 import { describeError, HostdError } from '../errors.ts';
-import { installCounters, readNftCounters, readNicCounters } from './counters.ts';
+import { bootTimeMs } from '../native.ts';
+import type { OwnBytes } from './count/method.ts';
+import { portName } from './count/netlink.ts';
+import type { Counters } from './counters.ts';
 import { type Domain, postCopyBlockers } from './domain.ts';
-import { History } from './history.ts';
-import { type MigrationMatch, pairKey } from './netfilter.ts';
-import { addReading, coveredMs, meanRates, type Reading } from './rates.ts';
+import { History, type VmFigures } from './history.ts';
+import { bitsPerSecond, Growth, isUsable, TapMeters } from './rates.ts';
 
 /** A sample without what the leases say. */
 export type MeasuredSample = Omit<HostSample, 'reserved'>;
 
 export interface SamplerOptions {
   host: string;
-  nic: string;
   windowMs: number;
-  match: MigrationMatch;
+  counters: Counters;
   domains: () => Domain[];
 }
 
 const READ_EVERY_MS = 1000;
+/** The first rates are there with the first answer: two readings this far apart are made at the start. */
+const FIRST_INTERVAL_MS = 200;
+/** Interfaces are looked at anew this often even if no tap appeared: VLANs and tunnels come and go too. */
+const FOLLOW_EVERY_MS = 10_000;
 /** A sample older than this is an error instead of an answer. */
 const STALE_MS = 10_000;
 
-/** Reads all counters once a second and answers with mean rates over the window. */
+/** Reads all counters once a second; answers with mean rates over the window and with the last 10 minutes. */
 export class Sampler {
   /** Why the last reading failed, null if it did not. */
   problem: string | null = null;
   readonly #options: SamplerOptions;
   readonly #log: Logger;
-  #nic: Reading[] = [];
-  #pairs: Reading[] = [];
-  #epoch = 0;
-  #installed = false;
+  readonly #history = new History();
+  readonly #meters = new TapMeters();
+  readonly #growth = {
+    tx: new Growth(),
+    rx: new Growth(),
+    migrationTx: new Growth(),
+    migrationRx: new Growth(),
+    controlTx: new Growth(),
+    controlRx: new Growth(),
+  };
+  readonly #listeners = new Set<() => void>();
+  #knownTaps = new Set<string>();
+  #followedAtMs = Number.NEGATIVE_INFINITY;
+  /** Boot time of the last reading. */
+  #lastMs = Number.NEGATIVE_INFINITY;
+  /** Boot time of the reading that the next one is compared with; NaN: none, for what it saw may be incomplete. */
+  #baseMs = Number.NaN;
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | null = null;
-  readonly #history = new History();
-  readonly #listeners = new Set<() => void>();
 
   constructor(options: SamplerOptions, log: Logger) {
     this.#options = options;
@@ -43,6 +59,8 @@ export class Sampler {
   }
 
   async start(): Promise<void> {
+    await this.#read();
+    await new Promise((resolve) => setTimeout(resolve, FIRST_INTERVAL_MS));
     await this.#read();
     this.#timer = setInterval(() => {
       // A reading that takes longer than its turn is not joined by a second one.
@@ -55,89 +73,56 @@ export class Sampler {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#reading;
+    this.#options.counters.close();
   }
 
-  /** @throws HostdError `sample-unavailable` while nothing could be read for 10 s. */
+  /**
+   * @throws HostdError `sample-unavailable` while nothing could be read for 10 s, and for a second after the host was
+   * suspended or the counters were made anew: then nothing is known of the last seconds.
+   */
   sample(): MeasuredSample {
-    const last = this.#nic.at(-1);
-    const ageMs = last === undefined ? Number.POSITIVE_INFINITY : performance.now() - last.atMs;
+    const ageMs = bootTimeMs() - this.#lastMs;
     if (ageMs > STALE_MS) {
-      throw new HostdError(
-        'sample-unavailable',
-        `No counters were read for 10 s: ${this.problem ?? 'hostd just started'}.`,
-      );
+      throw new HostdError('sample-unavailable', `No counters were read: ${this.problem ?? 'hostd just started'}.`);
     }
-    const nic = meanRates(this.#nic, 'unknown');
-    const pairs = meanRates(this.#pairs, 'zero');
-    const rate = (name: string) => nic.get(name) ?? 0;
+    const sinceMs = this.#lastMs - this.#options.windowMs;
+    const nic = this.#history.nicMean(sinceMs);
+    if (nic === null) {
+      throw new HostdError('sample-unavailable', 'There are no two readings yet that can be compared. Ask again.');
+    }
     return {
       host: this.#options.host,
       nowMs: Date.now(),
       ageMs,
-      windowMs: coveredMs(this.#nic),
-      nic: {
-        txBitsPerSecond: rate('tx'),
-        rxBitsPerSecond: rate('rx'),
-        migrationTxBitsPerSecond: rate('migrationTx'),
-        migrationRxBitsPerSecond: rate('migrationRx'),
-        controlTxBitsPerSecond: 0,
-        controlRxBitsPerSecond: 0,
-        // The two counters are not read at the same instant: the difference may fall below nothing.
-        workloadTxBitsPerSecond: Math.max(0, rate('tx') - rate('migrationTx')),
-        workloadRxBitsPerSecond: Math.max(0, rate('rx') - rate('migrationRx')),
-      },
-      vms: this.#options.domains().map((domain) => this.#vm(domain, pairs)),
+      windowMs: this.#history.coveredMs(sinceMs),
+      nic,
+      vms: this.#options.domains().map((domain) => this.#vm(domain, sinceMs)),
     };
   }
 
   /** Readings of the last `seconds` (at most 600), oldest first, with those of these VMs that were there. */
   history(seconds: number, vmUuids: readonly string[]): HistoryAnswer {
-    const entries = this.#history.entries(performance.now() - seconds * 1000, vmUuids);
+    const entries = this.#history.entries(bootTimeMs() - seconds * 1000, vmUuids);
     return { host: this.#options.host, nowMs: Date.now(), entries };
   }
 
-  /** `listener` is called after each reading, until the returned function is called. */
+  /** `listener` is called after each reading, until the returned function is called. `sample` may throw then. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  #record(): void {
-    const nic = meanRates(this.#nic.slice(-2), 'unknown');
-    const [before, last] = this.#nic.slice(-2);
-    if (before === undefined || last === undefined || !nic.has('tx') || !nic.has('rx')) return;
-    const rate = (name: string) => nic.get(name) ?? 0;
-    this.#history.add(last.atMs, Date.now(), last.atMs - before.atMs, {
-      tx: rate('tx'),
-      rx: rate('rx'),
-      migrationTx: rate('migrationTx'),
-      migrationRx: rate('migrationRx'),
-      controlTx: 0,
-      controlRx: 0,
-    });
-    const pairs = meanRates(this.#pairs.slice(-2), 'zero');
-    for (const domain of this.#options.domains()) {
-      const vm = this.#vm(domain, pairs);
-      this.#history.addVm(domain.uuid, vm.txBitsPerSecond, vm.rxBitsPerSecond);
-    }
-  }
-
-  #vm(domain: Domain, pairs: Map<string, number>): VmSample {
-    const { nic } = this.#options;
-    let tx = 0;
-    let rx = 0;
-    for (const tap of domain.taps) {
-      tx += pairs.get(pairKey(tap, nic)) ?? 0;
-      rx += pairs.get(pairKey(nic, tap)) ?? 0;
-    }
+  #vm(domain: Domain, sinceMs: number): VmSample {
+    const { counters } = this.#options;
+    const mean = this.#history.vmMean(domain.uuid, sinceMs);
     return {
       vmUuid: domain.uuid,
       domain: domain.name,
       taps: domain.taps,
       memoryBytes: domain.memoryBytes,
-      txBitsPerSecond: tx,
-      rxBitsPerSecond: rx,
-      localTrafficIncluded: false,
+      txBitsPerSecond: mean?.tx ?? 0,
+      rxBitsPerSecond: mean?.rx ?? 0,
+      localTrafficIncluded: domain.taps.some((tap) => counters.includesLocalTraffic(portName(tap))),
       dirtyBytesPerSecond: null,
       dirtyWindows: [],
       postCopyBlockers: postCopyBlockers(domain),
@@ -145,34 +130,76 @@ export class Sampler {
   }
 
   async #read(): Promise<void> {
-    const { nic, windowMs, match } = this.#options;
     try {
-      if (!this.#installed) {
-        await installCounters(match);
-        this.#installed = true;
-        // Counters made anew start at nothing: no difference to older readings may be taken.
-        this.#epoch += 1;
-      }
-      const [counters, device] = await Promise.all([readNftCounters(), readNicCounters(nic)]);
-      const atMs = performance.now();
-      const epoch = String(this.#epoch);
-      const bytes = new Map([
-        ['tx', device.txBytes],
-        ['rx', device.rxBytes],
-        ['migrationTx', counters.migrationTxBytes],
-        ['migrationRx', counters.migrationRxBytes],
-      ]);
-      this.#nic = addReading(this.#nic, { atMs, epoch, bytes }, windowMs);
-      this.#pairs = addReading(this.#pairs, { atMs, epoch, bytes: counters.pairs }, windowMs);
+      await this.#follow();
+      await this.#count();
       this.problem = null;
-      this.#record();
-      for (const listener of [...this.#listeners]) listener();
     } catch (error) {
       const problem = `Counters cannot be read: ${describeError(error)}`;
       if (this.problem !== problem) this.#log.warn({ problem }, 'Cannot read the counters');
       this.problem = problem;
-      // Somebody may have flushed the ruleset: the next turn makes the tables again.
-      this.#installed = false;
+      // Some counters may have been read and some not: the next reading is compared with none before.
+      this.#baseMs = Number.NaN;
+      this.#followedAtMs = Number.NEGATIVE_INFINITY;
     }
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Has the rules in step with the interfaces before they are read. */
+  async #follow(): Promise<void> {
+    const taps = this.#options.domains().flatMap((domain) => domain.taps);
+    const isNew = taps.some((tap) => !this.#knownTaps.has(tap));
+    const nowMs = bootTimeMs();
+    if (!isNew && nowMs - this.#followedAtMs < FOLLOW_EVERY_MS) return;
+    await this.#options.counters.follow(taps.map(portName));
+    this.#knownTaps = new Set(taps);
+    this.#followedAtMs = nowMs;
+  }
+
+  async #count(): Promise<void> {
+    const { counters, windowMs } = this.#options;
+    const reading = await counters.read(this.#meters);
+    const device = counters.nic();
+    const atMs = bootTimeMs();
+    const intervalMs = atMs - this.#baseMs;
+    this.#baseMs = atMs;
+    this.#lastMs = atMs;
+    const growth = this.#growth;
+    const nicEpoch = String(device.index);
+    const own = (name: keyof OwnBytes, each: Growth) => each.next(reading.own?.[name] ?? 0, reading.epoch);
+    const grown = {
+      tx: growth.tx.next(device.txBytes, nicEpoch),
+      rx: growth.rx.next(device.rxBytes, nicEpoch),
+      migrationTx: own('migration_tx', growth.migrationTx),
+      migrationRx: own('migration_rx', growth.migrationRx),
+      controlTx: own('control_tx', growth.controlTx),
+      controlRx: own('control_rx', growth.controlRx),
+    };
+    if (!isUsable(intervalMs, windowMs, READ_EVERY_MS)) return;
+    for (const bytes of Object.values(grown)) if (Number.isNaN(bytes)) return;
+    const rate = (bytes: number) => bitsPerSecond(bytes, intervalMs);
+    this.#history.add(atMs, Date.now(), intervalMs, {
+      tx: rate(grown.tx),
+      rx: rate(grown.rx),
+      migrationTx: rate(grown.migrationTx),
+      migrationRx: rate(grown.migrationRx),
+      controlTx: rate(grown.controlTx),
+      controlRx: rate(grown.controlRx),
+    });
+    for (const domain of this.#options.domains()) {
+      const { tx, rx } = this.#vmGrowth(domain);
+      this.#history.addVm(domain.uuid, rate(tx), rate(rx));
+    }
+  }
+
+  #vmGrowth({ taps }: Domain): VmFigures {
+    let tx = 0;
+    let rx = 0;
+    for (const tap of taps) {
+      const grown = this.#meters.grown(portName(tap));
+      tx += grown.tx;
+      rx += grown.rx;
+    }
+    return Number.isNaN(tx + rx) ? { tx: Number.NaN, rx: Number.NaN } : { tx, rx };
   }
 }
