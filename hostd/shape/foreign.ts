@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { parseSize } from './kernel.ts';
 
 /**
@@ -49,7 +50,7 @@ const LINE = /^qdisc (\S+) (\S+) (?:root|parent (\S+)) ?(?:refcnt \d+ )?(.*)$/;
 
 /** Without the numbers in brackets that `-r` adds, and without what belongs to the way in. */
 function parse({ qdiscs, json }: Shown): Line[] {
-  const exact = JSON.parse(json || '[]') as { options?: { limit?: unknown } }[];
+  const inJson = z.array(JsonQdisc).parse(JSON.parse(json || '[]'));
   return qdiscs
     .split('\n')
     .filter((text) => text.startsWith('qdisc '))
@@ -58,13 +59,28 @@ function parse({ qdiscs, json }: Shown): Line[] {
       if (match === null) return [];
       const [, kind = '', handle = '', parent = null, options = ''] = match;
       if (parent === 'ffff:fff1') return [];
-      const limit = exact[index]?.options?.limit;
-      const words = options.split(' ').filter((word) => word !== '');
-      // A limit of a fifo is rounded even with -r.
-      if (/^[pb]fifo$/.test(kind) && typeof limit === 'number')
-        return [{ kind, handle, parent, words: ['limit', String(limit)] }];
+      const exact = exactSizes(kind, inJson[index]?.options ?? {});
+      const printed = options.split(' ').filter((word) => word !== '');
+      const words = printed.map((word, at) => exact[printed[at - 1] ?? ''] ?? word);
       return [{ kind, handle, parent, words }];
     });
+}
+
+const JsonQdisc = z.object({
+  options: z.object({ limit: z.unknown(), rate: z.unknown(), burst_raw: z.unknown() }).partial().optional(),
+});
+
+/** The kernel's unit of time in qdiscs (PSCHED_SHIFT in include/net/pkt_sched.h). */
+const TICK_S = 64e-9;
+
+/** In bytes, where tc rounds what it prints even with `-r`. */
+function exactSizes(kind: string, options: z.infer<typeof JsonQdisc>['options'] & {}): Record<string, string> {
+  const { limit, rate, burst_raw: ticks } = options;
+  if (/^[pb]fifo$/.test(kind) && typeof limit === 'number') return { limit: String(limit) };
+  if (kind === 'tbf' && typeof rate === 'number' && typeof ticks === 'string') {
+    return { burst: String(Math.round(Number.parseInt(ticks, 16) * TICK_S * rate)) };
+  }
+  return {};
 }
 
 /** True where the kernel made all of it by itself and will make it again once another root is deleted. */

@@ -40,6 +40,8 @@ export class Rig {
   readonly guests = [`${this.name}a`, `${this.name}b`] as const;
   readonly taps: readonly [string, string];
   dir = '';
+  /** Of the daemon, beside what the test runs with. */
+  environment: Record<string, string> = {};
   daemon: ChildProcess | null = null;
   log = '';
   readonly #children = new Set<ChildProcess>();
@@ -47,13 +49,16 @@ export class Rig {
   readonly #waiting = new Map<number, (delivery: Delivery) => void>();
   #nextId = 1;
 
-  constructor(taps: readonly [string, string] = ['tap-one', 'tap-two']) {
+  readonly #nicQueues: number;
+
+  constructor(taps: readonly [string, string] = ['tap-one', 'tap-two'], { nicQueues = 1 } = {}) {
     this.taps = taps;
+    this.#nicQueues = nicQueues;
   }
 
   async start(): Promise<void> {
     this.dir = await mkdtemp(join(tmpdir(), 'drover-hostd-'));
-    await makePki(join(this.dir, 'pki'), { hosts: [{ name: 'here', address: HOST }], clients: ['plugin'] });
+    await makePki(join(this.dir, 'pki'), { hosts: [{ name: 'here', address: HOST }], clients: ['plugin', 'plugin-b'] });
     for (const namespace of [this.host, this.peer, ...this.guests]) {
       await run('ip', ['netns', 'add', namespace]);
       await run('ip', ['-n', namespace, 'link', 'set', 'dev', 'lo', 'up']);
@@ -68,7 +73,8 @@ export class Rig {
   }
 
   async #wire(port: string, namespace: string, address: string): Promise<void> {
-    await this.ip('link', 'add', 'name', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
+    const queues = ['numtxqueues', String(port === 'nic0' ? this.#nicQueues : 1)];
+    await this.ip('link', 'add', 'name', port, ...queues, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
     await this.ip('link', 'set', 'dev', port, 'master', 'brq0', 'up');
     await run('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0']);
     await run('ip', ['-n', namespace, 'link', 'set', 'dev', 'eth0', 'up']);
@@ -98,7 +104,10 @@ export class Rig {
 
   /** A program that runs until the rig stops. */
   spawn(namespace: string, file: string, ...args: string[]): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', namespace, file, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn('ip', ['netns', 'exec', namespace, file, ...args], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...(file === process.execPath ? this.environment : {}) },
+    });
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));
     return child;
@@ -133,7 +142,7 @@ export class Rig {
       nic: 'nic0',
       listen: { address: HOST, port: PORT },
       tls: { cert: 'pki/here.crt', key: 'pki/here.key', ca: 'pki/ca.crt' },
-      clients: { plugin: 'reserve' },
+      clients: { plugin: 'reserve', 'plugin-b': 'reserve' },
       stateDir: 'state',
       linkMegabitsPerSecond: LINK_MEGABITS,
       windowMs: 3000,
