@@ -16,6 +16,7 @@ export async function writeDurably(file: string, content: string): Promise<void>
     await rename(next, file);
     await syncDirectory(dirname(file));
   } catch (error) {
+    await rm(next, { force: true }).catch(() => undefined);
     throw new HostdError(
       'state-unwritable',
       `Cannot write ${file}: free space or repair its file system, then ask again`,

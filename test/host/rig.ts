@@ -45,7 +45,7 @@ export class Rig {
   daemon: ChildProcess | null = null;
   log = '';
   readonly #children = new Set<ChildProcess>();
-  #courier: ChildProcess | null = null;
+  readonly #couriers = new Map<string, ChildProcess>();
   readonly #waiting = new Map<number, (delivery: Delivery) => void>();
   #nextId = 1;
 
@@ -69,7 +69,7 @@ export class Rig {
     await this.#wire('nic0', this.peer, PEER);
     await this.#wire(this.taps[0], this.guests[0], GUESTS[0]);
     await this.#wire(this.taps[1], this.guests[1], GUESTS[1]);
-    await this.#startCourier();
+    this.#courier(this.peer);
   }
 
   async #wire(port: string, namespace: string, address: string): Promise<void> {
@@ -161,9 +161,12 @@ export class Rig {
     await ended;
   }
 
-  async #startCourier(): Promise<void> {
+  /** A program in that namespace which speaks to hostd. */
+  #courier(namespace: string): ChildProcess {
+    const known = this.#couriers.get(namespace);
+    if (known) return known;
     const courier = this.spawn(
-      this.peer,
+      namespace,
       process.execPath,
       join(import.meta.dirname, 'courier.ts'),
       join(this.dir, 'pki'),
@@ -174,14 +177,25 @@ export class Rig {
       this.#waiting.get(delivery.id)?.(delivery);
       this.#waiting.delete(delivery.id);
     });
-    this.#courier = courier;
+    this.#couriers.set(namespace, courier);
+    return courier;
   }
 
-  async call(method: string, path: string, body?: unknown, client: string | null = 'plugin'): Promise<Answer> {
+  /** Asks over the NIC, from the other host. */
+  call(method: string, path: string, body?: unknown, client: string | null = 'plugin'): Promise<Answer> {
+    return this.#ask(this.peer, method, path, body, client);
+  }
+
+  /** Asks from the host itself, for where the NIC is away. */
+  callFromHost(method: string, path: string, body?: unknown): Promise<Answer> {
+    return this.#ask(this.host, method, path, body, 'plugin');
+  }
+
+  async #ask(from: string, method: string, path: string, body: unknown, client: string | null): Promise<Answer> {
     const id = this.#nextId++;
     const text = body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body);
     const delivery = new Promise<Delivery>((resolve) => this.#waiting.set(id, resolve));
-    this.#courier?.stdin?.write(
+    this.#courier(from).stdin?.write(
       `${JSON.stringify({ id, method, url: `https://${HOST}:${PORT}${path}`, body: text, client })}\n`,
     );
     const { status, text: answer } = await delivery;
