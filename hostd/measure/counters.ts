@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type RunCommand, runCommand } from '../command.ts';
 import { describeError } from '../errors.ts';
 import { type Choice, chooseMethod, type MethodName, type Obstacles, whyNotPairs } from './count/detect.ts';
+import { IptablesCounters } from './count/iptables.ts';
 import type { DeviceCounters } from './count/linkcodec.ts';
 import { Links } from './count/links.ts';
 import type { CountMethod, CountReading } from './count/method.ts';
@@ -84,7 +85,9 @@ export class Counters {
   #create(method: MethodName, obstacles: Obstacles): CountMethod {
     const { own } = this.#options;
     if (method === 'nftables') return new NftCounters(own, true, this.#run);
-    return new TapCounters(obstacles.nftables === null ? new NftCounters(own, false, this.#run) : null);
+    if (method === 'iptables') return new IptablesCounters(own, true, this.#run);
+    if (obstacles.nftables === null) return new TapCounters(new NftCounters(own, false, this.#run));
+    return new TapCounters(obstacles.iptables === null ? new IptablesCounters(own, false, this.#run) : null);
   }
 
   async #probe(topology: Topology): Promise<Obstacles> {
@@ -96,7 +99,8 @@ export class Counters {
       );
     const nftables = await works(probe.check(topology));
     probe.close();
-    return { nftables, iptables: null };
+    if (nftables === null) return { nftables, iptables: null };
+    return { nftables, iptables: await works(new IptablesCounters(this.#options.own, true, this.#run).check()) };
   }
 
   nic(): DeviceCounters {

@@ -37,7 +37,8 @@ async function count(
   const totals = new Map<string, number>();
   let readings = 0;
   const add = (key: string, grown: number) => {
-    if (readings >= BASELINES) totals.set(key, (totals.get(key) ?? 0) + grown);
+    // What is not certain (NaN) is no part of the sum.
+    if (readings >= BASELINES) totals.set(key, (totals.get(key) ?? 0) + (grown || 0));
     return totals.get(key) ?? 0;
   };
   const follow = (key: string, value: number, epoch: string) => {
