@@ -159,7 +159,11 @@ export const MigrationView = z.object({
   dirtyBytesPerSecond: rate,
   /** Pages that the guest had to ask for in post-copy (page faults over the network). */
   postCopyRequests: z.number().int().nonnegative(),
-  /** The longest wait for such a page; null where QEMU does not tell (its `postcopy-blocktime` is off by default). */
+  /**
+   * The longest wait for such a page. Always null under libvirt: QEMU tells it on the destination, and only with its
+   * capability `postcopy-blocktime`, which libvirt (11.3) neither knows nor turns on; nor does libvirt let anybody ask
+   * the destination's QEMU while pages arrive.
+   */
   longestPageFaultMs: z.number().nonnegative().nullable(),
 });
 export type MigrationView = z.infer<typeof MigrationView>;
@@ -193,7 +197,10 @@ export const LeaseRequest = z.strictObject({
   rx: LinkReservation.optional(),
   /** Source only: QEMU's downtime limit for this VM while it migrates, put back afterwards. */
   maxDowntimeMs: z.number().int().positive().max(2_000_000).optional(),
-  /** Source only: QEMU's own limit on the stream of this VM, in pre-copy and post-copy, put back afterwards. */
+  /**
+   * Source only: QEMU's own limit on the stream of this VM, in pre-copy and post-copy, put back afterwards. Set in whole
+   * MiB/s, rounded down; QEMU sends up to a tenth more, and in post-copy the pages that the guest asks for on top.
+   */
   maxBandwidthBitsPerSecond: z.number().positive().optional(),
   ttlMs: z.number().int().min(1000).max(600_000),
 });

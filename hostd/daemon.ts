@@ -18,9 +18,9 @@ import { Sampler } from './measure/sampler.ts';
 import { MigrationWatch } from './measure/watch.ts';
 import { readProcess } from './process.ts';
 import { Shaper } from './shape/apply.ts';
-import { DowntimeKeeper } from './shape/downtime.ts';
 import type { LinkLimits } from './shape/htb.ts';
 import { Leases } from './shape/leases.ts';
+import { GuestLimiter } from './shape/limiter.ts';
 
 /** ssh, libvirt over TCP and TLS, RabbitMQ; hostd's own port is added. */
 const CONTROL_PORTS = [22, 16509, 16514, 5672];
@@ -85,17 +85,28 @@ export class Daemon {
       },
       log,
     );
-    const downtime = new DowntimeKeeper(config.libvirtUri, (vmUuid) => leases.guestLimits(vmUuid).maxDowntimeMs, log);
-    const watch = new MigrationWatch(virsh, domains, log, (view) => void downtime.tend(view));
+    const watch = new MigrationWatch(virsh, domains, log);
+    const limiter = new GuestLimiter(
+      {
+        virsh,
+        stateDir: config.stateDir,
+        bootId,
+        wanted: (vmUuid) => leases.guestLimits(vmUuid),
+        migrating: () => watch.outgoing(),
+        running: (vmUuid) => domains.ask(vmUuid),
+      },
+      log,
+    );
     let tally: Tally = EMPTY_TALLY;
     watch.subscribe(() => {
       tally = tallyEnded(tally, watch.views());
     });
     const problems = (): Record<string, string | null> => ({
-      libvirt: domains.problem,
+      libvirt: domains.problem ?? virsh.problem(),
       counters: sampler.problem ?? counters.problem(),
       events: watch.problem(),
       leases: leases.problem,
+      limits: limiter.problem,
       nova: host.problem,
       certificates: server.problem,
     });
@@ -135,6 +146,7 @@ export class Daemon {
     await this.#started(domains);
     await this.#started(sampler);
     await this.#started(watch);
+    await this.#started(limiter);
     server.open();
     return port;
   }

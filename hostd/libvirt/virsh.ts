@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type RunCommand, runCommand } from '../command.ts';
+import { type CommandOptions, type RunCommand, runCommand } from '../command.ts';
 import { HostdError } from '../errors.ts';
 
 /** Starting virsh costs 20 ms of a core, one more command in the same process 0.2 ms: so many go into one. */
 const COMMANDS_PER_PROCESS = 400;
 const BATCH_TIMEOUT_MS = 10_000;
+const HANGS_MS = 3000;
 /**
  * In a batch virsh itself takes the words apart, by its own rules of quotes, `;` and `#`. Domains are named by UUID only:
  * a domain's name may hold all of these.
@@ -15,15 +16,25 @@ const WORD = /^[A-Za-z0-9][A-Za-z0-9.:-]*$|^--?[a-z][a-z-]*$/;
 export class Virsh {
   readonly uri: string;
   readonly #run: RunCommand;
+  /** When each call that has no answer yet began. */
+  readonly #waiting = new Set<{ sinceMs: number }>();
 
   constructor(uri: string, run: RunCommand = runCommand) {
     this.uri = uri;
     this.#run = run;
   }
 
+  /** A call that hangs tells it before its time is over; null while none does. */
+  problem(): string | null {
+    const [oldest] = this.#waiting;
+    const waitedMs = oldest === undefined ? 0 : performance.now() - oldest.sinceMs;
+    if (waitedMs < HANGS_MS) return null;
+    return `libvirt has not answered for ${Math.floor(waitedMs / 1000)} s. Is libvirtd hanging?`;
+  }
+
   /** One command, its arguments as they are. @throws HostdError `command-failed`. */
   one(...args: string[]): Promise<string> {
-    return this.#run('virsh', ['-q', '-c', this.uri, ...args]);
+    return this.#call(args);
   }
 
   /**
@@ -42,11 +53,18 @@ export class Virsh {
     // What a domain's XML may hold cannot be known before: nobody guesses this.
     const mark = randomBytes(12).toString('hex');
     const script = [...commands.map((command, index) => `echo ${mark}-${index}-; ${words(command)}`), `echo ${mark}-`];
-    const output = await this.#run('virsh', ['-q', '-c', this.uri, script.join('; ')], {
-      timeoutMs: BATCH_TIMEOUT_MS,
-      partial: true,
-    });
+    const output = await this.#call([script.join('; ')], { timeoutMs: BATCH_TIMEOUT_MS, partial: true });
     return splitOutput(output, mark, commands.length);
+  }
+
+  async #call(args: string[], options: CommandOptions = {}): Promise<string> {
+    const call = { sinceMs: performance.now() };
+    this.#waiting.add(call);
+    try {
+      return await this.#run('virsh', ['-q', '-c', this.uri, ...args], options);
+    } finally {
+      this.#waiting.delete(call);
+    }
   }
 }
 

@@ -69,6 +69,12 @@ export class Domains {
     return this.#domains.get(uuid);
   }
 
+  /** Whether it runs here, after a fresh look; null if libvirt does not answer. */
+  async ask(uuid: string): Promise<boolean | null> {
+    await this.refresh();
+    return this.problem === null ? this.#domains.has(uuid) : null;
+  }
+
   uuidOf(name: string): string | null {
     return this.#names.get(name)?.uuid ?? null;
   }

@@ -4,18 +4,23 @@ import type { Logger } from 'pino';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
+const READY_WITHIN_MS = 10_000;
 
 export interface FollowOptions {
   file: string;
   args: readonly string[];
+  /** The line that says that the program does its work now; until then it is not running. */
+  readyLine: string;
+  /** It is ended and started again if that line does not come within this time; default 10 s. */
+  readyWithinMs?: number;
   onLine: (line: string) => void;
-  /** The program runs (again): what happened meanwhile was missed. */
-  onStart: () => void;
+  /** The program works (again): what happened meanwhile was missed. */
+  onReady: () => void;
 }
 
 /** Keeps one program running and hands on its lines; starts it again with growing pauses when it ends. */
 export class Follower {
-  /** False while the program is not running. */
+  /** False while the program does not run, or has not said that it is ready. */
   running = false;
   readonly #options: FollowOptions;
   readonly #log: Logger;
@@ -30,31 +35,40 @@ export class Follower {
   }
 
   start(): void {
-    const { file, args, onLine, onStart } = this.#options;
+    const { file, args, readyLine, readyWithinMs = READY_WITHIN_MS, onLine, onReady } = this.#options;
     const startedAtMs = performance.now();
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+    // setpriv: the program ends with hostd even if hostd is killed (prctl(2), PR_SET_PDEATHSIG).
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', file, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LC_ALL: 'C' },
+    });
     this.#child = child;
+    const late = setTimeout(() => child.kill('SIGKILL'), readyWithinMs);
     let complaint = '';
     child.stderr.on('data', (text) => {
       complaint = `${complaint}${text}`.slice(-500);
     });
-    child.on('spawn', () => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (this.running || line !== readyLine) return onLine(line);
+      clearTimeout(late);
       this.running = true;
-      onStart();
+      onReady();
     });
-    createInterface({ input: child.stdout }).on('line', onLine);
-    child.on('error', (error) => this.#ended(error.message, startedAtMs));
-    child.on('close', (code, signal) => this.#ended(`${signal ?? code} ${complaint.trim()}`, startedAtMs));
+    const ended = (why: string) => {
+      clearTimeout(late);
+      if (this.#child === child) this.#ended(why, startedAtMs);
+    };
+    child.on('error', (error) => ended(error.message));
+    child.on('close', (code, signal) => ended(`${signal ?? code} ${complaint.trim()}`));
   }
 
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#child?.kill('SIGTERM');
+    this.#child?.kill('SIGKILL');
   }
 
   #ended(why: string, startedAtMs: number): void {
-    if (this.#child === null) return;
     this.#child = null;
     this.running = false;
     if (this.#stopped) return;

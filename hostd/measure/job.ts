@@ -8,6 +8,8 @@ export interface JobInfo {
   transferBytesPerSecond: number;
   dirtyBytesPerSecond: number;
   iteration: number;
+  /** Pages that the guest asked for in post-copy. */
+  postCopyRequests: number;
 }
 
 /** virDomainJobOperation of libvirt-domain.h. */
@@ -39,5 +41,6 @@ export function parseJobInfo(text: string): JobInfo {
     transferBytesPerSecond: figure('memory_bps'),
     dirtyBytesPerSecond: figure('memory_dirty_rate') * figure('memory_page_size'),
     iteration: figure('memory_iteration'),
+    postCopyRequests: figure('memory_postcopy_requests'),
   };
 }

@@ -13,7 +13,17 @@ export type MigrationSignal = { vmUuid: string; domain: string; atMs: number } &
   | { type: 'job'; job: JobInfo; discover: boolean }
   /** libvirt's totals, 1 to 2 s after QEMU's own end. */
   | { type: 'totals'; job: JobInfo }
+  /** What libvirt says of the domain after events were missed. */
+  | { type: 'look'; look: Look }
 );
+
+export interface Look {
+  /** State and reason of the domain, null if it does not run here. */
+  runs: { state: number; reason: number } | null;
+  /** What `domstate --reason` says of one that does not run; empty if libvirt does not know it at all. */
+  shutOff: string;
+  job: JobInfo['operation'];
+}
 
 /** How long an ended migration stays in the answers. */
 export const KEEP_ENDED_MS = 600_000;
@@ -46,6 +56,7 @@ function addTotals(views: readonly MigrationView[], vmUuid: string, job: JobInfo
     memoryTotalBytes: job.memoryTotalBytes,
     memoryRemainingBytes: job.memoryRemainingBytes,
     memoryTransferredBytes: Math.max(view.memoryTransferredBytes, job.memoryProcessedBytes),
+    postCopyRequests: Math.max(view.postCopyRequests, job.postCopyRequests),
   });
 }
 
@@ -63,12 +74,13 @@ function misjudged(view: MigrationView, signal: MigrationSignal): boolean {
 
 /** The same migration seen from the other side, with all that was read of it while it was taken for a source. */
 function asDestination(view: MigrationView, signal: MigrationSignal): MigrationView {
-  const { startedAtMs, activeAtMs, postCopyAtMs, resumedAtMs, endedAtMs } = view;
+  const { startedAtMs, activeAtMs, postCopyAtMs, postCopyPausedAtMs, resumedAtMs, endedAtMs } = view;
   const arrived = endedAtMs === null ? 'post-copy' : 'completed';
   return {
     ...emptyView(signal, 'destination', startedAtMs ?? signal.atMs),
     activeAtMs,
     postCopyAtMs,
+    postCopyPausedAtMs,
     resumedAtMs,
     endedAtMs,
     status: resumedAtMs === null ? 'incoming' : arrived,
@@ -155,6 +167,8 @@ function stepSource(view: MigrationView, signal: MigrationSignal): MigrationView
     }
     case 'job':
       return sourceJob(view, signal.job, atMs);
+    case 'look':
+      return sourceLook(view, signal.look, atMs);
     default:
       return view;
   }
@@ -172,9 +186,9 @@ function sourceStatus(view: MigrationView, status: string, atMs: number): Migrat
     case 'postcopy-device':
       return { ...view, status: 'device' };
     case 'postcopy-active':
-    case 'postcopy-paused':
-    case 'postcopy-recover':
       return { ...view, status: 'post-copy', postCopyAtMs: view.postCopyAtMs ?? atMs };
+    case 'postcopy-paused':
+      return paused(view, atMs);
     case 'completed':
     case 'failed':
     case 'cancelled':
@@ -182,6 +196,41 @@ function sourceStatus(view: MigrationView, status: string, atMs: number): Migrat
     default:
       return view;
   }
+}
+
+/** Until QEMU is `postcopy-active` again; on its way there it is `postcopy-recover-setup` and `postcopy-recover`. */
+function paused(view: MigrationView, atMs: number): MigrationView {
+  return { ...view, status: 'post-copy-paused', postCopyPausedAtMs: atMs, transferBitsPerSecond: 0 };
+}
+
+/**
+ * A libvirtd that comes back cancels a pre-copy that it finds, without an event of QEMU. A guest that has left is not
+ * even defined here any more: Nova migrates with VIR_MIGRATE_UNDEFINE_SOURCE.
+ */
+function sourceLook(view: MigrationView, { runs, shutOff, job }: Look, atMs: number): MigrationView {
+  if (runs === null) {
+    const arrived = shutOff === '' || shutOff.includes('migrated') || view.status === 'post-copy';
+    return { ...view, status: arrived ? 'completed' : 'failed', endedAtMs: atMs };
+  }
+  if (isPaused(runs, PAUSED_POST_COPY_FAILED)) return view.status === 'post-copy-paused' ? view : paused(view, atMs);
+  if (isPaused(runs, PAUSED_POST_COPY)) {
+    return view.status === 'post-copy' ? view : { ...view, status: 'post-copy', postCopyAtMs: atMs };
+  }
+  if (job === 'outgoing') return view;
+  return { ...view, status: 'failed', stoppedAtMs: null, endedAtMs: atMs };
+}
+
+/** virDomainState and its reasons, libvirt-domain.h. */
+const RUNNING = 1;
+const PAUSED = 3;
+const RUNNING_POST_COPY = 10;
+const RUNNING_POST_COPY_FAILED = 11;
+const PAUSED_MIGRATION = 2;
+const PAUSED_POST_COPY = 12;
+const PAUSED_POST_COPY_FAILED = 13;
+
+function isPaused(runs: { state: number; reason: number }, reason: number): boolean {
+  return runs.state === PAUSED && runs.reason === reason;
 }
 
 function sourceJob(view: MigrationView, job: JobInfo, atMs: number): MigrationView {
@@ -196,8 +245,10 @@ function sourceJob(view: MigrationView, job: JobInfo, atMs: number): MigrationVi
     memoryTotalBytes: job.memoryTotalBytes,
     memoryRemainingBytes: job.memoryRemainingBytes,
     memoryTransferredBytes: Math.max(view.memoryTransferredBytes, job.memoryProcessedBytes),
-    transferBitsPerSecond: job.transferBytesPerSecond * 8,
+    // libvirt goes on telling the last rate while post-copy is interrupted.
+    transferBitsPerSecond: view.status === 'post-copy-paused' ? 0 : job.transferBytesPerSecond * 8,
     dirtyBytesPerSecond: job.dirtyBytesPerSecond,
+    postCopyRequests: Math.max(view.postCopyRequests, job.postCopyRequests),
   };
 }
 
@@ -207,7 +258,11 @@ function stepDestination(view: MigrationView, signal: MigrationSignal): Migratio
   switch (signal.type) {
     case 'status':
       if (signal.status === 'active') return { ...view, activeAtMs: view.activeAtMs ?? atMs };
-      if (signal.status === 'postcopy-active') return { ...view, postCopyAtMs: view.postCopyAtMs ?? atMs };
+      if (signal.status === 'postcopy-active') {
+        const status = view.status === 'post-copy-paused' ? 'post-copy' : view.status;
+        return { ...view, status, postCopyAtMs: view.postCopyAtMs ?? atMs };
+      }
+      if (signal.status === 'postcopy-paused') return paused(view, atMs);
       if (signal.status === 'completed') {
         return { ...view, endedAtMs: atMs, status: view.resumedAtMs === null ? view.status : 'completed' };
       }
@@ -218,7 +273,22 @@ function stepDestination(view: MigrationView, signal: MigrationSignal): Migratio
       return { ...view, resumedAtMs: atMs, status: view.endedAtMs === null ? 'post-copy' : 'completed' };
     case 'gone':
       return { ...view, status: 'failed', endedAtMs: atMs };
+    case 'look':
+      return destinationLook(view, signal.look, atMs);
     default:
       return view;
   }
+}
+
+/** When it began to run is not known then: `resumedAtMs` stays as it is. */
+function destinationLook(view: MigrationView, { runs, job }: Look, atMs: number): MigrationView {
+  if (runs === null) return { ...view, status: 'failed', endedAtMs: atMs };
+  if (runs.state === RUNNING && runs.reason === RUNNING_POST_COPY) {
+    return view.status === 'post-copy' ? view : { ...view, status: 'post-copy', postCopyAtMs: atMs };
+  }
+  if (runs.state === RUNNING && runs.reason === RUNNING_POST_COPY_FAILED) {
+    return view.status === 'post-copy-paused' ? view : paused(view, atMs);
+  }
+  if (job === 'incoming' || isPaused(runs, PAUSED_MIGRATION)) return view;
+  return { ...view, status: 'completed', endedAtMs: view.endedAtMs ?? atMs };
 }

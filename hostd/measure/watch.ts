@@ -4,12 +4,19 @@ import { describeError } from '../errors.ts';
 import type { Virsh } from '../libvirt/virsh.ts';
 import { isIncoming } from './domain.ts';
 import type { Domains } from './domains.ts';
-import { parseEventLine } from './events.ts';
+import { type HostEvent, parseEventLine } from './events.ts';
 import { Follower } from './follow.ts';
 import { parseJobInfo } from './job.ts';
 import { followMigration, forgetEnded, isOpen, type MigrationSignal } from './migrations.ts';
 
 const POLL_MS = 300;
+/** A libvirtd that hangs is noticed after 8 s: probes every 2 s, 3 of which may be missed. */
+const KEEPALIVE = ['-k', '2', '-K', '3'];
+const READY = 'connected';
+/** From virsh's word that it is connected to its registration for events. */
+const REGISTERED_MS = 300;
+/** After events were missed, libvirt is asked so often how the migrations that ran then go on. */
+const LOOK_MS = 3000;
 
 /** Follows the migrations of this host: libvirt's and QEMU's events, and domjobinfo while one runs from here. */
 export class MigrationWatch {
@@ -17,7 +24,6 @@ export class MigrationWatch {
   readonly #domains: Domains;
   readonly #log: Logger;
   readonly #followers: Follower[];
-  readonly #onPoll: (view: MigrationView) => void;
   #views: readonly MigrationView[] = [];
   #revision = 0;
   readonly #listeners = new Set<() => void>();
@@ -26,22 +32,30 @@ export class MigrationWatch {
   /** The job-completed event that is being read. */
   #totals: { domain: string; text: string } | null = null;
   #polling = new Set<string>();
+  #synced = false;
+  /**
+   * Migrations (by their VM) that ran while events were missed, so that no event may tell their end any more. True once
+   * libvirt's state said that it is over: believed the second time, for the event that says it better may be on its way.
+   */
+  #doubtful = new Map<string, boolean>();
+  #look: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  /** `onPoll` is called about three times a second for each migration that runs from here. */
-  constructor(virsh: Virsh, domains: Domains, log: Logger, onPoll: (view: MigrationView) => void = () => undefined) {
+  constructor(virsh: Virsh, domains: Domains, log: Logger) {
     this.#virsh = virsh;
     this.#domains = domains;
     this.#log = log;
-    this.#onPoll = onPoll;
     const onLine = (line: string) => {
       const nowMs = Date.now();
       this.#enqueue(() => this.#line(line, nowMs));
     };
-    const onStart = () => this.#enqueue(() => this.#resync());
-    const follow = (...args: string[]) =>
-      new Follower({ file: 'virsh', args: ['-q', '-c', virsh.uri, ...args], onLine, onStart }, log);
-    this.#followers = [follow('event', '--all', '--loop'), follow('qemu-monitor-event', '--loop')];
+    const onReady = () => this.#missed();
+    // The new line within the quotes is virsh's only way to end a line after `echo`.
+    const follow = (command: string) => {
+      const args = ['-q', ...KEEPALIVE, '-c', virsh.uri, `echo '${READY}\n'; ${command} --loop`];
+      return new Follower({ file: 'virsh', args, readyLine: READY, onLine, onReady }, log);
+    };
+    this.#followers = [follow('event --all'), follow('qemu-monitor-event')];
   }
 
   start(): void {
@@ -50,6 +64,7 @@ export class MigrationWatch {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearTimeout(this.#look);
     for (const follower of this.#followers) follower.stop();
     for (const listener of [...this.#listeners]) listener();
     await this.#queue;
@@ -64,6 +79,11 @@ export class MigrationWatch {
 
   views(): readonly MigrationView[] {
     return this.#views;
+  }
+
+  /** The migrations that run from here; null before libvirt was asked for those that ran already. */
+  outgoing(): readonly MigrationView[] | null {
+    return this.#synced ? this.#views.filter((view) => view.role === 'source' && isOpen(view)) : null;
   }
 
   /** Answers at once if something changed after revision `after`, else at the next change or after `waitMs`. */
@@ -109,7 +129,7 @@ export class MigrationWatch {
     if (event.kind === 'other') {
       if (event.event === 'device-added' || event.event === 'device-removed') {
         this.#domains.forgetXml(event.domain);
-        await this.#domains.refresh();
+        this.#domains.refreshSoon();
       }
       if (event.event === 'job-completed') this.#totals = { domain: event.domain, text: '' };
       return;
@@ -117,23 +137,8 @@ export class MigrationWatch {
     const begins = event.kind === 'qemu' && event.event === 'MIGRATION';
     const vmUuid = await this.#identify(event.domain, nowMs, begins);
     if (vmUuid === null) return;
-    const base = { vmUuid, domain: event.domain };
-    if (event.kind === 'qemu') {
-      const at = { ...base, atMs: event.atMs };
-      const data = (event.data ?? {}) as { status?: string; pass?: number };
-      if (event.event === 'MIGRATION' && data.status) this.#signal({ ...at, type: 'status', status: data.status });
-      if (event.event === 'MIGRATION_PASS' && data.pass) this.#signal({ ...at, type: 'pass', pass: data.pass });
-      if (event.event === 'STOP') this.#signal({ ...at, type: 'stop' });
-      if (event.event === 'RESUME') this.#signal({ ...at, type: 'resume' });
-      return;
-    }
-    const at = { ...base, atMs: nowMs };
-    this.#log.debug({ ...base, event: event.event, detail: event.detail }, 'Lifecycle event');
-    if (event.event === 'Started' && event.detail === 'Migrated') this.#signal({ ...at, type: 'incoming' });
-    if (event.event === 'Stopped' || event.event === 'Crashed') {
-      this.#signal({ ...at, type: 'gone', migrated: event.detail === 'Migrated' });
-    }
-    this.#domains.refreshSoon();
+    for (const signal of signalsOf(event, vmUuid, nowMs)) this.#signal(signal);
+    if (event.kind === 'lifecycle') this.#domains.refreshSoon();
   }
 
   /** A job-completed event goes on over several lines, one figure each, up to the page size and the disk's figures. */
@@ -151,8 +156,8 @@ export class MigrationWatch {
   /** A domain that is met first in a migration, or while it waits for its guest, is the destination of one. */
   async #identify(name: string, atMs: number, begins: boolean): Promise<string | null> {
     const known = this.#domains.uuidOf(name);
-    const listed = this.#domains.list().some((domain) => domain.uuid === known);
-    if (known !== null && (listed || this.#views.some((view) => view.vmUuid === known && isOpen(view)))) return known;
+    const listed = known !== null && this.#domains.get(known) !== undefined;
+    if (listed || this.#views.some((view) => view.vmUuid === known && isOpen(view))) return known;
     await this.#domains.refresh();
     const found = this.#domains.list().find((domain) => domain.name === name);
     if (found !== undefined && (begins || isIncoming(found))) {
@@ -161,17 +166,59 @@ export class MigrationWatch {
     return found?.uuid ?? known;
   }
 
-  /** After a start, of hostd or of libvirtd: look instead of waiting for events that are over. */
-  async #resync(): Promise<void> {
+  /** A stream of events begins, again maybe: what happened before it is asked for. */
+  #missed(): void {
+    for (const view of this.#views.filter(isOpen)) this.#doubtful.set(view.vmUuid, false);
     this.#domains.forgetAllXml();
+    this.#synced = false;
+    this.#lookAfter(REGISTERED_MS);
+  }
+
+  #lookAfter(ms: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#look);
+    this.#look = setTimeout(() => this.#enqueue(() => this.#lookAtAll()), ms);
+  }
+
+  async #lookAtAll(): Promise<void> {
     await this.#domains.refresh();
-    if (this.#domains.problem !== null) return;
-    const domains = this.#domains.list();
-    for (const domain of domains) await this.#pollJob(domain.uuid, domain.name, true);
-    for (const { vmUuid, domain } of this.#views.filter(isOpen)) {
-      if (domains.some(({ uuid }) => uuid === vmUuid)) continue;
-      this.#signal({ vmUuid, domain, atMs: Date.now(), type: 'gone', migrated: false });
+    if (this.#domains.problem !== null) return this.#lookAfter(LOOK_MS);
+    if (!this.#synced) {
+      // A job without a view is a migration that nobody saw begin.
+      const running = this.#domains.list();
+      const jobs = await this.#virsh.batch(running.map(({ uuid }) => ['domjobinfo', uuid, '--rawstats']));
+      if (jobs.includes(null)) return this.#lookAfter(LOOK_MS);
+      for (const [index, { uuid, name }] of running.entries()) {
+        const job = parseJobInfo(jobs[index] ?? '');
+        const before = this.#views.length;
+        this.#signal({ type: 'job', vmUuid: uuid, domain: name, atMs: Date.now(), job, discover: true });
+        if (this.#views.length > before) this.#doubtful.set(uuid, false);
+      }
+      this.#synced = true;
     }
+    for (const view of this.#views.filter(isOpen)) {
+      if (this.#doubtful.has(view.vmUuid)) await this.#lookAt(view);
+    }
+    for (const vmUuid of this.#doubtful.keys()) {
+      if (!this.#views.some((view) => view.vmUuid === vmUuid && isOpen(view))) this.#doubtful.delete(vmUuid);
+    }
+    if (this.#doubtful.size > 0) this.#lookAfter(LOOK_MS);
+  }
+
+  async #lookAt({ vmUuid, domain }: MigrationView): Promise<void> {
+    const [job, state] = await this.#virsh.batch([
+      ['domjobinfo', vmUuid, '--rawstats'],
+      ['domstate', vmUuid, '--reason'],
+    ]);
+    if (job == null || state == null) return;
+    const runs = this.#domains.get(vmUuid) ?? null;
+    const look = { runs, shutOff: state.trim(), job: parseJobInfo(job).operation };
+    const signal: MigrationSignal = { type: 'look', vmUuid, domain, atMs: Date.now(), look };
+    const next = followMigration(this.#views, signal).findLast((view) => view.vmUuid === vmUuid);
+    const ends = next !== undefined && !isOpen(next);
+    const sure = !ends || this.#doubtful.get(vmUuid) === true;
+    this.#doubtful.set(vmUuid, ends);
+    if (sure) this.#signal(signal);
   }
 
   #signal(signal: MigrationSignal): void {
@@ -192,23 +239,35 @@ export class MigrationWatch {
   async #poll(vmUuid: string, domain: string): Promise<void> {
     if (this.#polling.has(vmUuid)) return;
     this.#polling.add(vmUuid);
-    for (;;) {
-      const view = this.#views.find((each) => each.vmUuid === vmUuid && each.role === 'source' && isOpen(each));
-      if (view === undefined || this.#stopped) break;
-      this.#onPoll(view);
-      await this.#pollJob(vmUuid, domain, false);
+    const runs = () => this.#views.some((each) => each.vmUuid === vmUuid && each.role === 'source' && isOpen(each));
+    while (runs() && !this.#stopped) {
+      try {
+        const job = parseJobInfo(await this.#virsh.one('domjobinfo', vmUuid, '--rawstats'));
+        this.#signal({ type: 'job', vmUuid, domain, atMs: Date.now(), job, discover: false });
+      } catch (error) {
+        // The domain is gone from the source the moment its migration ends.
+        this.#log.debug({ domain, error: describeError(error) }, 'domjobinfo gave no answer');
+      }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     this.#polling.delete(vmUuid);
   }
+}
 
-  async #pollJob(vmUuid: string, domain: string, discover: boolean): Promise<void> {
-    try {
-      const text = await this.#virsh.one('domjobinfo', vmUuid, '--rawstats');
-      this.#signal({ type: 'job', vmUuid, domain, atMs: Date.now(), job: parseJobInfo(text), discover });
-    } catch (error) {
-      // The domain is gone from the source the moment its migration ends.
-      this.#log.debug({ domain, error: describeError(error) }, 'domjobinfo gave no answer');
-    }
+/** What an event says of a migration. libvirt's events carry no time of their own: that of reading them counts. */
+function signalsOf(event: Exclude<HostEvent, { kind: 'other' }>, vmUuid: string, nowMs: number): MigrationSignal[] {
+  const base = { vmUuid, domain: event.domain };
+  if (event.kind === 'lifecycle') {
+    const at = { ...base, atMs: nowMs };
+    if (event.event === 'Started' && event.detail === 'Migrated') return [{ ...at, type: 'incoming' }];
+    if (event.event !== 'Stopped' && event.event !== 'Crashed') return [];
+    return [{ ...at, type: 'gone', migrated: event.detail === 'Migrated' }];
   }
+  const at = { ...base, atMs: event.atMs };
+  const data = (event.data ?? {}) as { status?: string; pass?: number };
+  if (event.event === 'MIGRATION' && data.status) return [{ ...at, type: 'status', status: data.status }];
+  if (event.event === 'MIGRATION_PASS' && data.pass) return [{ ...at, type: 'pass', pass: data.pass }];
+  if (event.event === 'STOP') return [{ ...at, type: 'stop' }];
+  if (event.event === 'RESUME') return [{ ...at, type: 'resume' }];
+  return [];
 }

@@ -64,7 +64,7 @@ describe('parseJobInfo', () => {
       '\tmemory_processed: 131090370',
     ]
       .concat(['\tmemory_remaining: 0', '\tmemory_bps: 17915863', '\tmemory_dirty_rate: 2', '\tmemory_iteration: 5'])
-      .concat(['\tmemory_page_size: 4096', '\tdisk_total: 0'])
+      .concat(['\tmemory_postcopy_requests: 3433', '\tmemory_page_size: 4096', '\tdisk_total: 0'])
       .join('\n');
     expect(parseJobInfo(text)).toEqual({
       operation: 'outgoing',
@@ -75,6 +75,7 @@ describe('parseJobInfo', () => {
       transferBytesPerSecond: 17915863,
       dirtyBytesPerSecond: 8192,
       iteration: 5,
+      postCopyRequests: 3433,
     });
   });
 

@@ -31,6 +31,7 @@ const job: JobInfo = {
   transferBytesPerSecond: 10,
   dirtyBytesPerSecond: 5,
   iteration: 1,
+  postCopyRequests: 0,
 };
 
 describe('the source', () => {
@@ -97,6 +98,79 @@ describe('the source', () => {
     expect(follow([{ type: 'job', atMs: 5000, job, discover: false }])).toEqual([]);
   });
 
+  // Printed when QEMU was told migrate-pause in the middle of a post-copy; it sends the same when its stream breaks.
+  it('tells an interrupted post-copy, and that it goes on', () => {
+    const running: Happening[] = [
+      status(1, 'setup'),
+      status(3, 'active'),
+      { type: 'stop', atMs: 10 },
+      status(12, 'postcopy-active'),
+    ];
+    const interrupted = [...running, { type: 'job', atMs: 13, job, discover: false } as Happening];
+    expect(follow([...interrupted, status(20, 'postcopy-paused')])).toMatchObject([
+      { status: 'post-copy-paused', postCopyAtMs: 12, postCopyPausedAtMs: 20, transferBitsPerSecond: 0 },
+    ]);
+    const poll: Happening = { type: 'job', atMs: 21, job, discover: false };
+    expect(follow([...interrupted, status(20, 'postcopy-paused'), poll])[0]?.transferBitsPerSecond).toBe(0);
+    const again = [...interrupted, status(20, 'postcopy-paused'), status(30, 'postcopy-recover')];
+    expect(follow(again)[0]?.status).toBe('post-copy-paused');
+    expect(follow([...again, status(31, 'postcopy-active')])).toMatchObject([
+      { status: 'post-copy', postCopyAtMs: 12, postCopyPausedAtMs: 20 },
+    ]);
+    // The guest is neither here nor there.
+    expect(follow([...again, { type: 'gone', atMs: 40, migrated: false }])[0]?.status).toBe('failed');
+  });
+
+  it('counts the pages that the guest asked for', () => {
+    const asked = (atMs: number, postCopyRequests: number): Happening => ({
+      type: 'job',
+      atMs,
+      job: { ...job, postCopyRequests },
+      discover: false,
+    });
+    expect(follow([status(1, 'active'), asked(2, 7), asked(3, 9)])[0]?.postCopyRequests).toBe(9);
+    const totals = { ...job, postCopyRequests: 11 };
+    expect(
+      follow([status(1, 'active'), status(4, 'completed'), { type: 'totals', atMs: 5, job: totals }]),
+    ).toMatchObject([{ postCopyRequests: 11 }]);
+  });
+
+  describe('after events were missed', () => {
+    const look = (runs: [number, number] | null, operation: JobInfo['operation'], shutOff = ''): Happening => ({
+      type: 'look',
+      atMs: 50,
+      look: { runs: runs === null ? null : { state: runs[0], reason: runs[1] }, shutOff, job: operation },
+    });
+    const active: Happening[] = [status(1, 'setup'), status(2, 'active'), { type: 'stop', atMs: 9 }];
+    const postCopy: Happening[] = [...active, status(10, 'postcopy-active')];
+
+    it.each<[string, Happening[], Happening, object]>([
+      ['goes on', active, look([1, 2], 'outgoing'), { status: 'active', endedAtMs: null }],
+      // Seen when libvirtd was killed and started again in the middle of a pre-copy.
+      ['was given up', active, look([1, 2], 'none'), { status: 'failed', endedAtMs: 50, stoppedAtMs: null }],
+      ['has left', active, look(null, 'none'), { status: 'completed', endedAtMs: 50 }],
+      ['has left and is still defined', active, look(null, 'none', 'shut off (migrated)'), { status: 'completed' }],
+      ['has died', active, look(null, 'none', 'shut off (crashed)'), { status: 'failed' }],
+      ['has switched', active, look([3, 12], 'outgoing'), { status: 'post-copy', postCopyAtMs: 50 }],
+      ['goes on in post-copy', postCopy, look([3, 12], 'outgoing'), { status: 'post-copy', postCopyAtMs: 10 }],
+      ['is interrupted', postCopy, look([3, 13], 'outgoing'), { status: 'post-copy-paused', postCopyPausedAtMs: 50 }],
+      ['has left in post-copy', postCopy, look(null, 'none', 'shut off (failed)'), { status: 'completed' }],
+    ])('sees at the source that the guest %s', (_what, before, looked, wanted) => {
+      expect(follow([...before, looked])).toMatchObject([wanted]);
+    });
+
+    const incoming: Happening[] = [{ type: 'incoming', atMs: 1 }, status(2, 'active')];
+    it.each<[string, Happening, object]>([
+      ['still waits', look([3, 2], 'incoming'), { status: 'incoming', endedAtMs: null }],
+      ['has arrived', look([1, 2], 'none'), { status: 'completed', endedAtMs: 50, resumedAtMs: null }],
+      ['runs and waits for pages', look([1, 10], 'incoming'), { status: 'post-copy', resumedAtMs: null }],
+      ['runs cut off from its pages', look([1, 11], 'incoming'), { status: 'post-copy-paused' }],
+      ['did not come', look(null, 'none'), { status: 'failed', endedAtMs: 50 }],
+    ])('sees at the destination that the guest %s', (_what, looked, wanted) => {
+      expect(follow([...incoming, looked])).toMatchObject([{ role: 'destination', ...wanted }]);
+    });
+  });
+
   it("takes libvirt's totals after its end", () => {
     const ended = [status(1, 'setup'), status(2, 'active'), status(9, 'completed')];
     const totals = { ...job, memoryRemainingBytes: 0, memoryProcessedBytes: 111, iteration: 4 };
@@ -120,6 +194,19 @@ describe('the destination', () => {
     const running = follow([...events, { type: 'resume', atMs: 4 }]);
     expect(running).toMatchObject([{ status: 'post-copy', postCopyAtMs: 3, resumedAtMs: 4 }]);
     expect(followMigration(running, { ...base(9), type: 'status', status: 'completed' })[0]?.status).toBe('completed');
+  });
+
+  it('is interrupted in post-copy, and goes on', () => {
+    const events: Happening[] = [
+      { type: 'incoming', atMs: 1 },
+      status(3, 'postcopy-active'),
+      { type: 'resume', atMs: 4 },
+    ];
+    const paused = follow([...events, status(9, 'postcopy-paused')]);
+    expect(paused).toMatchObject([{ status: 'post-copy-paused', postCopyPausedAtMs: 9, resumedAtMs: 4 }]);
+    expect(followMigration(paused, { ...base(12), type: 'status', status: 'postcopy-active' })).toMatchObject([
+      { status: 'post-copy', postCopyAtMs: 3 },
+    ]);
   });
 
   it('keeps what was read of it while it was taken for a source', () => {
