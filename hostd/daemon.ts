@@ -9,21 +9,22 @@ import type { Config } from './config.ts';
 import type { Health, HostSample } from './contract.ts';
 import { Host } from './host.ts';
 import { Virsh } from './libvirt/virsh.ts';
+import { acquireLock } from './lock.ts';
 import type { HostdLog } from './log.ts';
 import { portName } from './measure/count/netlink.ts';
 import { Counters } from './measure/counters.ts';
 import { Domains } from './measure/domains.ts';
-import type { OwnTraffic } from './measure/netfilter.ts';
 import { Sampler } from './measure/sampler.ts';
 import { MigrationWatch } from './measure/watch.ts';
+import { bootTimeMs } from './native.ts';
 import { readProcess } from './process.ts';
-import { Shaper } from './shape/apply.ts';
-import type { LinkLimits } from './shape/htb.ts';
-import { Leases } from './shape/leases.ts';
+import { createLeases, ownTraffic } from './reservation.ts';
 import { GuestLimiter } from './shape/limiter.ts';
 
-/** ssh, libvirt over TCP and TLS, RabbitMQ; hostd's own port is added. */
-const CONTROL_PORTS = [22, 16509, 16514, 5672];
+/** One that ends right now, or `clean`, is waited for. */
+const LOCK_WAIT_MS = 3000;
+/** Readings are made once a second; one hangs that neither ends nor fails in this time. */
+const STALLED_MS = 20_000;
 
 /** All of hostd on one host: the one place where its parts are wired. */
 export class Daemon {
@@ -31,6 +32,8 @@ export class Daemon {
   readonly #log: HostdLog;
   #stops: (() => unknown)[] = [];
   #server: ApiServer | null = null;
+  #alive = () => false;
+  #health: () => Health = () => health([]);
 
   constructor(config: Config, log: HostdLog) {
     this.#config = config;
@@ -53,7 +56,8 @@ export class Daemon {
   async #start(): Promise<number> {
     const config = this.#config;
     const { log } = this.#log;
-    const bootId = await readBootId();
+    const lock = await acquireLock(config.stateDir, LOCK_WAIT_MS);
+    this.#stops.push(() => lock.release());
     const host = new Host(config);
     const virsh = new Virsh(config.libvirtUri);
     const domains = new Domains(virsh, log);
@@ -65,32 +69,13 @@ export class Daemon {
       { host: config.host, windowMs: config.windowMs, counters, domains: () => domains.list() },
       log,
     );
-    const shaper = new Shaper(
-      {
-        nic: config.nic,
-        stateDir: config.stateDir,
-        bootId,
-        limits: (direction) => linkLimits(direction, config, host),
-      },
-      log,
-    );
-    const leases = new Leases(
-      {
-        stateDir: config.stateDir,
-        bootId,
-        linkBitsPerSecond: () => host.linkBitsPerSecond,
-        shapeableBitsPerSecond: () => host.shapeableBitsPerSecond,
-        apply: (desired) => shaper.apply(desired),
-        intact: () => shaper.intact(),
-      },
-      log,
-    );
+    const leases = await createLeases(config, host, log);
     const watch = new MigrationWatch(virsh, domains, log);
     const limiter = new GuestLimiter(
       {
         virsh,
         stateDir: config.stateDir,
-        bootId,
+        bootId: await readBootId(),
         wanted: (vmUuid) => leases.guestLimits(vmUuid),
         migrating: () => watch.outgoing(),
         running: (vmUuid) => domains.ask(vmUuid),
@@ -110,6 +95,13 @@ export class Daemon {
       nova: host.problem,
       certificates: server.problem,
     });
+    this.#health = () => health(Object.values(problems()));
+    let readAtMs = bootTimeMs();
+    sampler.subscribe(() => {
+      readAtMs = bootTimeMs();
+    });
+    // A reading that fails says so, and another hostd would fare no better.
+    this.#alive = () => sampler.problem !== null || bootTimeMs() - readAtMs < STALLED_MS;
     const sample = (): HostSample => ({ ...sampler.sample(), reserved: leases.reserved() });
     const service: Service = {
       info: () => host.info(counters.choice()),
@@ -119,7 +111,7 @@ export class Daemon {
       leases: () => leases.answer(),
       putLease: (leaseId, request, client) => leases.put(leaseId, request, client),
       deleteLease: (leaseId, fence, client) => leases.delete(leaseId, fence, client),
-      health: () => health(Object.values(problems())),
+      health: this.#health,
       onSample: (listener) => sampler.subscribe(listener),
       onMigrations: (listener) => watch.subscribe(listener),
       metrics: async () =>
@@ -157,6 +149,17 @@ export class Daemon {
     this.#stops = [];
   }
 
+  /** False once the counters are not read any more though nothing says why: only a new start helps then. */
+  alive(): boolean {
+    return this.#alive();
+  }
+
+  /** One line for the operator. */
+  status(): string {
+    const { status, problems } = this.#health();
+    return problems.length === 0 ? status : `${status}: ${problems.join(' ')}`;
+  }
+
   /** Takes up `clients` and the certificates. @throws HostdError `config-invalid`, and then all is as before. */
   reload({ clients }: Config): void {
     this.#server?.reload(clients);
@@ -166,30 +169,6 @@ export class Daemon {
     this.#stops.push(() => part.stop());
     return part.start();
   }
-}
-
-function ownTraffic({ listen, migration }: Config, host: Host): OwnTraffic {
-  const own = new Set([host.migrationAddress, listen.address]);
-  return {
-    migrationAddresses: [host.migrationAddress],
-    peers: migration.peers,
-    ownAddresses: [...own].filter((each) => each !== '0.0.0.0' && each !== '::'),
-    controlPorts: [...CONTROL_PORTS, listen.port],
-  };
-}
-
-function linkLimits(direction: 'tx' | 'rx', config: Config, host: Host): LinkLimits {
-  const { shapeFraction, controlMegabitsPerSecond } = config;
-  const { ownAddresses, peers, controlPorts } = ownTraffic(config, host);
-  return {
-    direction,
-    totalBitsPerSecond: host.linkBitsPerSecond * shapeFraction,
-    controlBitsPerSecond: controlMegabitsPerSecond * 1e6,
-    ownAddresses: [...ownAddresses],
-    migrationAddress: host.migrationAddress,
-    peers,
-    controlPorts: [...controlPorts],
-  };
 }
 
 function health(problems: (string | null)[]): Health {

@@ -1,55 +1,101 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { type Config, readConfig } from './config.ts';
-import { Daemon } from './daemon.ts';
-import { describeError } from './errors.ts';
-import { createLog, type HostdLog } from './log.ts';
+import { clean } from './clean.ts';
+import { readConfig } from './config.ts';
+import { describeError, HostdError } from './errors.ts';
+import { createLog } from './log.ts';
+import { runDaemon } from './run.ts';
 
-const USAGE = 'usage: node hostd/main.ts --config /etc/drover/hostd.yaml';
+const DEFAULT_CONFIG = '/etc/drover/hostd.yaml';
 
-async function main(): Promise<void> {
-  const file = configFile();
+const USAGE = `usage: drover-hostd [run|check|clean] [options]
+
+  run    measures traffic, follows migrations, keeps bandwidth classes (the default)
+  check  looks whether this host has all that hostd needs, and says what to do about each gap
+  clean  takes away classes whose leases are over, while no hostd runs
+
+  --config FILE  default ${DEFAULT_CONFIG}
+  --help         of the command that is named
+`;
+
+interface Command {
+  usage: string;
+  flags: readonly string[];
+  /** Resolves with the exit status. */
+  run(config: string, flags: ReadonlySet<string>): Promise<number>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  run: {
+    usage: `usage: drover-hostd run [--config FILE]
+
+Runs in the foreground; logs JSON lines on standard output. SIGHUP reads "clients" and the certificates again, SIGTERM
+ends it. Classes and leases stay then: they go on after the next start, or \`drover-hostd clean\` takes them away.
+`,
+    flags: [],
+    run: async (config) => {
+      await runDaemon(config);
+      return 0;
+    },
+  },
+  clean: {
+    usage: `usage: drover-hostd clean [--all] [--unless-running] [--config FILE]
+
+Brings the NIC to the leases on disk that have not ended: where there is none, to the qdiscs that hostd found. For a
+hostd that was stopped for good; a running one does it by itself, and clean refuses (exit status 1).
+
+  --all             ends every lease, and takes hostd's counters away too
+  --unless-running  does nothing and exits with 0 if a hostd runs
+`,
+    flags: ['all', 'unless-running'],
+    run: runClean,
+  },
+};
+
+async function runClean(file: string, flags: ReadonlySet<string>): Promise<number> {
   const config = readConfig(file);
-  const log = createLog({ level: config.logLevel, host: config.host });
-  const daemon = new Daemon(config, log);
-  const port = await daemon.start();
-  log.log.info({ address: config.listen.address, port, nic: config.nic }, 'hostd is ready');
-  process.on('SIGHUP', () => reload(daemon, file, config, log));
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      log.log.info({ signal }, 'hostd stops');
-      log.flush();
-      daemon.stop().then(() => process.exit(0), fail);
-    });
-  }
-}
-
-function reload(daemon: Daemon, file: string, running: Config, { log }: HostdLog): void {
+  const { log } = createLog({ level: config.logLevel, host: config.host });
   try {
-    const config = readConfig(file);
-    daemon.reload(config);
-    const rest = ({ clients: _, ...others }: Config) => JSON.stringify(others);
-    if (rest(config) === rest(running)) log.info('Clients and certificates were read again');
-    else log.warn('Clients and certificates were read again; what else has changed needs a restart');
+    await clean(config, { all: flags.has('all') }, log);
+    return 0;
   } catch (error) {
-    log.error({ error: describeError(error) }, 'Cannot reload: hostd goes on as before');
+    const running = error instanceof HostdError && error.code === 'already-running';
+    if (running && flags.has('unless-running')) return 0;
+    throw error;
   }
 }
 
-function configFile(): string {
+async function main(args: readonly string[]): Promise<number> {
+  const named = args[0] !== undefined && !args[0].startsWith('-');
+  const name = named ? args[0] : 'run';
+  const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name ?? ''] : undefined;
+  if (command === undefined) return misused(`there is no command ${JSON.stringify(name)}`, USAGE);
+  const options = Object.fromEntries(command.flags.map((flag) => [flag, { type: 'boolean' as const }]));
+  let values: Record<string, string | boolean | undefined>;
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' } } });
-    if (values.config) return values.config;
+    ({ values } = parseArgs({
+      args: args.slice(named ? 1 : 0),
+      options: { ...options, config: { type: 'string', default: DEFAULT_CONFIG }, help: { type: 'boolean' } },
+    }));
   } catch (error) {
-    process.stderr.write(`${describeError(error)}\n`);
+    return misused(describeError(error), command.usage);
   }
-  process.stderr.write(`${USAGE}\n`);
-  process.exit(2);
+  if (values.help) {
+    process.stdout.write(named ? command.usage : USAGE);
+    return 0;
+  }
+  return command.run(String(values.config), new Set(command.flags.filter((flag) => values[flag])));
 }
 
-function fail(error: unknown): never {
-  process.stderr.write(`drover-hostd: ${describeError(error)}\n`);
-  process.exit(1);
+function misused(why: string, usage: string): number {
+  process.stderr.write(`drover-hostd: ${why}\n${usage}`);
+  return 2;
 }
 
-main().catch(fail);
+main(process.argv.slice(2)).then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    process.stderr.write(`drover-hostd: ${describeError(error)}\n`);
+    process.exit(1);
+  },
+);

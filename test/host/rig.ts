@@ -8,11 +8,11 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import type { ErrorAnswer, LeaseRequest } from '../../hostd/contract.ts';
 import { makePki } from '../lab/pki.ts';
+import { asService, giveToService } from '../lab/service.ts';
 import type { Delivery } from './courier.ts';
 import type { Flood, FloodResult } from './flood.ts';
 
 const run = promisify(execFile);
-const ROOT = join(import.meta.dirname, '../..');
 const PORT = 9797;
 const READY_MS = 20_000;
 
@@ -106,7 +106,6 @@ export class Rig {
   spawn(namespace: string, file: string, ...args: string[]): ChildProcess {
     const child = spawn('ip', ['netns', 'exec', namespace, file, ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, ...(file === process.execPath ? this.environment : {}) },
     });
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));
@@ -117,13 +116,9 @@ export class Rig {
   async startDaemon(changes: object = {}): Promise<void> {
     await writeFile(join(this.dir, 'hostd.yaml'), stringify({ ...this.#config(), ...changes }));
     this.log = '';
-    const child = this.spawn(
-      this.host,
-      process.execPath,
-      join(ROOT, 'hostd/main.ts'),
-      '--config',
-      join(this.dir, 'hostd.yaml'),
-    );
+    giveToService(this.dir);
+    const [file = '', ...args] = this.service(['--config', join(this.dir, 'hostd.yaml')]);
+    const child = this.spawn(this.host, file, ...args);
     this.daemon = child;
     child.stdout?.on('data', (text) => {
       this.log += text;
@@ -134,6 +129,11 @@ export class Rig {
       if (Date.now() > deadline) throw new Error(`hostd was not ready in ${READY_MS} ms: ${this.log}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+
+  /** The argument vector of hostd, as its own user in the host's namespace. */
+  service(args: readonly string[]): string[] {
+    return asService('hostd/main.ts', args, this.environment);
   }
 
   #config(): object {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { makePki } from '../lab/pki.ts';
+import { giveToService } from '../lab/service.ts';
 import { type Answer, errorCode, HOST, lease, Rig } from './rig.ts';
 
 const rig = new Rig();
@@ -100,6 +101,7 @@ describe('a reload', () => {
     // One after the other, as certificate managers do: for a moment key and certificate do not fit each other.
     for (const file of ['here.key', 'here.crt', 'ca.crt', 'plugin.crt', 'plugin.key']) {
       await copyFile(join(fresh, file), join(pki, `${file}.new`));
+      giveToService(pki);
       await rename(join(pki, `${file}.new`), join(pki, file));
     }
     await expect
@@ -114,12 +116,14 @@ describe('a reload', () => {
   it('of a certificate that does not fit its key is refused, said, and put right by the next one', async () => {
     const pki = join(rig.dir, 'pki');
     await copyFile(join(pki, 'plugin.key'), join(pki, 'here.key'));
+    giveToService(pki);
     rig.daemon?.kill('SIGHUP');
     await expect
       .poll(async () => (await rig.call('GET', '/healthz')).text)
       .toContain('The certificates on disk cannot be taken up');
     expect((await rig.call('GET', '/v1/host')).status).toBe(200);
     await copyFile(join(rig.dir, 'fresh', 'here.key'), join(pki, 'here.key'));
+    giveToService(pki);
     rig.daemon?.kill('SIGHUP');
     await expect.poll(async () => (await rig.call('GET', '/healthz')).text).not.toContain('ertificates');
   });
