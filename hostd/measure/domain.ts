@@ -80,9 +80,36 @@ export function parseDomainStates(text: string): Map<string, { state: number; re
   return states;
 }
 
+/** `virsh domstats --balloon --interface --raw` of one domain. */
+export function parseDomainStats(text: string): DomainFacts {
+  const taps = [...text.matchAll(/^\s*net\.\d+\.name=(.*)$/gm)].map(([, name = '']) => name);
+  const kibibytes = /^\s*balloon\.maximum=(\d+)$/m.exec(text)?.[1];
+  return { taps, memoryBytes: Number(kibibytes ?? 0) * 1024, postCopyBlockers: [] };
+}
+
+const RUNNING = 1;
 const PAUSED = 3;
 /** virDomainPausedReason: 2 migration, 12 post-copy. */
 const PAUSED_BY_MIGRATION = [2, 12];
+
+/** virDomainRunningReason: 10 post-copy, 11 post-copy failed; virDomainPausedReason: 11 starting up, 13 post-copy failed. */
+const RUNNING_IN_POST_COPY = [10, 11];
+const PAUSED_WITH_A_JOB = [...PAUSED_BY_MIGRATION, 11, 13];
+
+/**
+ * libvirt gives out the XML of a guest that arrives only when it is there: dumpxml took 5 s in a pre-copy of 5 s, and
+ * gave up after 30 s in a post-copy.
+ */
+export function xmlIsHeld({ state, reason }: { state: number; reason: number }): boolean {
+  return (
+    (state === PAUSED && PAUSED_WITH_A_JOB.includes(reason)) ||
+    (state === RUNNING && RUNNING_IN_POST_COPY.includes(reason))
+  );
+}
+
+export function isRunning(state: number): boolean {
+  return state === RUNNING;
+}
 
 /** The guest of an incoming migration waits in this state until it may run here. */
 export function isIncoming(domain: { state: number; reason: number }): boolean {

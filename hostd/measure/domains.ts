@@ -1,7 +1,15 @@
 import type { Logger } from 'pino';
 import { describeError } from '../errors.ts';
 import type { Virsh } from '../libvirt/virsh.ts';
-import { type Domain, type DomainFacts, parseDomainList, parseDomainStates, parseDomainXml } from './domain.ts';
+import {
+  type Domain,
+  type DomainFacts,
+  parseDomainList,
+  parseDomainStates,
+  parseDomainStats,
+  parseDomainXml,
+  xmlIsHeld,
+} from './domain.ts';
 
 const REFRESH_MS = 10_000;
 /** A refresh that an event asked for waits so long for more of them: a guest may change its state all the time. */
@@ -10,6 +18,9 @@ const GATHER_MS = 1000;
 const XML_TURNS = 60;
 /** Names stay known so long after the domain is gone: late events still carry them. */
 const KEEP_NAME_MS = 600_000;
+
+/** A job of libvirt may keep a domain's XML back for 30 s and more. */
+const HELD_MS = 60_000;
 
 const LIST = ['list', '--uuid', '--name'];
 
@@ -31,6 +42,10 @@ export class Domains {
   readonly #log: Logger;
   #domains = new Map<string, Domain>();
   #facts = new Map<string, KnownFacts>();
+  /** Taps and memory of domains whose XML could not be had yet. */
+  #provisional = new Map<string, DomainFacts>();
+  /** Domains whose XML did not come in time, and until when it is not asked for again. */
+  #held = new Map<string, number>();
   #names = new Map<string, { uuid: string; seenAtMs: number }>();
   #timer: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
@@ -139,24 +154,52 @@ export class Domains {
     // A list that failed is as empty as that of a host without domains: only its exit status tells them apart.
     const listed = parseDomainList(list === '' ? await this.#virsh.one(...LIST) : list);
     if (listed.length > 0 && stats === '') throw new Error('domstats failed. Is libvirtd restarting?');
-    const unknown = listed.flatMap(({ uuid }) => (this.#facts.has(uuid) ? [] : [uuid]));
-    if (unknown.length > 0) this.#takeXml(unknown, await this.#virsh.batch(unknown.map((uuid) => ['dumpxml', uuid])));
     const states = parseDomainStates(stats);
+    const stateOf = (name: string) => states.get(name) ?? { state: 0, reason: 0 };
+    const uuids = listed.map(({ uuid }) => uuid);
+    await this.#readUnknown(listed.flatMap(({ uuid, name }) => (xmlIsHeld(stateOf(name)) ? [] : [uuid])));
+    await this.#readProvisional(uuids);
     this.#domains = new Map(
       listed.flatMap(({ uuid, name }): [string, Domain][] => {
-        const facts = this.#facts.get(uuid)?.facts;
-        // Null if the domain went away between the list and its XML.
-        if (facts === undefined) return [];
-        return [[uuid, { uuid, name, ...(states.get(name) ?? { state: 0, reason: 0 }), ...facts }]];
+        const facts = this.#facts.get(uuid)?.facts ?? this.#provisional.get(uuid);
+        // None if the domain went away between the list and its XML.
+        return facts === undefined ? [] : [[uuid, { uuid, name, ...stateOf(name), ...facts }]];
       }),
     );
-    for (const uuid of this.#facts.keys()) if (!this.#domains.has(uuid)) this.#facts.delete(uuid);
+    for (const known of [this.#facts, this.#provisional, this.#held]) {
+      for (const uuid of known.keys()) if (!this.#domains.has(uuid)) known.delete(uuid);
+    }
     this.#keepNames(listed);
+  }
+
+  /** The XML of those of these domains that are new here. */
+  async #readUnknown(uuids: readonly string[]): Promise<void> {
+    const nowMs = performance.now();
+    const unknown = uuids.filter((uuid) => !this.#facts.has(uuid) && (this.#held.get(uuid) ?? 0) <= nowMs);
+    if (unknown.length === 0) return;
+    this.#takeXml(unknown, await this.#virsh.batch(unknown.map((uuid) => ['dumpxml', uuid])));
+  }
+
+  /** What `domstats` tells at once of those whose XML could not be had. */
+  async #readProvisional(uuids: readonly string[]): Promise<void> {
+    const wanted = uuids.filter((uuid) => !this.#facts.has(uuid) && !this.#provisional.has(uuid));
+    if (wanted.length === 0) return;
+    const commands = wanted.map((uuid) => ['domstats', '--balloon', '--interface', '--raw', '--nowait', uuid]);
+    const outputs = await this.#virsh.batch(commands);
+    for (const [index, uuid] of wanted.entries()) {
+      const output = outputs[index];
+      if (output) this.#provisional.set(uuid, parseDomainStats(output));
+    }
   }
 
   /** Those that changed, and as many more as it is the turn of, the one read longest ago first. */
   #dueXml(): string[] {
-    const byAge = [...this.#facts].sort(([, one], [, other]) => one.readAtMs - other.readAtMs);
+    const nowMs = performance.now();
+    const free = [...this.#facts].filter(([uuid]) => {
+      const domain = this.#domains.get(uuid);
+      return (domain === undefined || !xmlIsHeld(domain)) && (this.#held.get(uuid) ?? 0) <= nowMs;
+    });
+    const byAge = free.sort(([, one], [, other]) => one.readAtMs - other.readAtMs);
     const changed = byAge.filter(([, { readAtMs }]) => readAtMs === Number.NEGATIVE_INFINITY).length;
     const due = byAge.slice(0, Math.max(changed, this.#turns)).map(([uuid]) => uuid);
     this.#turns = 0;
@@ -169,6 +212,8 @@ export class Domains {
       // A document that did not come leaves what was known; it is asked for again.
       if (xml) this.#facts.set(uuid, { facts: parseDomainXml(xml), readAtMs: performance.now() });
     }
+    const hung = uuids[documents.indexOf(null)];
+    if (hung !== undefined) this.#held.set(hung, performance.now() + HELD_MS);
   }
 
   #keepNames(listed: readonly { uuid: string; name: string }[]): void {

@@ -3,8 +3,10 @@ import {
   isIncoming,
   parseDomainList,
   parseDomainStates,
+  parseDomainStats,
   parseDomainXml,
   postCopyBlockers,
+  xmlIsHeld,
 } from '../../../../hostd/measure/domain.ts';
 
 const XML = `<domain type='qemu' id='3'>
@@ -53,6 +55,20 @@ describe('postCopyBlockers', () => {
     expect(postCopyBlockers({ ...domain, state: 3, reason: 2 })).toEqual([]);
     expect(postCopyBlockers({ ...domain, state: 1, reason: 1 })).toEqual([]);
     expect(isIncoming({ state: 3, reason: 2 })).toBe(true);
+  });
+});
+
+describe('a guest that arrives', () => {
+  it('has its taps and memory from domstats, for its XML does not come', () => {
+    const text =
+      "Domain: 'instance-00000001'\n  balloon.current=262144\n  balloon.maximum=262144\n  net.count=2\n  net.0.name=tap5c223fbd-29\n  net.0.rx.bytes=798\n  net.1.name=tap x\n";
+    expect(parseDomainStats(text)).toEqual({
+      taps: ['tap5c223fbd-29', 'tap x'],
+      memoryBytes: 2 ** 28,
+      postCopyBlockers: [],
+    });
+    expect([xmlIsHeld({ state: 3, reason: 2 }), xmlIsHeld({ state: 1, reason: 10 })]).toEqual([true, true]);
+    expect([xmlIsHeld({ state: 3, reason: 1 }), xmlIsHeld({ state: 1, reason: 2 })]).toEqual([false, false]);
   });
 });
 
