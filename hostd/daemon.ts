@@ -13,6 +13,8 @@ import { acquireLock } from './lock.ts';
 import type { HostdLog } from './log.ts';
 import { portName } from './measure/count/netlink.ts';
 import { Counters } from './measure/counters.ts';
+import { dirtyVmStates } from './measure/dirty.ts';
+import { DirtyRates } from './measure/dirtyrate.ts';
 import { Domains } from './measure/domains.ts';
 import { Sampler } from './measure/sampler.ts';
 import { MigrationWatch } from './measure/watch.ts';
@@ -66,11 +68,25 @@ export class Daemon {
     const own = ownTraffic(config, host);
     const counters = new Counters({ nic: portName(config.nic), wanted: config.counting, own }, log);
     const sampler = new Sampler(
-      { host: config.host, windowMs: config.windowMs, counters, domains: () => domains.list() },
+      {
+        host: config.host,
+        windowMs: config.windowMs,
+        counters,
+        domains: () => domains.list(),
+        dirty: (vmUuid) => dirtyRates.dirty(vmUuid),
+      },
       log,
     );
     const leases = await createLeases(config, host, log);
     const watch = new MigrationWatch(virsh, domains, log);
+    const dirtyRates = new DirtyRates(
+      {
+        virsh,
+        everyMs: config.dirtyRateEveryMs,
+        vms: () => (watch.synced ? dirtyVmStates(domains.list(), watch.views()) : null),
+      },
+      log,
+    );
     const limiter = new GuestLimiter(
       {
         virsh,
@@ -139,6 +155,7 @@ export class Daemon {
     await this.#started(sampler);
     await this.#started(watch);
     await this.#started(limiter);
+    await this.#started(dirtyRates);
     server.open();
     return port;
   }

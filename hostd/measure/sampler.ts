@@ -17,6 +17,8 @@ export interface SamplerOptions {
   windowMs: number;
   counters: Counters;
   domains: () => Domain[];
+  /** The last measurement of a VM's dirty rate with each window. */
+  dirty: (vmUuid: string) => VmSample['dirtyWindows'];
 }
 
 const READ_EVERY_MS = 1000;
@@ -115,6 +117,8 @@ export class Sampler {
   #vm(domain: Domain, sinceMs: number): VmSample {
     const { counters } = this.#options;
     const mean = this.#history.vmMean(domain.uuid, sinceMs);
+    const dirtyWindows = this.#options.dirty(domain.uuid);
+    const dirtyRates = dirtyWindows.map(({ bytesPerSecond }) => bytesPerSecond);
     return {
       vmUuid: domain.uuid,
       domain: domain.name,
@@ -123,8 +127,8 @@ export class Sampler {
       txBitsPerSecond: mean?.tx ?? 0,
       rxBitsPerSecond: mean?.rx ?? 0,
       localTrafficIncluded: domain.taps.some((tap) => counters.includesLocalTraffic(portName(tap))),
-      dirtyBytesPerSecond: null,
-      dirtyWindows: [],
+      dirtyBytesPerSecond: dirtyRates.length === 0 ? null : Math.max(...dirtyRates),
+      dirtyWindows,
       postCopyBlockers: postCopyBlockers(domain),
     };
   }

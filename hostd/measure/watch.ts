@@ -32,7 +32,8 @@ export class MigrationWatch {
   /** The job-completed event that is being read. */
   #totals: { domain: string; text: string } | null = null;
   #polling = new Set<string>();
-  #synced = false;
+  /** False before libvirt was asked for the migrations that ran already. */
+  synced = false;
   /**
    * Migrations (by their VM) that ran while events were missed, so that no event may tell their end any more. True once
    * libvirt's state said that it is over: believed the second time, for the event that says it better may be on its way.
@@ -81,9 +82,9 @@ export class MigrationWatch {
     return this.#views;
   }
 
-  /** The migrations that run from here; null before libvirt was asked for those that ran already. */
+  /** The migrations that run from here; null before all of them are known. */
   outgoing(): readonly MigrationView[] | null {
-    return this.#synced ? this.#views.filter((view) => view.role === 'source' && isOpen(view)) : null;
+    return this.synced ? this.#views.filter((view) => view.role === 'source' && isOpen(view)) : null;
   }
 
   /** Answers at once if something changed after revision `after`, else at the next change or after `waitMs`. */
@@ -170,7 +171,7 @@ export class MigrationWatch {
   #missed(): void {
     for (const view of this.#views.filter(isOpen)) this.#doubtful.set(view.vmUuid, false);
     this.#domains.forgetAllXml();
-    this.#synced = false;
+    this.synced = false;
     this.#lookAfter(REGISTERED_MS);
   }
 
@@ -183,7 +184,7 @@ export class MigrationWatch {
   async #lookAtAll(): Promise<void> {
     await this.#domains.refresh();
     if (this.#domains.problem !== null) return this.#lookAfter(LOOK_MS);
-    if (!this.#synced) {
+    if (!this.synced) {
       // A job without a view is a migration that nobody saw begin.
       const running = this.#domains.list();
       const jobs = await this.#virsh.batch(running.map(({ uuid }) => ['domjobinfo', uuid, '--rawstats']));
@@ -194,7 +195,7 @@ export class MigrationWatch {
         this.#signal({ type: 'job', vmUuid: uuid, domain: name, atMs: Date.now(), job, discover: true });
         if (this.#views.length > before) this.#doubtful.set(uuid, false);
       }
-      this.#synced = true;
+      this.synced = true;
     }
     for (const view of this.#views.filter(isOpen)) {
       if (this.#doubtful.has(view.vmUuid)) await this.#lookAt(view);
