@@ -8,10 +8,9 @@ import { runDaemon } from './run.ts';
 
 const DEFAULT_CONFIG = '/etc/drover/hostd.yaml';
 
-const USAGE = `usage: drover-hostd [run|check|clean] [options]
+const USAGE = `usage: drover-hostd [run|clean] [options]
 
   run    measures traffic, follows migrations, keeps bandwidth classes (the default)
-  check  looks whether this host has all that hostd needs, and says what to do about each gap
   clean  takes away classes whose leases are over, while no hostd runs
 
   --config FILE  default ${DEFAULT_CONFIG}

@@ -159,7 +159,9 @@ describe('Domains', () => {
     const startMs = await costMs(() => bare.one('echo', 'x'));
     processes = [];
     const refreshMs = await costMs(() => domains.refresh());
-    expect(processes).toHaveLength(5);
+    // On a busy machine the refresh by time, every 10 s, falls in between once or twice.
+    expect(processes.length).toBeGreaterThanOrEqual(5);
+    expect(processes.length).toBeLessThanOrEqual(7);
     console.log(`refresh of 1000 domains: ${refreshMs} ms of CPU, of which the test driver's start ${startMs} ms`);
     // Every 10 s: 100 ms are 1 % of a core.
     expect(refreshMs - startMs).toBeLessThan(100);
