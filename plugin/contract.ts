@@ -42,6 +42,10 @@ export const Classification = z.object({
 });
 export type Classification = z.infer<typeof Classification>;
 
+/** A technique that was not chosen, and why. */
+export const Alternative = z.object({ technique: Technique, reason: Reason });
+export type Alternative = z.infer<typeof Alternative>;
+
 export const Decision = z.object({
   priority: Priority,
   priorityReason: Reason,
@@ -51,6 +55,8 @@ export const Decision = z.object({
   strategy: Strategy,
   /** In the order they were applied: table row, gate, strategy row, order. */
   reasons: z.array(Reason),
+  /** The techniques that were not chosen; empty in records of before this was kept. */
+  alternatives: z.array(Alternative).default([]),
   /** Per link, null where nothing is reserved (no hostd there). */
   reservation: z.object({ sourceTx: LinkReservation.nullable(), destinationRx: LinkReservation.nullable() }),
   maxDowntimeMs: z.number().int().positive().nullable(),

@@ -43,6 +43,7 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
       technique: gate ? 'pre-copy' : technique,
       strategy,
       reasons,
+      alternatives: gate ? [{ technique, reason: gate }] : [],
     });
   }
   const { classification } = seen;
@@ -59,6 +60,7 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
     technique: technique.technique,
     strategy: strategy.strategy,
     reasons,
+    alternatives: technique.alternatives,
   });
 }
 

@@ -1,4 +1,5 @@
-import type { Classification, Priority, Reason, Technique } from '../contract.ts';
+import { type Alternative, type Classification, type Priority, type Reason, Technique } from '../contract.ts';
+import type { TechniqueRow } from '../policy/schema/technique.ts';
 import type { Policy } from '../policy/schema.ts';
 import { rowMatches } from '../policy/table.ts';
 
@@ -22,25 +23,69 @@ export interface PostCopyFacts {
   metadata: Readonly<Record<string, string>>;
 }
 
+/** A technique with why it was chosen and why the others were not. */
+export interface TechniqueChoice {
+  technique: Technique;
+  reasons: Reason[];
+  alternatives: Alternative[];
+}
+
 /** The technique that the policy's table names, and pre-copy where the gate does not let that one through. */
 export function chooseTechnique(
-  policy: Pick<Policy, 'id' | 'technique' | 'postCopyGate'>,
+  policy: Pick<Policy, 'id' | 'technique' | 'postCopyGate' | 'stale'>,
   { priority, classification }: { priority: Priority; classification: Classification },
   nowMs: number,
   facts: PostCopyFacts,
-): { technique: Technique; reasons: Reason[] } {
+): TechniqueChoice {
+  if (policy.technique.kind === 'predict') {
+    const { technique } = policy.stale;
+    const reason = { code: 'no-prediction', text: `nothing can be predicted, so the stale rule applies: ${technique}` };
+    return gated(policy, { technique, reasons: [reason], alternatives: [] }, nowMs, facts);
+  }
+  const { rows } = policy.technique;
   const { contention, cluster, scenario } = classification;
   const cell = { contention, priority, cluster, scenario };
-  const index = policy.technique.findIndex((row) => rowMatches(row, cell));
-  const row = policy.technique[index];
+  const index = rows.findIndex((row) => rowMatches(row, cell));
+  const row = rows[index];
   // The loader refuses tables that leave a cell open.
   if (!row) throw new RangeError(`policy ${policy.id} has no technique for ${Object.values(cell).join(', ')}`);
   const text = `row ${index + 1} of ${policy.id}: contention ${contention}, priority ${priority}, VM ${cluster}, scenario ${scenario}: ${row.technique}`;
+  const alternatives = Technique.options
+    .filter((other) => other !== row.technique)
+    .map((technique) => ({ technique, reason: notNamed(rows, cell, index, technique) }));
   const reasons: Reason[] = [{ code: 'technique-row', text }];
-  const gate = gatePostCopy(policy, row.technique, nowMs, facts);
-  if (!gate) return { technique: row.technique, reasons };
-  reasons.push({ ...gate, text: `pre-copy instead of ${row.technique}: ${gate.text}` });
-  return { technique: 'pre-copy', reasons };
+  return gated(policy, { technique: row.technique, reasons, alternatives }, nowMs, facts);
+}
+
+/** Why the table does not come to this technique: a row above decides, or no row that matches names it. */
+function notNamed(
+  rows: readonly TechniqueRow[],
+  cell: Record<string, string>,
+  decided: number,
+  technique: Technique,
+): Reason {
+  const later = rows.findIndex((row, index) => index > decided && row.technique === technique && rowMatches(row, cell));
+  return later < 0
+    ? { code: 'no-row', text: `no row that matches names ${technique}` }
+    : { code: 'row-below', text: `row ${later + 1} names ${technique}, but row ${decided + 1} stands above it` };
+}
+
+function gated(
+  policy: Pick<Policy, 'postCopyGate'>,
+  choice: TechniqueChoice,
+  nowMs: number,
+  facts: PostCopyFacts,
+): TechniqueChoice {
+  const gate = gatePostCopy(policy, choice.technique, nowMs, facts);
+  if (!gate) return choice;
+  return {
+    technique: 'pre-copy',
+    reasons: [...choice.reasons, { ...gate, text: `pre-copy instead of ${choice.technique}: ${gate.text}` }],
+    alternatives: [
+      { technique: choice.technique, reason: gate },
+      ...choice.alternatives.filter(({ technique }) => technique !== 'pre-copy'),
+    ],
+  };
 }
 
 /**

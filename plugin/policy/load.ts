@@ -132,8 +132,15 @@ function odditiesOf(document: Document): Found[] {
   return found;
 }
 
-function fromZod(document: Document, issue: z.core.$ZodIssue): Found[] {
-  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+function fromZod(document: Document, issue: z.core.$ZodIssue, under: readonly (string | number)[] = []): Found[] {
+  const path = [...under, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
+  if (issue.code === 'invalid_union') {
+    const value = path.length === 0 ? document.contents : document.getIn(path, true);
+    const meant = issue.errors.find((issues) => !issues.some((each) => isOtherKind(each, value)));
+    if (meant) return meant.flatMap((each) => fromZod(document, each, path));
+    const [first] = issue.errors[0] ?? [];
+    if (first && issue.message === 'Invalid input') return fromZod(document, first, path);
+  }
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       at: keyOffset(document, path, key),
@@ -146,10 +153,20 @@ function fromZod(document: Document, issue: z.core.$ZodIssue): Found[] {
   return [{ at: valueOffset(document, path), path: pathText(path), message }];
 }
 
+/** The issue says that another kind of value was meant: a list, a map, a word. */
+function isOtherKind({ path, code }: z.core.$ZodIssue, value: unknown): boolean {
+  return path.length === 0 && (code === 'invalid_type' || (code === 'invalid_value' && !isScalar(value)));
+}
+
 function adviceOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'invalid_type') {
-    const kind = issue.expected === 'object' || issue.expected === 'record' ? 'a map' : `a ${issue.expected}`;
+    const kind =
+      issue.expected === 'object' || issue.expected === 'record'
+        ? 'a map'
+        : issue.expected === 'array'
+          ? 'a list'
+          : `a ${issue.expected}`;
     return issue.message.startsWith('Invalid input') ? `must be ${kind}` : issue.message;
   }
   if (issue.code === 'too_small' && issue.origin === 'array') return 'an empty list matches nothing: delete the key';

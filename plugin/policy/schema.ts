@@ -1,15 +1,10 @@
 import { z } from 'zod';
-import { Cluster, Contention, Priority, Scenario, Strategy, Technique } from '../contract.ts';
-import { uncoveredCells, unreachableRows } from './table.ts';
+import { Contention, Priority, Strategy, Technique } from '../contract.ts';
+import { TechniqueRule } from './schema/technique.ts';
+import { anyOf, oneOrMany, Text, total } from './schema/words.ts';
 import { Bandwidth, Duration, Share } from './units.ts';
 
-/** One value or a list of them; absent means any of `values`. */
-function anyOf<T extends string>(schema: z.ZodType<T>, values: readonly T[]) {
-  return z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(schema).min(1)).default([...values]);
-}
-
-const Text = z.string({ error: 'is not a text: write it in quotes' }).min(1);
-const TextList = z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(Text).min(1)).optional();
+const TextList = oneOrMany(Text).optional();
 
 const PriorityRule = z
   .strictObject({
@@ -59,15 +54,6 @@ const ContentionLevels = z
     }
   });
 
-const TechniqueRow = z.strictObject({
-  contention: anyOf(Contention, Contention.options),
-  priority: anyOf(Priority, Priority.options),
-  cluster: anyOf(Cluster, Cluster.options),
-  scenario: anyOf(Scenario, Scenario.options),
-  technique: Technique,
-});
-export type TechniqueRow = z.infer<typeof TechniqueRow>;
-
 const StrategyRow = z.strictObject({
   contention: anyOf(Contention, Contention.options),
   priority: anyOf(Priority, Priority.options),
@@ -75,42 +61,13 @@ const StrategyRow = z.strictObject({
 });
 export type StrategyRow = z.infer<typeof StrategyRow>;
 
-/** Checks that the rows decide every combination, and that each row can be reached. */
-function total<Row extends object>(domain: Record<string, readonly string[]>) {
-  return (rows: Row[], context: z.RefinementCtx) => {
-    const cells = uncoveredCells(domain, rows);
-    const [first] = cells;
-    if (first) {
-      const text = Object.entries(first).map(([key, value]) => `${key} ${value}`);
-      context.addIssue({
-        code: 'custom',
-        message: `${cells.length} combination(s) are not decided, the first is ${text.join(', ')}: add a row for them at the end`,
-      });
-    }
-    for (const index of unreachableRows(domain, rows)) {
-      context.addIssue({
-        code: 'custom',
-        path: [index],
-        message: 'this row can never be reached, rows above it decide everything it matches: delete it or move it up',
-      });
-    }
-  };
-}
-
 const PolicyDocument = z.strictObject({
   version: z.literal(1, { error: 'the only version of the policy language is 1: write version: 1' }),
   priorities: z.strictObject({ default: Priority, rules: z.array(PriorityRule).default([]) }),
   limits: z.strictObject({ default: Limits, hosts: z.record(Text, Limits).default({}) }),
   contention: ContentionLevels,
   clusters: z.strictObject({ idle: Share }),
-  technique: z.array(TechniqueRow).superRefine(
-    total({
-      contention: Contention.options,
-      priority: Priority.options,
-      cluster: Cluster.options,
-      scenario: Scenario.options,
-    }),
-  ),
+  technique: TechniqueRule,
   strategy: z.array(StrategyRow).superRefine(total({ contention: Contention.options, priority: Priority.options })),
   batchWindow: Duration,
   maxWait: Duration.refine((ms) => ms > 0, {

@@ -88,9 +88,10 @@ describe('seed.yaml, technique', () => {
   it.each(cells)('$contention contention, $priority priority, $scenario, $cluster: $wanted', (cell) => {
     const { contention, priority, scenario, cluster, wanted } = cell;
     const classification = { utilisation: 0.5, contention, scenario, cluster };
-    const { technique, reasons } = chooseTechnique(policy, { priority, classification }, NOW, free);
+    const { technique, reasons, alternatives } = chooseTechnique(policy, { priority, classification }, NOW, free);
     expect(technique).toBe(wanted);
     expect(reasons.map(({ code }) => code)).toEqual(['technique-row']);
+    expect([technique, ...alternatives.map((other) => other.technique)].sort()).toEqual(Object.values(LETTERS).sort());
   });
 });
 
@@ -128,6 +129,11 @@ describe('the gate before post-copy', () => {
     for (const priority of ['high', 'low'] as const) {
       const chosen = chooseTechnique(policy, { priority, classification }, NOW, { ...free, ...facts });
       expect(chosen.technique).toBe('pre-copy');
+      expect(chosen.alternatives[0]).toMatchObject({
+        technique: priority === 'high' ? 'post-copy' : 'hybrid-copy',
+        reason: { code },
+      });
+      expect(chosen.alternatives).toHaveLength(2);
       expect(chosen.reasons.map((reason) => reason.code)).toEqual(['technique-row', code]);
       expect(chosen.reasons[1]?.text).toContain(
         priority === 'high' ? 'instead of post-copy' : 'instead of hybrid-copy',

@@ -140,6 +140,7 @@ export function flying(
     technique: 'pre-copy',
     strategy,
     reasons: [],
+    alternatives: [],
     reservation: { sourceTx: null, destinationRx: null },
     maxDowntimeMs: 300,
     policy: 'seed.yaml@00000000',
