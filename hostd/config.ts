@@ -3,10 +3,16 @@ import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { isIpv6 } from './address.ts';
 import { describeError, HostdError } from './errors.ts';
 
-const address = z.string().refine((text) => isIP(text) !== 0, 'an IPv4 or IPv6 address is wanted');
+const address = z
+  .string()
+  .refine((text) => isIP(text) !== 0 && !text.includes('%'), 'an IPv4 or IPv6 address is wanted, without a zone (%)');
 const cidr = z.string().refine(isCidr, 'an address block such as 10.0.0.0/24 or fd00::/64 is wanted');
+
+/** The program that classifies packets names each: tc can send no longer one (MAX_MSG in iproute2's tc_filter.c). */
+const MOST_PEERS = 32;
 
 /** hostd.yaml. Paths are taken relative to the file. */
 const Config = z.strictObject({
@@ -36,8 +42,13 @@ const Config = z.strictObject({
     /** Default: live_migration_inbound_addr, else my_ip, of nova.conf. */
     address: address.optional(),
     /** Address blocks of all hosts' migration addresses: a tenant's flow on the same ports must not count. */
-    peers: z.array(cidr).min(1),
+    peers: z.array(cidr).min(1).max(MOST_PEERS),
   }),
+  /**
+   * VLAN ids, the outermost first, that packets of the host's own addresses bear on the NIC. Read from the kernel's
+   * interfaces where none are set; wanted where Open vSwitch writes the tags.
+   */
+  vlans: z.record(address, z.array(z.number().int().min(1).max(4094)).max(2)).default({}),
   libvirtUri: z.string().min(1).default('qemu:///system'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
@@ -77,7 +88,12 @@ export function parseConfig(text: string, file: string): Config {
     );
   }
   const parsed = Config.safeParse(document.toJS());
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { address, peers } = parsed.data.migration;
+    const problem = address === undefined ? null : whyNoPeers(address, peers);
+    if (problem === null) return parsed.data;
+    throw new HostdError('config-invalid', `${at(offsetOf(document.contents, ['migration', 'peers']))}: ${problem}`);
+  }
   const problems = parsed.error.issues.map((issue) => {
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
     const path = [...issue.path, ...unknown].map((step) => (typeof step === 'symbol' ? String(step) : step));
@@ -99,6 +115,16 @@ function offsetOf(node: unknown, path: readonly (string | number)[]): number {
   const items = (node as { items?: unknown[] }).items;
   const item = items?.[Number(step)];
   return item === undefined ? start(node) : offsetOf(item, rest);
+}
+
+/** Why migrations at this address would not be known as such, null if they would. */
+export function whyNoPeers(address: string, peers: readonly string[]): string | null {
+  const family = isIpv6(address) ? 'IPv6' : 'IPv4';
+  if (peers.some((peer) => isIpv6(peer) === isIpv6(address))) return null;
+  return (
+    `migration.peers: the migration address ${address} is ${family} and no ${family} block is among the peers. ` +
+    "Add the block of all hosts' migration addresses, or set migration.address to one of the peers' family."
+  );
 }
 
 function isCollection(node: unknown): boolean {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   migrationAddress,
   type PostCopy,
@@ -6,12 +7,16 @@ import {
   readVersions,
   type Versions,
 } from './capability.ts';
-import type { Config } from './config.ts';
+import { type Config, whyNoPeers } from './config.ts';
 import type { HostInfo } from './contract.ts';
 import { HostdError } from './errors.ts';
+import type { Link } from './measure/count/linkcodec.ts';
+import { Links } from './measure/count/links.ts';
+import { portName } from './measure/count/netlink.ts';
 import { readLinkSpeed } from './measure/counters.ts';
 import { clockState } from './native.ts';
 import { NOVA_DEFAULTS, type NovaOptions } from './novaconf.ts';
+import { whyNotShapeable } from './shape/wire.ts';
 
 const PROBE_MS = 30_000;
 
@@ -32,11 +37,19 @@ export class Host {
   /** @throws HostdError `config-invalid` where the link's speed or the migration address is not to be found. */
   async start(): Promise<void> {
     await this.#probe();
-    const { migration, novaConf } = this.#config;
+    const { migration, nic, novaConf } = this.#config;
     const address = migrationAddress(migration.address, this.#nova);
     if (address === null) {
       throw new HostdError('config-invalid', `migration.address is not set and ${novaConf} names none. Set it.`);
     }
+    if (isIP(address) === 0) {
+      throw new HostdError(
+        'config-invalid',
+        `${novaConf} names "${address}" as migration address, which is no IP address. Set migration.address.`,
+      );
+    }
+    const problem = whyNoPeers(address, migration.peers) ?? whyNotShapeable(portName(nic), listLinks());
+    if (problem !== null) throw new HostdError('config-invalid', problem);
     this.#migrationAddress = address;
     this.#linkBitsPerSecond = await findLink(this.#config);
     this.#timer = setInterval(() => void this.#probe(), PROBE_MS);
@@ -87,6 +100,15 @@ export class Host {
     this.#nova = await readNovaConf(novaConf);
     this.#postCopy = await probePostCopy(novaConf, this.#nova);
     this.#versions = await readVersions(libvirtUri);
+  }
+}
+
+function listLinks(): Link[] {
+  const links = new Links();
+  try {
+    return links.list();
+  } finally {
+    links.close();
   }
 }
 

@@ -2,10 +2,14 @@ import type { Logger } from 'pino';
 import { readBootId } from './capability.ts';
 import type { Config } from './config.ts';
 import type { Host } from './host.ts';
+import { Links } from './measure/count/links.ts';
+import { portName } from './measure/count/netlink.ts';
 import type { OwnTraffic } from './measure/netfilter.ts';
 import { Shaper } from './shape/apply.ts';
+import type { HostAddress } from './shape/classify.ts';
 import type { LinkLimits } from './shape/htb.ts';
 import { Leases } from './shape/leases.ts';
+import { vlansOnNic } from './shape/wire.ts';
 
 /** ssh, libvirt over TCP and TLS, RabbitMQ; hostd's own port is added. */
 const CONTROL_PORTS = [22, 16509, 16514, 5672];
@@ -14,7 +18,15 @@ const CONTROL_PORTS = [22, 16509, 16514, 5672];
 export async function createLeases(config: Config, host: Host, log: Logger): Promise<Leases> {
   const { nic, stateDir } = config;
   const bootId = await readBootId();
-  const limits = (direction: 'tx' | 'rx') => linkLimits(direction, config, host);
+  const links = new Links();
+  const limits = (direction: 'tx' | 'rx') => {
+    const interfaces = { links: links.list(), addresses: links.addresses() };
+    const onWire = (address: string): HostAddress => ({
+      address,
+      vlans: config.vlans[address] ?? vlansOnNic(address, portName(nic), interfaces) ?? [],
+    });
+    return linkLimits(direction, config, host, onWire);
+  };
   const shaper = new Shaper({ nic, stateDir, bootId, limits }, log);
   return new Leases(
     {
@@ -40,15 +52,20 @@ export function ownTraffic({ listen, migration }: Config, host: Host): OwnTraffi
   };
 }
 
-function linkLimits(direction: 'tx' | 'rx', config: Config, host: Host): LinkLimits {
+function linkLimits(
+  direction: 'tx' | 'rx',
+  config: Config,
+  host: Host,
+  onWire: (address: string) => HostAddress,
+): LinkLimits {
   const { shapeFraction, controlMegabitsPerSecond } = config;
   const { ownAddresses, peers, controlPorts } = ownTraffic(config, host);
   return {
     direction,
     totalBitsPerSecond: host.linkBitsPerSecond * shapeFraction,
     controlBitsPerSecond: controlMegabitsPerSecond * 1e6,
-    ownAddresses: [...ownAddresses],
-    migrationAddress: host.migrationAddress,
+    ownAddresses: ownAddresses.map(onWire),
+    migration: onWire(host.migrationAddress),
     peers,
     controlPorts: [...controlPorts],
   };

@@ -1,3 +1,4 @@
+import { isIpv6 } from '../address.ts';
 import { shownName } from './count/netlink.ts';
 import type { Topology } from './count/uplinks.ts';
 
@@ -20,10 +21,6 @@ export type OwnCounter = (typeof OWN_COUNTERS)[number];
 
 export const TABLE = 'drover';
 export const PAIRS = 'pairs';
-
-export function isIpv6(address: string): boolean {
-  return address.includes(':');
-}
 
 /** The family of the table that counts the host's own packets. */
 export function ownFamily(topology: Topology): 'bridge' | 'inet' {
@@ -79,9 +76,9 @@ function ownRules(family: 'bridge' | 'inet', topology: Topology, own: OwnTraffic
       `add chain ${family} drover ${chain} { type filter hook ${chain} priority 400; policy accept; }`,
       `flush chain ${family} drover ${chain}`,
     );
-    for (const [ip, icmp, v6] of [
-      ['ip', 'icmp', false],
-      ['ip6', 'ipv6-icmp', true],
+    for (const [ip, v6] of [
+      ['ip', false],
+      ['ip6', true],
     ] as const) {
       const [migration, peers, mine] = [own.migrationAddresses, own.peers, own.ownAddresses].map((list) =>
         [...new Set(list)].filter((each) => isIpv6(each) === v6).join(', '),
@@ -95,11 +92,11 @@ function ownRules(family: 'bridge' | 'inet', topology: Topology, own: OwnTraffic
       if (mine) {
         const host = `${ip} ${end} { ${mine} }`;
         const control = `control_${direction}` as const;
-        lines.push(
-          ...both(host, `{ ${own.controlPorts.join(', ')} }`, control),
-          rule(`${host} meta l4proto ${icmp}`, control),
-        );
+        lines.push(...both(host, `{ ${own.controlPorts.join(', ')} }`, control));
+        if (!v6) lines.push(rule(`${host} meta l4proto icmp`, control));
       }
+      // Neighbour discovery has link-local addresses and none at all.
+      if (v6) lines.push(rule('meta l4proto ipv6-icmp', `control_${direction}`));
     }
   }
   return lines;

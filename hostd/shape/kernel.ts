@@ -1,4 +1,4 @@
-import { ROOT, type Tree, type TreeClass, type TreeFilter } from './htb.ts';
+import { ROOT, type Tree, type TreeClass } from './htb.ts';
 
 /** One line of `tc qdisc show dev DEV`. */
 export interface Qdisc {
@@ -43,7 +43,11 @@ export function parseDevice(text: string): DeviceState {
   const filters = filterBlocks(text);
   return {
     qdiscs,
-    tree: readTree(qdiscs, text, parseFilters(filters.filter((block) => block.startsWith(`filter parent ${ROOT}`)))),
+    tree: readTree(
+      qdiscs,
+      text,
+      filters.filter((block) => block.startsWith(`filter parent ${ROOT}`)),
+    ),
     ingress: readIngress(
       qdiscs,
       filters.filter((block) => !block.startsWith('filter parent ')),
@@ -67,7 +71,7 @@ function filterBlocks(text: string): string[] {
   return text
     .slice(from)
     .split(/^(?=filter )/m)
-    .filter((block) => /^filter .*\bfh \w+::\w+ /.test(block) || !/^filter .* u32 /.test(block));
+    .filter((block) => !/^filter .* (u32|bpf) /.test(block) || /\b(fh \w+::\w+|handle \w+) /.test(block));
 }
 
 const UNITS: Record<string, number> = { bit: 1, Kbit: 1e3, Mbit: 1e6, Gbit: 1e9, Tbit: 1e12 };
@@ -106,18 +110,14 @@ export function parseClasses(text: string): Map<string, TreeClass> {
   return classes;
 }
 
-/** u32 filters that have a flowid. */
-function parseFilters(blocks: readonly string[]): TreeFilter[] {
-  return blocks.flatMap((block) => {
-    const head = /^filter .*?protocol (\S+) pref (\d+) u32 .*\bflowid (\S+)/.exec(block);
-    if (head === null) return [];
-    const [, protocol = '', pref = '0', flowid = ''] = head;
-    const matches = [...block.matchAll(/^\s+match (\S+ at \d+)/gm)].map(([, match = '']) => match);
-    return [{ protocol: protocol as TreeFilter['protocol'], pref: Number(pref), flowid, matches }];
-  });
+/** The program of the one filter that hostd makes. */
+function parseClassifier(filters: readonly string[]): string | null {
+  const [only = '', ...more] = filters;
+  const match = /^filter \S+ \S+ protocol all pref 1 bpf chain 0 handle 0x1 .*bytecode '([\d ,]+)'/.exec(only);
+  return more.length > 0 ? null : (match?.[1] ?? null);
 }
 
-function readTree(qdiscs: readonly Qdisc[], text: string, filters: TreeFilter[]): Tree | null {
+function readTree(qdiscs: readonly Qdisc[], text: string, filters: readonly string[]): Tree | null {
   const root = qdiscs.find(({ parent }) => parent === null);
   if (root?.kind !== 'htb' || root.handle !== ROOT) return null;
   const leaves = qdiscs.filter(({ kind, parent }) => kind === 'bfifo' && parent?.startsWith(ROOT));
@@ -127,7 +127,7 @@ function readTree(qdiscs: readonly Qdisc[], text: string, filters: TreeFilter[])
     leafLimits: new Map(
       leaves.map(({ parent, options }) => [parent ?? '', parseSize(/\blimit (\S+)/.exec(options)?.[1] ?? '')]),
     ),
-    filters,
+    classifier: parseClassifier(filters),
   };
 }
 

@@ -1,4 +1,5 @@
-import { isIpv6, MIGRATION_PORTS, OWN_COUNTERS, type OwnTraffic } from '../netfilter.ts';
+import { isIpv6 } from '../../address.ts';
+import { MIGRATION_PORTS, OWN_COUNTERS, type OwnTraffic } from '../netfilter.ts';
 import { shownName } from './netlink.ts';
 import type { Topology } from './uplinks.ts';
 
@@ -163,8 +164,10 @@ function ownRules(version: IpVersion, direction: 'tx' | 'rx', topology: Topology
     }
     if (mine) {
       rule(`${end} ${mine} -p tcp -m multiport --ports ${own.controlPorts.join(',')}`, 'control');
-      rule(`${end} ${mine} -p ${version === 6 ? 'ipv6-icmp' : 'icmp'}`, 'control');
+      if (version === 4) rule(`${end} ${mine} -p icmp`, 'control');
     }
+    // Neighbour discovery has link-local addresses and none at all.
+    if (version === 6) rule('-p ipv6-icmp', 'control');
   }
   return rules;
 }

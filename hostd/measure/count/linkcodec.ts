@@ -23,6 +23,8 @@ const IFLA_LINK_NETNSID = 37;
 const RTEXT_FILTER_SKIP_STATS = 8;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+const IFLA_VLAN_ID = 1;
+const ARPHRD_ETHER = 1;
 /** Attributes of a tunnel's own data that only an IPv6 underlay has (IFLA_VXLAN_GROUP6, _LOCAL6, IFLA_GENEVE_REMOTE6). */
 const IPV6_ATTRIBUTES: Record<string, readonly number[]> = { vxlan: [16, 17], geneve: [7] };
 /** What a tunnel says itself of the interface under it (IFLA_VXLAN_LINK, IFLA_GRE_LINK): it has no IFLA_LINK. */
@@ -43,6 +45,10 @@ export interface Link {
   link: number;
   /** A tunnel whose outer packets are IPv6. */
   ipv6: boolean;
+  /** Of a VLAN device: the id of the tag that it writes; else 0. */
+  vlan: number;
+  /** Has it Ethernet frames? */
+  ethernet: boolean;
 }
 
 /** Asks for all interfaces, without their counters. */
@@ -81,6 +87,8 @@ export function parseLink(part: Buffer, type: number, from: number, to: number):
     // The number of an interface in another namespace means nothing here.
     link: (underlay === undefined ? 0 : number(inData(underlay))) || (elsewhere ? 0 : number(link)),
     ipv6: (IPV6_ATTRIBUTES[kind] ?? []).some((each) => inData(each) !== -1),
+    vlan: kind === 'vlan' && inData(IFLA_VLAN_ID) !== -1 ? part.readUInt16LE(inData(IFLA_VLAN_ID)) : 0,
+    ethernet: part.readUInt16LE(from + 2) === ARPHRD_ETHER,
   };
 }
 

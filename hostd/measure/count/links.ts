@@ -1,4 +1,5 @@
 import { HostdError } from '../../errors.ts';
+import { dumpAddresses, type InterfaceAddress, parseAddress } from './addresscodec.ts';
 import { type DeviceCounters, dumpLinks, getLink, type Link, parseDeviceCounters, parseLink } from './linkcodec.ts';
 import { Questioner } from './question.ts';
 
@@ -14,6 +15,16 @@ export class Links {
     });
     if (errno !== 0) throw new HostdError('system-call-failed', `Cannot list the interfaces (errno ${errno})`);
     return [...links.values()];
+  }
+
+  addresses(): InterfaceAddress[] {
+    const addresses = new Map<string, InterfaceAddress>();
+    const errno = this.#route.ask(dumpAddresses, (part, type, from, to) => {
+      const address = parseAddress(part, type, from, to);
+      if (address !== null) addresses.set(JSON.stringify(address), address);
+    });
+    if (errno !== 0) throw new HostdError('system-call-failed', `Cannot list the addresses (errno ${errno})`);
+    return [...addresses.values()];
   }
 
   /** @throws HostdError `device-missing` */

@@ -21,6 +21,11 @@ describe('parseConfig', () => {
     });
   });
 
+  it('takes peers of both families, and any prefix', () => {
+    const peers = '10.0.0.0/24, "fd00::/61", "fd00:1::9/128", "::/0"';
+    expect(parseConfig(GOOD.replace('10.0.0.0/24', peers), 'hostd.yaml').migration.peers).toHaveLength(4);
+  });
+
   it.each([
     ['nic: nic0', 'nic: "a b"', 'hostd.yaml:2:1: nic'],
     ['10.0.0.0/24', '10.0.0.0/33', 'hostd.yaml:7:11: migration.peers.0'],
@@ -28,6 +33,14 @@ describe('parseConfig', () => {
     ['host: compute-1', 'hots: compute-1', 'hostd.yaml:1:1: hots'],
     ['migration:', 'migration: [', 'hostd.yaml:8:1'],
     ['nic: nic0', 'nic: nic0\nnic: nic1', 'hostd.yaml:3:1'],
+    [
+      'peers: [10',
+      'address: "fd00::1"\n  peers: [10',
+      'hostd.yaml:8:3: migration.peers: the migration address fd00::1 is IPv6',
+    ],
+    ['10.0.0.0/24', '"fd00::/61"]\n  address: 10.0.0.1 #', 'the migration address 10.0.0.1 is IPv4 and no IPv4 block'],
+    ['address: 10.0.0.1', 'address: "fe80::1%nic0"', 'hostd.yaml:3:11: listen.address'],
+    ['migration:', 'vlans: { 10.0.0.1: [4095] }\nmigration:', 'hostd.yaml:6:'],
   ])('tells line and column where %s became %s', (good, bad, where) => {
     expect(() => parseConfig(GOOD.replace(good, bad), 'hostd.yaml')).toThrow(where);
   });

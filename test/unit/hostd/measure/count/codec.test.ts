@@ -65,7 +65,7 @@ describe('the answer to a question', () => {
       found.push(parseLink(part, type, from, to), parseDeviceCounters(part, type, from, to));
     });
     expect(found).toEqual([
-      { index: 3, name: 'nic0', kind: 'veth', master: 2, link: 0, ipv6: false },
+      { index: 3, name: 'nic0', kind: 'veth', master: 2, link: 0, ipv6: false, vlan: 0, ethernet: true },
       { index: 3, rxPackets: 163, txPackets: 182, rxBytes: 15_594, txBytes: 17_180 },
     ]);
   });

@@ -13,6 +13,8 @@ function links(...list: { name: string; kind?: string; master?: string; link?: s
     master: index(master),
     link: index(link),
     ipv6,
+    vlan: 0,
+    ethernet: true,
   }));
 }
 
