@@ -1,5 +1,9 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
+import { check } from './check/check.ts';
+import { exitStatus } from './check/finding.ts';
+import { renderTable } from './check/table.ts';
+import { runAs } from './check/user.ts';
 import { clean } from './clean.ts';
 import { readConfig } from './config.ts';
 import { describeError, HostdError } from './errors.ts';
@@ -8,9 +12,10 @@ import { runDaemon } from './run.ts';
 
 const DEFAULT_CONFIG = '/etc/drover/hostd.yaml';
 
-const USAGE = `usage: drover-hostd [run|clean] [options]
+const USAGE = `usage: drover-hostd [run|check|clean] [options]
 
   run    measures traffic, follows migrations, keeps bandwidth classes (the default)
+  check  looks at all that hostd needs here, and says what to do about each gap
   clean  takes away classes whose leases are over, while no hostd runs
 
   --config FILE  default ${DEFAULT_CONFIG}
@@ -20,8 +25,10 @@ const USAGE = `usage: drover-hostd [run|clean] [options]
 interface Command {
   usage: string;
   flags: readonly string[];
+  /** Options that want a value. */
+  settings: readonly string[];
   /** Resolves with the exit status. */
-  run(config: string, flags: ReadonlySet<string>): Promise<number>;
+  run(config: string, flags: ReadonlySet<string>, settings: ReadonlyMap<string, string>): Promise<number>;
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -32,10 +39,25 @@ Runs in the foreground; logs JSON lines on standard output. SIGHUP reads "client
 ends it. Classes and leases stay then: they go on after the next start, or \`drover-hostd clean\` takes them away.
 `,
     flags: [],
+    settings: [],
     run: async (config) => {
       await runDaemon(config);
       return 0;
     },
+  },
+  check: {
+    usage: `usage: drover-hostd check [--json] [--user NAME] [--config FILE]
+
+Looks at the configuration, the NIC, the kernel, rights, certificates, programs, libvirt, Nova's settings and the clock,
+before hostd's first start or while it runs: it changes nothing, and what it must try it tries on a device of its own.
+Exit status 1 if something is missing that hostd needs; warnings keep 0.
+
+  --json       the list as JSON: [{"check", "state": "ok" | "warn" | "fail", "found", "todo"}, ...]
+  --user NAME  as root: looks with the eyes of the service, that is this user with CAP_NET_ADMIN alone
+`,
+    flags: ['json'],
+    settings: ['user'],
+    run: runCheck,
   },
   clean: {
     usage: `usage: drover-hostd clean [--all] [--unless-running] [--config FILE]
@@ -47,9 +69,24 @@ hostd that was stopped for good; a running one does it by itself, and clean refu
   --unless-running  does nothing and exits with 0 if a hostd runs
 `,
     flags: ['all', 'unless-running'],
+    settings: [],
     run: runClean,
   },
 };
+
+async function runCheck(
+  file: string,
+  flags: ReadonlySet<string>,
+  settings: ReadonlyMap<string, string>,
+): Promise<number> {
+  const user = settings.get('user');
+  if (user !== undefined) {
+    return runAs(user, ['check', '--config', file, ...[...flags].map((flag) => `--${flag}`)]);
+  }
+  const report = await check(file);
+  process.stdout.write(flags.has('json') ? `${JSON.stringify(report, null, 2)}\n` : renderTable(report));
+  return exitStatus(report);
+}
 
 async function runClean(file: string, flags: ReadonlySet<string>): Promise<number> {
   const config = readConfig(file);
@@ -69,8 +106,11 @@ async function main(args: readonly string[]): Promise<number> {
   const name = named ? args[0] : 'run';
   const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name ?? ''] : undefined;
   if (command === undefined) return misused(`there is no command ${JSON.stringify(name)}`, USAGE);
-  const options = Object.fromEntries(command.flags.map((flag) => [flag, { type: 'boolean' as const }]));
-  let values: Record<string, string | boolean | undefined>;
+  const options = Object.fromEntries([
+    ...command.flags.map((flag) => [flag, { type: 'boolean' as const }]),
+    ...command.settings.map((setting) => [setting, { type: 'string' as const }]),
+  ]);
+  let values: Record<string, unknown>;
   try {
     ({ values } = parseArgs({
       args: args.slice(named ? 1 : 0),
@@ -83,7 +123,12 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(named ? command.usage : USAGE);
     return 0;
   }
-  return command.run(String(values.config), new Set(command.flags.filter((flag) => values[flag])));
+  const given = command.settings.filter((setting) => values[setting] !== undefined);
+  return command.run(
+    String(values.config),
+    new Set(command.flags.filter((flag) => values[flag])),
+    new Map(given.map((setting) => [setting, String(values[setting])])),
+  );
 }
 
 function misused(why: string, usage: string): number {

@@ -11,6 +11,14 @@ export interface NovaOptions {
   permitPostCopy: boolean;
   /** 0 means no limit; Nova's default is 1. */
   maxConcurrentLiveMigrations: number;
+  /** `[libvirt] live_migration_bandwidth`, MiB/s; 0 means no limit of Nova's. */
+  liveMigrationBandwidthMebibytes: number;
+  /** `[libvirt] live_migration_completion_timeout`: seconds for each GiB of the guest; 0 means never. */
+  completionTimeoutS: number;
+  /** `[libvirt] live_migration_timeout_action`: what Nova does then. */
+  timeoutAction: 'abort' | 'force_complete';
+  /** `[libvirt] live_migration_tunnelled`. */
+  tunnelled: boolean;
 }
 
 /** Nova's own defaults (nova/conf/compute.py, nova/conf/libvirt.py). */
@@ -20,23 +28,36 @@ export const NOVA_DEFAULTS: NovaOptions = {
   inboundAddress: null,
   permitPostCopy: false,
   maxConcurrentLiveMigrations: 1,
+  liveMigrationBandwidthMebibytes: 0,
+  completionTimeoutS: 800,
+  timeoutAction: 'abort',
+  tunnelled: false,
 };
 
 /** Reads the text of one nova.conf over the values of those read before it (`nova.conf.d`). */
 export function parseNovaConf(text: string, before: NovaOptions = NOVA_DEFAULTS): NovaOptions {
   const values = parseIni(text);
-  const concurrent = Number(values.get('DEFAULT/max_concurrent_live_migrations'));
-  const permit = values.get('libvirt/live_migration_permit_post_copy');
+  const libvirt = (option: string) => values.get(`libvirt/live_migration_${option}`);
+  const permit = libvirt('permit_post_copy');
+  const action = libvirt('timeout_action');
+  const tunnelled = libvirt('tunnelled');
   return {
     host: values.get('DEFAULT/host') || before.host,
     myIp: values.get('DEFAULT/my_ip') || before.myIp,
-    inboundAddress: values.get('libvirt/live_migration_inbound_addr') || before.inboundAddress,
+    inboundAddress: libvirt('inbound_addr') || before.inboundAddress,
     permitPostCopy: permit === undefined ? before.permitPostCopy : isTrue(permit),
     maxConcurrentLiveMigrations:
-      values.has('DEFAULT/max_concurrent_live_migrations') && Number.isInteger(concurrent) && concurrent >= 0
-        ? concurrent
-        : before.maxConcurrentLiveMigrations,
+      wholeNumber(values.get('DEFAULT/max_concurrent_live_migrations')) ?? before.maxConcurrentLiveMigrations,
+    liveMigrationBandwidthMebibytes: wholeNumber(libvirt('bandwidth')) ?? before.liveMigrationBandwidthMebibytes,
+    completionTimeoutS: wholeNumber(libvirt('completion_timeout')) ?? before.completionTimeoutS,
+    timeoutAction: action === 'abort' || action === 'force_complete' ? action : before.timeoutAction,
+    tunnelled: tunnelled === undefined ? before.tunnelled : isTrue(tunnelled),
   };
+}
+
+/** Null for anything else: Nova would not start with it. */
+function wholeNumber(text: string | undefined): number | null {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
 }
 
 /** `section/option` to its last value. */

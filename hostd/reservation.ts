@@ -42,10 +42,13 @@ export async function createLeases(config: Config, host: Host, log: Logger): Pro
 }
 
 /** What of the NIC's traffic is the host's own. */
-export function ownTraffic({ listen, migration }: Config, host: Host): OwnTraffic {
-  const own = new Set([host.migrationAddress, listen.address]);
+export function ownTraffic(
+  { listen, migration }: Config,
+  { migrationAddress }: Pick<Host, 'migrationAddress'>,
+): OwnTraffic {
+  const own = new Set([migrationAddress, listen.address]);
   return {
-    migrationAddresses: [host.migrationAddress],
+    migrationAddresses: [migrationAddress],
     peers: migration.peers,
     ownAddresses: [...own].filter((each) => each !== '0.0.0.0' && each !== '::'),
     controlPorts: [...CONTROL_PORTS, listen.port],

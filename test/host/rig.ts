@@ -112,12 +112,19 @@ export class Rig {
     return child;
   }
 
+  /** Writes the daemon's configuration and gives all files to its user. Resolves with the file. */
+  async configure(changes: object = {}): Promise<string> {
+    const config = join(this.dir, 'hostd.yaml');
+    await writeFile(config, stringify({ ...this.#config(), ...changes }));
+    giveToService(this.dir);
+    return config;
+  }
+
   /** Starts the daemon and waits until it answers. */
   async startDaemon(changes: object = {}): Promise<void> {
-    await writeFile(join(this.dir, 'hostd.yaml'), stringify({ ...this.#config(), ...changes }));
+    const config = await this.configure(changes);
     this.log = '';
-    giveToService(this.dir);
-    const [file = '', ...args] = this.service(['--config', join(this.dir, 'hostd.yaml')]);
+    const [file = '', ...args] = this.service(['--config', config]);
     const child = this.spawn(this.host, file, ...args);
     this.daemon = child;
     child.stdout?.on('data', (text) => {

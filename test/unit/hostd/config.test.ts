@@ -61,6 +61,7 @@ host = other
 live_migration_permit_post_copy = False
 `;
     expect(parseNovaConf(text)).toEqual({
+      ...NOVA_DEFAULTS,
       host: 'compute-1',
       myIp: null,
       inboundAddress: '10.0.0.1',
