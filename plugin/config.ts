@@ -22,7 +22,8 @@ const Config = z.strictObject({
   }),
   /** Roles of which a caller needs one before a migration of theirs is accepted to wait (Nova's default policy: admin). */
   liveMigrateRoles: z.array(z.string()).min(1).default(['admin']),
-  policy: z.string(),
+  /** A file, a directory, or a list of them; later ones over earlier ones (policy/watch.ts, policy/trace.ts). */
+  policy: z.union([z.string(), z.array(z.string()).min(1)]),
   /** The SQLite database. */
   database: z.string(),
   /** Unix socket of the control API; whoever may open it may use it. */
@@ -61,7 +62,7 @@ export function readConfig(file: string): Config {
   return {
     ...config,
     keystone: { ...keystone, passwordFile: at(keystone.passwordFile) },
-    policy: at(config.policy),
+    policy: [config.policy].flat().map(at),
     database: at(config.database),
     controlSocket: at(config.controlSocket),
     hostd: { ...hostd, ca: at(hostd.ca), cert: at(hostd.cert), key: at(hostd.key) },

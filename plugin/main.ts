@@ -10,7 +10,7 @@ import { Store } from './controller/store.ts';
 import { describeError } from './errors.ts';
 import { createNovaCalls } from './nova/calls.ts';
 import { formatPolicyError } from './policy/load.ts';
-import { PolicyFile } from './policy/watch.ts';
+import { PolicyFiles } from './policy/watch.ts';
 import { ProxyServer } from './proxy/server.ts';
 import { createHostClient } from './tracker/hosts.ts';
 import { Tracker } from './tracker/tracker.ts';
@@ -29,7 +29,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<{ port: 
     // Not the catalogue's: that one may point at Drover itself.
     computeEndpoint: config.nova.url,
   });
-  const policy = new PolicyFile(config.policy);
+  const policy = new PolicyFiles(config.policy);
   policy.on('loaded', (loaded) => log.info({ policy: loaded.id }, 'policy in effect'));
   policy.on('refused', (errors) =>
     log.error({ errors: errors.map(formatPolicyError) }, 'policy refused, the one before stays in effect'),
@@ -81,7 +81,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<{ port: 
   };
 }
 
-function health(tracker: Tracker, policy: PolicyFile): { status: 'ok' | 'degraded'; problems: string[] } {
+function health(tracker: Tracker, policy: PolicyFiles): { status: 'ok' | 'degraded'; problems: string[] } {
   const silent = [...tracker.hosts].filter(([, host]) => !host.reachable).map(([name]) => `hostd on ${name} is silent`);
   const problems = policy.policy === null ? ['no policy is in effect', ...silent] : silent;
   return { status: problems.length === 0 ? 'ok' : 'degraded', problems };

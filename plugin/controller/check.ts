@@ -1,7 +1,9 @@
 import type { LinkReservation, Priority } from 'drover-hostd/contract';
 import type { Decision, Strategy } from '../contract.ts';
-import { matchPriority } from '../policy/match.ts';
+import { matchPriority, selectorsMatch } from '../policy/match.ts';
+import { limitsFor } from '../policy/schema/limits.ts';
 import type { Policy } from '../policy/schema.ts';
+import { mayStart, waitingSinceMs } from '../policy/starting.ts';
 import type { Action, QueuedMigration, World } from './world.ts';
 
 /**
@@ -76,10 +78,11 @@ function viewOf(world: World, policy: Policy, actions: readonly Action[]): View 
     held: world.queue.filter(({ id }) => byId.get(id)?.kind === 'hold'),
     flying,
     running: [...flying, ...starts.map(running)],
-    level: (migration) =>
-      world.nowMs - migration.receivedAtMs >= policy.maxWaitMs
-        ? 0
-        : 1 + GROUPS.indexOf(matchPriority(policy, migration.server).priority),
+    level: (migration) => {
+      const { priority } = matchPriority(policy, migration.server, { host: migration.source, nowMs: world.nowMs });
+      const waitedMs = world.nowMs - waitingSinceMs(policy, priority, migration.receivedAtMs, world.nowMs);
+      return waitedMs >= policy.maxWaitMs ? 0 : 1 + GROUPS.indexOf(priority);
+    },
   };
 }
 
@@ -131,7 +134,10 @@ function batchOpen(world: World, policy: Policy, { receivedAtMs }: QueuedMigrati
 }
 
 function checkTiming(world: World, policy: Policy, started: Started): string[] {
-  return batchOpen(world, policy, started) ? [`${started.id}: starts inside its batch window`] : [];
+  const broken = batchOpen(world, policy, started) ? [`${started.id}: starts inside its batch window`] : [];
+  if (!mayStart(policy, started.decision.priority, world.nowMs))
+    broken.push(`${started.id}: starts outside its windows`);
+  return broken;
 }
 
 function checkOrder({ running, held, flying, level }: View, started: Started): string[] {
@@ -164,7 +170,11 @@ function checkCounts(world: World, policy: Policy, { running }: View, { id, sour
   const leaving = running.filter((other) => other.source === source).length;
   if (limit > 0 && leaving > limit) broken.push(`${id}: ${leaving} leave ${source}, Nova runs ${limit}`);
   const arriving = destination === null ? 0 : running.filter((other) => other.destination === destination).length;
-  if (Math.max(leaving, arriving) > policy.caps.parallelPerLink) broken.push(`${id}: above the cap of a link`);
+  const { parallelPerLink, perSource, perDestination, clusterWide } = policy.caps;
+  if (Math.max(leaving, arriving) > parallelPerLink) broken.push(`${id}: above the cap of a link`);
+  if (perSource !== undefined && leaving > perSource) broken.push(`${id}: above the cap of its source`);
+  if (perDestination !== undefined && arriving > perDestination) broken.push(`${id}: above the cap of its destination`);
+  if (clusterWide !== undefined && running.length > clusterWide) broken.push(`${id}: above the cap of the cluster`);
   return broken;
 }
 
@@ -188,6 +198,14 @@ function checkTechnique(world: World, policy: Policy, started: Started): string[
   const vm = world.hosts.get(started.source)?.sample?.vms.find(({ vmUuid }) => vmUuid === started.vmUuid);
   if (!vm || vm.postCopyBlockers.length > 0) broken.push(`${started.id}: ${technique} of a guest that cannot`);
   if (started.paused) broken.push(`${started.id}: ${technique} of a paused guest`);
+  const asked = { host: started.source, nowMs: world.nowMs };
+  const { never, minMemoryBytes } = policy.postCopyGate;
+  if (
+    never.some((each) => selectorsMatch(each, started.server, asked)) ||
+    started.server.memoryBytes < minMemoryBytes
+  ) {
+    broken.push(`${started.id}: ${technique} although the policy's gate forbids it`);
+  }
   if (started.server.metadata['drover:postcopy'] === 'never') broken.push(`${started.id}: ${technique} is forbidden`);
   return broken;
 }
@@ -212,7 +230,7 @@ function checkReservation(
     if (Math.max(migration.ceilBitsPerSecond, workload.ceilBitsPerSecond) > capacity) {
       broken.push(`${id}: a ceiling above the link`);
     }
-    const limits = policy.limits.hosts[name] ?? policy.limits.default;
+    const limits = limitsFor(policy.limits, name, info.nic);
     const amount = (of: typeof limits.lower) => (of.kind === 'rate' ? of.bitsPerSecond : of.fraction * capacity);
     // Neither side can be promised more than the link less the hundredth that the other always keeps.
     const most = 0.99 * capacity - 1;
@@ -238,6 +256,9 @@ function checkIdle(world: World, policy: Policy, { running, held, level }: View,
     ...running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid),
     ...held.filter((other) => shares(waiting, other) && level(other) < level(waiting)),
   ];
+  const { priority } = matchPriority(policy, waiting.server, { host: waiting.source, nowMs: world.nowMs });
+  const mayGo =
+    mayStart(policy, priority, world.nowMs) && running.length < (policy.caps.clusterWide ?? Number.POSITIVE_INFINITY);
   const windowOver = world.nowMs >= waiting.receivedAtMs + policy.batchWindowMs;
-  return obstacles.length > 0 || !windowOver ? [] : [`${waiting.id}: waits for nothing`];
+  return obstacles.length > 0 || !windowOver || !mayGo ? [] : [`${waiting.id}: waits for nothing`];
 }

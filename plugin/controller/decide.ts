@@ -1,7 +1,8 @@
 import type { LinkReservation, Priority } from 'drover-hostd/contract';
 import { reserve, workloadDemand } from '../bandwidth/reserve.ts';
 import type { Classification, Contention, Decision, Reason } from '../contract.ts';
-import { matchPriority } from '../policy/match.ts';
+import { matchPriority, selectorsMatch, selectorsText } from '../policy/match.ts';
+import { limitsFor } from '../policy/schema/limits.ts';
 import type { Policy } from '../policy/schema.ts';
 import { amountOn } from '../policy/units.ts';
 import { classify, contentionLevel, utilisation } from '../tracker/classify.ts';
@@ -9,6 +10,7 @@ import { chooseStrategy } from './strategy.ts';
 import { chooseTechnique, gatePostCopy, type PostCopyFacts } from './technique.ts';
 import {
   answeringHost,
+  circumstances,
   destinationsOf,
   freshHost,
   linkKey,
@@ -23,8 +25,8 @@ type Reservation = Decision['reservation'];
 
 /** What would be done with one migration if it started now; whether it may is the order's business (plan.ts). */
 export function decide(world: World, policy: Policy, migration: QueuedMigration): Decision {
-  const { priority, reason: priorityReason } = matchPriority(policy, migration.server);
-  const facts = postCopyFacts(world, migration);
+  const { priority, reason: priorityReason } = matchPriority(policy, migration.server, circumstances(world, migration));
+  const facts = postCopyFacts(world, policy, migration);
   const seen = classified(world, policy, migration);
   const common = {
     priority,
@@ -105,7 +107,7 @@ function linkReservation(
   const host = answeringHost(world, name);
   if (!host || !(host.info.shapeableBitsPerSecond > 100)) return null;
   const capacity = host.info.shapeableBitsPerSecond;
-  const { lower, upper } = policy.limits.hosts[name] ?? policy.limits.default;
+  const { lower, upper } = limitsFor(policy.limits, name, host.info.nic);
   const upperBitsPerSecond = amountOn(upper, capacity);
   const { nic } = host.sample;
   const measured = direction === 'tx' ? nic.workloadTxBitsPerSecond : nic.workloadRxBitsPerSecond;
@@ -141,6 +143,7 @@ function classified(
       destinations,
       destinationKnown: migration.destination !== null,
       vm,
+      vmsOfSource: source.sample.vms,
       previous: {
         sourceTx: world.previousContention.get(linkKey(migration.source, 'tx')) ?? null,
         destinationRx: (host) => world.previousContention.get(linkKey(host, 'rx')) ?? null,
@@ -162,9 +165,12 @@ function lackOf(world: World, name: string): string {
   return `the newest sample of ${name} is ${(ageMs / 1000).toFixed(1)} s old`;
 }
 
-function postCopyFacts(world: World, migration: QueuedMigration): PostCopyFacts {
+function postCopyFacts(world: World, policy: Policy, migration: QueuedMigration): PostCopyFacts {
   const vm = vmSample(sampledHost(world, migration.source), migration.vmUuid);
   const names = [migration.source, ...destinationsOf(world, migration)];
+  const never = policy.postCopyGate.never.find((each) =>
+    selectorsMatch(each, migration.server, circumstances(world, migration)),
+  );
   return {
     hosts: names.map((host) => {
       const capability = answeringHost(world, host)?.info.postCopy;
@@ -174,6 +180,8 @@ function postCopyFacts(world: World, migration: QueuedMigration): PostCopyFacts 
     blockers: vm?.postCopyBlockers ?? null,
     paused: migration.paused ?? false,
     metadata: migration.server.metadata,
+    memoryBytes: migration.server.memoryBytes,
+    never: never ? selectorsText(never) : null,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Decision, Priority, Reason } from '../contract.ts';
 import type { Policy } from '../policy/schema.ts';
 import { novaLimit } from './decide.ts';
-import { type InFlightMigration, linksOf, type QueuedMigration, type World } from './world.ts';
+import { type InFlightMigration, linkKey, linksOf, type QueuedMigration, type World } from './world.ts';
 
 /** Order of the groups; one that waited longer than the policy's maxWait stands before all of them. */
 export const RANK: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
@@ -15,6 +15,8 @@ export interface Candidate {
   rank: number;
   waitedMs: number;
   predictedMs: number;
+  /** Infinite: none. */
+  deadlineAtMs: number;
 }
 
 export interface Occupancy {
@@ -32,6 +34,7 @@ export function occupancy(world: World, policy: Policy): Occupancy {
   const waiting = new Map<string, Candidate>();
   const fromSource = new Map<string, number>();
   const vms = new Set<string>();
+  let count = 0;
   const on = (link: string) => running.get(link) ?? [];
   for (const migration of [...world.inFlight].sort((a, b) => a.id - b.id)) run(migration);
   return { run, wait, obstacle };
@@ -40,6 +43,7 @@ export function occupancy(world: World, policy: Policy): Occupancy {
     for (const link of linksOf(migration)) running.set(link, [...on(link), migration]);
     fromSource.set(migration.source, (fromSource.get(migration.source) ?? 0) + 1);
     vms.add(migration.vmUuid);
+    count++;
   }
 
   function wait(candidate: Candidate): void {
@@ -64,9 +68,28 @@ export function occupancy(world: World, policy: Policy): Occupancy {
       const text = `Nova runs at most ${limit} live migration(s) at a time from ${migration.source} (max_concurrent_live_migrations)`;
       return { code: 'nova-limit', text };
     }
-    const { parallelPerLink } = policy.caps;
+    return overCap(candidate);
+  }
+
+  function overCap({ migration: { source, destination }, links }: Candidate): Reason | null {
+    const { parallelPerLink, perSource, perDestination, clusterWide } = policy.caps;
     const full = links.find((link) => on(link).length >= parallelPerLink);
-    return full ? { code: 'link-cap', text: `${full} has its ${parallelPerLink} migration(s) (caps)` } : null;
+    if (full) return { code: 'link-cap', text: `${full} has its ${parallelPerLink} migration(s) (caps)` };
+    if (perSource !== undefined && (fromSource.get(source) ?? 0) >= perSource) {
+      return { code: 'source-cap', text: `${perSource} migration(s) leave ${source} already (caps.perSource)` };
+    }
+    if (
+      perDestination !== undefined &&
+      destination !== null &&
+      on(linkKey(destination, 'rx')).length >= perDestination
+    ) {
+      const text = `${perDestination} migration(s) go to ${destination} already (caps.perDestination)`;
+      return { code: 'destination-cap', text };
+    }
+    if (clusterWide !== undefined && count >= clusterWide) {
+      return { code: 'cluster-cap', text: `${clusterWide} migration(s) run already (caps.clusterWide)` };
+    }
+    return null;
   }
 
   function higherGroup({ rank }: Candidate, link: string): Reason | null {

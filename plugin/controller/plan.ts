@@ -1,6 +1,7 @@
 import type { LinkReservation } from 'drover-hostd/contract';
 import type { Decision, Reason } from '../contract.ts';
 import type { Policy } from '../policy/schema.ts';
+import { startsAtMs, waitingSinceMs } from '../policy/starting.ts';
 import { decide, reservationOf } from './decide.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
 import {
@@ -20,8 +21,8 @@ export { type Action, linkKey, type World, type WorldHost } from './world.ts';
  * Decides for everything queued and in flight (Algorithm 1's order, Algorithm 2's adapting). Pure: the same world gives
  * the same actions, in whatever order the queue comes.
  *
- * Order: high, medium, low; inside a group the shortest predicted time, then arrival (deadlines come with the first
- * policy that has them). A lower group does not start on a link that a higher one uses or waits for. `serial` and
+ * Order: high, medium, low; inside a group by the policy's `order` (earliest deadline, shortest predicted time, arrival).
+ * What may start only later (`windows`) keeps nobody else waiting. A lower group does not start on a link that a higher one uses or waits for. `serial` and
  * `parallel` are rules inside a group: urgent work never waits for a running lower group, whose bandwidth it takes.
  */
 export function plan(world: World): Action[] {
@@ -33,7 +34,9 @@ export function plan(world: World): Action[] {
   }
   const passed = queue.filter((migration) => !anyoneAnswers(world, migration));
   const ours = queue.filter((migration) => !passed.includes(migration));
-  const candidates = ours.map((migration) => candidateOf(world, policy, migration)).sort(compare);
+  const candidates = ours
+    .map((migration) => candidateOf(world, policy, migration))
+    .sort((a, b) => compare(policy, a, b));
   const opensAtMs = batchEnds(queue, policy.batchWindowMs);
 
   const links = occupancy(world, policy);
@@ -41,6 +44,11 @@ export function plan(world: World): Action[] {
   for (const candidate of candidates) {
     const { id } = candidate.migration;
     const opens = opensAtMs.get(id) ?? 0;
+    const closed = outsideWindows(world, policy, candidate);
+    if (closed && world.nowMs >= opens) {
+      actions.push({ kind: 'hold', id, ...closed });
+      continue;
+    }
     const reason = world.nowMs < opens ? batchReason(policy) : links.obstacle(candidate);
     if (reason) {
       links.wait(candidate);
@@ -67,16 +75,34 @@ function batchReason(policy: Policy): Reason {
   return { code: 'batch-window', text: `what arrives within ${policy.batchWindowMs} ms is decided together` };
 }
 
+function outsideWindows(
+  { nowMs }: World,
+  policy: Policy,
+  { decision: { priority } }: Candidate,
+): { untilMs: number | null; reason: Reason } | null {
+  const untilMs = startsAtMs(policy, priority, nowMs);
+  if (untilMs === nowMs) return null;
+  const when = untilMs === null ? 'never opens' : `opens ${new Date(untilMs).toISOString()}`;
+  return {
+    untilMs,
+    reason: { code: 'window', text: `priority ${priority} starts inside its windows only, the next ${when}` },
+  };
+}
+
 function candidateOf(world: World, policy: Policy, migration: QueuedMigration): Candidate {
   const decision = decide(world, policy, migration);
-  const waitedMs = world.nowMs - migration.receivedAtMs;
+  const { priority } = decision;
+  const waitedMs = world.nowMs - waitingSinceMs(policy, priority, migration.receivedAtMs, world.nowMs);
+  const byDefault = policy.deadlines.defaultMs[priority];
   return {
     migration,
     decision,
     links: linksOf(migration),
-    rank: waitedMs >= policy.maxWaitMs ? AGED : RANK[decision.priority],
+    rank: waitedMs >= policy.maxWaitMs ? AGED : RANK[priority],
     waitedMs,
     predictedMs: predictedMs(world, migration, decision.reservation),
+    deadlineAtMs:
+      migration.deadlineAtMs ?? (byDefault === null ? Number.POSITIVE_INFINITY : migration.receivedAtMs + byDefault),
   };
 }
 
@@ -93,12 +119,17 @@ function predictedMs(world: World, { source, destination, server }: QueuedMigrat
   return Number.isFinite(rate) ? (server.memoryBytes * 8 * 1000) / rate : Number.POSITIVE_INFINITY;
 }
 
-function compare(a: Candidate, b: Candidate): number {
+function compare(policy: Policy, a: Candidate, b: Candidate): number {
   if (a.rank !== b.rank) return a.rank - b.rank;
   const byArrival = a.migration.receivedAtMs - b.migration.receivedAtMs || a.migration.id - b.migration.id;
   // Of those that waited too long the oldest goes first, or the long ones could wait for ever.
-  if (a.rank === AGED || a.predictedMs === b.predictedMs) return byArrival;
-  return a.predictedMs < b.predictedMs ? -1 : 1;
+  if (a.rank === AGED) return byArrival;
+  for (const key of policy.order) {
+    if (key === 'arrival') return byArrival;
+    const [x, y] = key === 'deadline' ? [a.deadlineAtMs, b.deadlineAtMs] : [a.predictedMs, b.predictedMs];
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return byArrival;
 }
 
 /** When each migration's batch is decided: a batch opens with the first arrival and takes in what follows in the window. */

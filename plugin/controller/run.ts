@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Contention, MigrationEvent, MigrationRecord } from '../contract.ts';
 import { describeError } from '../errors.ts';
 import type { NovaCalls } from '../nova/control.ts';
-import type { PolicyFile } from '../policy/watch.ts';
+import type { PolicyFiles } from '../policy/watch.ts';
 import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
@@ -16,7 +16,7 @@ import type { Store } from './store.ts';
 export interface ControllerParts {
   store: Store;
   tracker: Tracker;
-  policy: PolicyFile;
+  policy: PolicyFiles;
   nova: NovaCalls;
   liveMigrateRoles: string[];
   log: Logger;

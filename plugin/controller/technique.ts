@@ -21,6 +21,9 @@ export interface PostCopyFacts {
   blockers: readonly string[] | null;
   paused: boolean;
   metadata: Readonly<Record<string, string>>;
+  memoryBytes: number;
+  /** Selectors of the policy's postCopyGate.never that match the server, in words. */
+  never: string | null;
 }
 
 /** A technique with why it was chosen and why the others were not. */
@@ -97,7 +100,7 @@ export function gatePostCopy(
   policy: Pick<Policy, 'postCopyGate'>,
   technique: Technique,
   nowMs: number,
-  { hosts, blockers, paused, metadata }: PostCopyFacts,
+  { hosts, blockers, paused, metadata, memoryBytes, never }: PostCopyFacts,
 ): Reason | null {
   if (technique === 'pre-copy') return null;
 
@@ -121,11 +124,20 @@ export function gatePostCopy(
   if (Object.hasOwn(metadata, 'drover:postcopy') && metadata['drover:postcopy'] === 'never') {
     return { code: 'post-copy-never', text: 'the server is marked drover:postcopy=never in its metadata' };
   }
-  const { linkLostWithinMs } = policy.postCopyGate;
+  if (never) return { code: 'post-copy-never', text: `the policy's postCopyGate.never matches: ${never}` };
+  const { linkLostWithinMs, minMemoryBytes } = policy.postCopyGate;
+  if (memoryBytes < minMemoryBytes) {
+    const text = `the guest has ${mebibytes(memoryBytes)}, post-copy is for guests of ${mebibytes(minMemoryBytes)} or more`;
+    return { code: 'memory-small', text };
+  }
   const lost = hosts.find(({ linkLostAtMs }) => linkLostAtMs !== null && nowMs - linkLostAtMs <= linkLostWithinMs);
   if (lost) {
     const text = `the link of ${lost.host} was lost within the last ${linkLostWithinMs / 60_000} min, a guest in post-copy dies with its link`;
     return { code: 'link-lost', text };
   }
   return null;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
 }

@@ -1,6 +1,6 @@
 import type { HostInfo, HostSample, VmSample } from 'drover-hostd/contract';
 import type { Contention, Decision, Reason } from '../contract.ts';
-import type { ServerFacts } from '../policy/match.ts';
+import type { Circumstances, ServerFacts } from '../policy/match.ts';
 import type { Policy } from '../policy/schema.ts';
 
 /** Everything that a plan is made from, at one moment. `AtMs` is Unix time on the plugin's clock. */
@@ -29,6 +29,8 @@ export interface QueuedMigration {
   /** Where Nova may put it if there is no destination; default: every other host. */
   candidates?: readonly string[];
   paused?: boolean;
+  /** When it must have ended; absent or null: the policy's default for its priority. */
+  deadlineAtMs?: number | null;
 }
 
 export interface InFlightMigration {
@@ -63,6 +65,11 @@ export type Action =
 
 /** A host that has been measured at least once. */
 export type SampledHost = WorldHost & { info: HostInfo; sample: HostSample };
+
+/** Where and when the policy's rules are asked about a migration. */
+export function circumstances(world: World, { source }: { source: string }): Circumstances {
+  return { host: source, nowMs: world.nowMs };
+}
 
 /** Names one direction of one host's NIC. */
 export function linkKey(host: string, direction: 'tx' | 'rx'): string {

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { PolicyStatus } from '../contract.ts';
-import { formatPolicyError, type PolicyError, parsePolicy } from './load.ts';
+import { formatPolicyError, type ParsedPolicy, type PolicyError, type PolicyText, parsePolicyFiles } from './load.ts';
 import type { Policy } from './schema.ts';
 
 interface Events {
@@ -10,33 +10,28 @@ interface Events {
   refused: [errors: PolicyError[]];
 }
 
-/** As the contract's PolicyStatus, with nulls while no policy was ever loaded. */
-export interface PolicyFileStatus {
-  active: string | null;
-  loadedAtMs: number | null;
-  refused: PolicyStatus['refused'];
-}
-
 /**
- * A policy file and its last good content. The file is read anew every `pollMs` and a change counts only when two
- * readings in a row agree, so that a file that is still being written never takes effect. Polling the content sees what
- * events miss: a file replaced by rename, a symbolic link that turns (as in a mounted ConfigMap), a network file system.
+ * The files of a policy and its last good content. All are read anew every `pollMs` and a change counts only when two
+ * readings of all of them in a row agree, so that a file that is still being written never takes effect, nor half of a
+ * change to several. Polling the content sees what events miss: a file replaced by rename, a symbolic link that turns
+ * (as in a mounted ConfigMap), a network file system.
  */
-export class PolicyFile extends EventEmitter<Events> {
-  readonly #file: string;
+export class PolicyFiles extends EventEmitter<Events> {
+  readonly #paths: readonly string[];
   readonly #pollMs: number;
   #policy: Policy | null = null;
   #loadedAtMs: number | null = null;
-  #refused: PolicyFileStatus['refused'] = null;
-  /** The text (or reading error) last judged, and the one last seen. */
+  #refused: PolicyStatus['refused'] = null;
+  /** The reading last judged, and the one last seen. */
   #judged: string | null = null;
   #seen: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #reading: Promise<void> = Promise.resolve();
 
-  constructor(file: string, { pollMs = 500 }: { pollMs?: number } = {}) {
+  /** @param paths files and directories, later ones over earlier ones; see `readPolicyFiles`. */
+  constructor(paths: string | readonly string[], { pollMs = 500 }: { pollMs?: number } = {}) {
     super();
-    this.#file = file;
+    this.#paths = typeof paths === 'string' ? [paths] : paths;
     this.#pollMs = pollMs;
   }
 
@@ -45,11 +40,11 @@ export class PolicyFile extends EventEmitter<Events> {
     return this.#policy;
   }
 
-  get status(): PolicyFileStatus {
+  get status(): PolicyStatus {
     return { active: this.#policy?.id ?? null, loadedAtMs: this.#loadedAtMs, refused: this.#refused };
   }
 
-  /** Loads the file and goes on watching it; a bad or missing file does not throw, `status` tells. */
+  /** Loads the files and goes on watching them; a bad or missing one does not throw, `status` tells. */
   async start(): Promise<void> {
     const reading = await this.#read();
     this.#seen = reading.key;
@@ -80,22 +75,13 @@ export class PolicyFile extends EventEmitter<Events> {
   }
 
   async #read(): Promise<Reading> {
-    try {
-      const text = await readFile(this.#file, 'utf8');
-      return { key: `text ${text}`, text };
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return { key: `error ${message}`, message };
-    }
+    const read = await readPolicyFiles(this.#paths);
+    return { key: JSON.stringify(read), read };
   }
 
-  #judge(reading: Reading): void {
-    this.#judged = reading.key;
-    const file = basename(this.#file);
-    const result =
-      'text' in reading
-        ? parsePolicy(reading.text, file)
-        : { errors: [{ file, line: 1, column: 1, path: '', message: `cannot be read: ${reading.message}` }] };
+  #judge({ key, read }: Reading): void {
+    this.#judged = key;
+    const result: ParsedPolicy = 'errors' in read ? read : parsePolicyFiles(read.files);
     if ('errors' in result) {
       this.#refused = { atMs: Date.now(), errors: result.errors.map(formatPolicyError) };
       this.emit('refused', result.errors);
@@ -108,4 +94,34 @@ export class PolicyFile extends EventEmitter<Events> {
   }
 }
 
-type Reading = { key: string; text: string } | { key: string; message: string };
+interface Reading {
+  key: string;
+  read: { files: PolicyText[] } | { errors: PolicyError[] };
+}
+
+/**
+ * Reads the files of a policy in their order. A directory stands for its *.yaml and *.yml files in the order of their
+ * names (by code point, so 10-a stands before 9-b); its *.test.yaml files (cases) and hidden files are left out.
+ */
+export async function readPolicyFiles(
+  paths: readonly string[],
+): Promise<{ files: PolicyText[] } | { errors: PolicyError[] }> {
+  const files: PolicyText[] = [];
+  const errors: PolicyError[] = [];
+  for (const path of paths) {
+    try {
+      for (const name of await filesOf(path)) files.push({ name, text: await readFile(name, 'utf8') });
+    } catch (error) {
+      const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      errors.push({ file: basename(path), line: 1, column: 1, path: '', message });
+    }
+  }
+  return errors.length > 0 ? { errors } : { files };
+}
+
+async function filesOf(path: string): Promise<string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  const names = (await readdir(path)).filter((name) => /^[^.].*\.ya?ml$/.test(name) && !/\.test\.ya?ml$/.test(name));
+  if (names.length === 0) throw new Error(`there is no *.yaml file in ${path}`);
+  return names.sort((a, b) => (a < b ? -1 : 1)).map((name) => join(path, name));
+}

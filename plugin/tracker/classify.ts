@@ -1,11 +1,17 @@
 import type { HostInfo, HostSample } from 'drover-hostd/contract';
 import type { Classification, Cluster, Contention, Reason, Scenario } from '../contract.ts';
 import type { Policy } from '../policy/schema.ts';
+import { fuzzyClusterOf, nameOf } from './cluster.ts';
 
 /** A host with a usable sample. */
 export interface MeasuredHost {
   info: Pick<HostInfo, 'host' | 'linkBitsPerSecond'>;
   sample: Pick<HostSample, 'nic'>;
+}
+
+export interface VmRates {
+  txBitsPerSecond: number;
+  rxBitsPerSecond: number;
 }
 
 export interface ClassifyInput {
@@ -14,7 +20,9 @@ export interface ClassifyInput {
   /** Exactly one if the destination is known; otherwise those that it may become, at least one. */
   destinations: readonly MeasuredHost[];
   destinationKnown: boolean;
-  vm: { txBitsPerSecond: number; rxBitsPerSecond: number };
+  vm: VmRates;
+  /** All VMs of the source, this one among them: what fuzzy clustering compares it with. */
+  vmsOfSource: readonly VmRates[];
   /** Levels of the two links at the last decision; null if there was none. The destination's by host name. */
   previous: { sourceTx: Contention | null; destinationRx: (host: string) => Contention | null };
 }
@@ -41,7 +49,7 @@ export function classify(input: ClassifyInput): { classification: Classification
     contentionLevel(policy.contention, destinationUse, previous.destinationRx(destination.info.host)),
   );
   const scenario: Scenario = `${direction(source)}-${direction(destination)}`;
-  const cluster = clusterOf(policy.clusters.idle, vm, source.info.linkBitsPerSecond);
+  const { cluster, how } = clusterOf(input);
 
   const reasons: Reason[] = [];
   if (!input.destinationKnown) {
@@ -50,7 +58,7 @@ export function classify(input: ClassifyInput): { classification: Classification
   }
   const text =
     `${contention} contention (${source.info.host} tx ${percent(sourceUse)}, ${destination.info.host} rx ${percent(destinationUse)}), ` +
-    `scenario ${scenario}, VM ${cluster} (tx ${mbit(vm.txBitsPerSecond)}, rx ${mbit(vm.rxBitsPerSecond)})`;
+    `scenario ${scenario}, VM ${cluster} (tx ${mbit(vm.txBitsPerSecond)}, rx ${mbit(vm.rxBitsPerSecond)}${how})`;
   reasons.push({ code: 'classified', text });
   return {
     classification: { utilisation: Math.max(sourceUse, destinationUse), contention, scenario, cluster },
@@ -76,15 +84,18 @@ export function utilisation({ info, sample }: MeasuredHost, direction: 'tx' | 'r
   return (direction === 'tx' ? workloadTxBitsPerSecond : workloadRxBitsPerSecond) / info.linkBitsPerSecond;
 }
 
-export function clusterOf(
-  idleShare: number,
-  { txBitsPerSecond, rxBitsPerSecond }: ClassifyInput['vm'],
-  linkBitsPerSecond: number,
-): Cluster {
-  const idleBelow = idleShare * linkBitsPerSecond;
-  if (txBitsPerSecond < idleBelow && rxBitsPerSecond < idleBelow) return 'idle';
-  // Design: inbound if rx > tx, outbound if tx > rx. Equal and busy is named by neither; it sends, so it is outbound.
-  return rxBitsPerSecond > txBitsPerSecond ? 'inbound' : 'outbound';
+/** Design: inbound if rx > tx, outbound if tx > rx, idle if both are below the share; or by fuzzy c-means. */
+function clusterOf({ policy, source, vm, vmsOfSource }: ClassifyInput): { cluster: Cluster; how: string } {
+  const { idle, fuzzy } = policy.clusters;
+  const link = source.info.linkBitsPerSecond;
+  const share = ({ txBitsPerSecond, rxBitsPerSecond }: VmRates) => ({
+    tx: txBitsPerSecond / link,
+    rx: rxBitsPerSecond / link,
+  });
+  const own = vmsOfSource.indexOf(vm);
+  if (!fuzzy || own < 0) return { cluster: nameOf(share(vm), idle), how: '' };
+  const { cluster, membership } = fuzzyClusterOf(vmsOfSource.map(share), own, idle, fuzzy);
+  return { cluster, how: `; ${Math.round(100 * membership)} % by fuzzy c-means` };
 }
 
 function direction({ sample: { nic } }: MeasuredHost): 'in' | 'out' {

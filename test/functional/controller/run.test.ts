@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Controller } from '../../../plugin/controller/run.ts';
 import { Store } from '../../../plugin/controller/store.ts';
-import { PolicyFile } from '../../../plugin/policy/watch.ts';
+import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../../../plugin/proxy/live-migrate.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
 import { HostDouble, NovaDouble } from './doubles.ts';
@@ -24,7 +24,7 @@ async function startController(): Promise<Controller> {
   const log = pino({ level: 'silent' });
   const store = new Store(join(folder, 'drover.db'));
   await store.start();
-  const policy = new PolicyFile(SEED);
+  const policy = new PolicyFiles(SEED);
   await policy.start();
   let wake = () => {};
   const tracker = new Tracker(hosts, log, () => wake());
@@ -317,7 +317,7 @@ describe('Controller after a crash', () => {
 
 describe('the policy file', () => {
   it('is the seed policy, and it is valid', async () => {
-    const policy = new PolicyFile(SEED);
+    const policy = new PolicyFiles(SEED);
     await policy.start();
     expect(policy.status.refused).toBeNull();
     expect(policy.policy?.batchWindowMs).toBe(WINDOW_MS);
@@ -327,7 +327,7 @@ describe('the policy file', () => {
   it('keeps everything flowing to Nova where it is wrong from the start', async () => {
     const file = join(folder, 'wrong.yaml');
     writeFileSync(file, 'version: 7\n');
-    const policy = new PolicyFile(file);
+    const policy = new PolicyFiles(file);
     await policy.start();
     expect(policy.policy).toBeNull();
     expect(policy.status.refused?.errors.join('\n')).toContain('wrong.yaml:1:10');

@@ -1,22 +1,22 @@
-import { mkdtemp, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PolicyFile } from '../../../plugin/policy/watch.ts';
+import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 
 const POLL_MS = 30;
 const SEED = await readFile(new URL('../../../policies/seed.yaml', import.meta.url), 'utf8');
 
 let folder: string;
 let file: string;
-let policies: PolicyFile;
+let policies: PolicyFiles;
 let events: string[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drover-policy-'));
   file = join(folder, 'seed.yaml');
   await writeFile(file, SEED);
-  policies = new PolicyFile(file, { pollMs: POLL_MS });
+  policies = new PolicyFiles(file, { pollMs: POLL_MS });
   events = [];
   policies.on('loaded', ({ downtimeMs }) => events.push(`loaded ${downtimeMs}`));
   policies.on('refused', (errors) => events.push(`refused ${errors.length}`));
@@ -40,7 +40,7 @@ async function polls(count: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, count * POLL_MS));
 }
 
-describe('PolicyFile', () => {
+describe('PolicyFiles', () => {
   it('loads at start', () => {
     expect(events).toEqual(['loaded 300']);
     expect(policies.status).toMatchObject({ active: policies.policy?.id, refused: null });
@@ -114,7 +114,7 @@ describe('PolicyFile', () => {
   });
 
   it('starts without a file, has no policy, and takes it when it comes', async () => {
-    const late = new PolicyFile(join(folder, 'late.yaml'), { pollMs: POLL_MS });
+    const late = new PolicyFiles(join(folder, 'late.yaml'), { pollMs: POLL_MS });
     await late.start();
     try {
       expect(late.policy).toBeNull();
@@ -124,5 +124,85 @@ describe('PolicyFile', () => {
     } finally {
       await late.stop();
     }
+  });
+});
+
+describe('PolicyFiles of a directory', () => {
+  let set: PolicyFiles;
+  let directory: string;
+  const put = (name: string, text: string) => writeFile(join(directory, name), text);
+
+  beforeEach(async () => {
+    directory = join(folder, 'policy');
+    await mkdir(directory);
+    await put('10-seed.yaml', SEED);
+    await put('20-site.yaml', 'maxWait: 10 min\n');
+    await put('20-site.test.yaml', 'cases: []\n');
+    await put('.hidden.yaml', 'x: 1\n');
+    await put('README', 'x: 1\n');
+    set = new PolicyFiles(directory, { pollMs: POLL_MS });
+    events = [];
+    set.on('loaded', ({ maxWaitMs, downtimeMs }) => events.push(`loaded ${maxWaitMs} ${downtimeMs}`));
+    set.on('refused', (errors) => events.push(`refused ${errors.map(({ file }) => file)}`));
+    await set.start();
+  });
+  afterEach(() => set.stop());
+
+  it('reads its policy files in the order of their names, no cases and no hidden files', async () => {
+    expect(events).toEqual(['loaded 600000 300']);
+    expect(set.policy?.id).toMatch(/^10-seed\.yaml\+20-site\.yaml@/);
+    await put('30-late.yaml', 'maxWait: 20 min\n');
+    await eventually(() => expect(set.policy?.maxWaitMs).toBe(1_200_000));
+    await rm(join(directory, '30-late.yaml'));
+    await eventually(() => expect(set.policy?.maxWaitMs).toBe(600_000));
+  });
+
+  it('takes a change to several files as one, or not at all', async () => {
+    await put('20-site.yaml', 'maxWait: 5\n');
+    await put('10-seed.yaml', withDowntime(400));
+    await eventually(() => expect(events.at(-1)).toBe('refused 20-site.yaml'));
+    expect(set.policy?.downtimeMs).toBe(300);
+    await put('20-site.yaml', 'maxWait: 5 min\n');
+    await eventually(() => expect(events.at(-1)).toBe('loaded 300000 400'));
+    expect(events.filter((event) => event.startsWith('loaded'))).toHaveLength(2);
+  });
+
+  it('takes nothing while one of them is being written', async () => {
+    const text = `${'# a long comment\n'.repeat(50)}maxWait: 7 min\ndowntime: 900 ms\n`;
+    for (let end = 0; end <= text.length; end += 97) {
+      await put('20-site.yaml', text.slice(0, end));
+      await polls(0.4);
+    }
+    await put('20-site.yaml', text);
+    await eventually(() => expect(set.policy?.downtimeMs).toBe(900));
+    expect(events.filter((event) => event.startsWith('loaded'))).toEqual(['loaded 600000 300', 'loaded 420000 900']);
+  });
+
+  it('keeps the last good one when a file becomes empty, and when all go away', async () => {
+    await put('20-site.yaml', '');
+    await eventually(() => expect(events.at(-1)).toBe('refused 20-site.yaml'));
+    await rm(directory, { recursive: true });
+    await eventually(() => expect(events.at(-1)).toBe('refused policy'));
+    expect(set.policy?.maxWaitMs).toBe(600_000);
+  });
+});
+
+describe('PolicyFiles of a list', () => {
+  it('puts later files over earlier ones and names each that cannot be read', async () => {
+    await writeFile(join(folder, 'a.yaml'), 'maxWait: 1 min\n');
+    await writeFile(join(folder, 'b.yaml'), 'maxWait: 2 min\n');
+    const paths = [file, join(folder, 'b.yaml'), join(folder, 'a.yaml')];
+    const list = new PolicyFiles(paths, { pollMs: POLL_MS });
+    await list.start();
+    await list.stop();
+    expect(list.policy?.maxWaitMs).toBe(60_000);
+    const broken = new PolicyFiles([...paths, join(folder, 'c.yaml'), join(folder, 'd.yaml')]);
+    await broken.start();
+    await broken.stop();
+    expect(broken.policy).toBeNull();
+    expect(broken.status.refused?.errors).toEqual([
+      expect.stringMatching(/^c\.yaml:1:1: cannot be read: ENOENT/),
+      expect.stringMatching(/^d\.yaml:1:1: cannot be read: ENOENT/),
+    ]);
   });
 });

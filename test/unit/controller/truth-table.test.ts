@@ -67,6 +67,8 @@ const free: PostCopyFacts = {
   blockers: [],
   paused: false,
   metadata: {},
+  memoryBytes: 2 ** 30,
+  never: null,
 };
 const policy = seedPolicy();
 
@@ -121,6 +123,7 @@ describe('the gate before post-copy', () => {
     ['devices unknown', { blockers: null }, 'post-copy-unknown'],
     ['a device in the way', { blockers: ['VFIO device 0000:01:00.0'] }, 'post-copy-blocked'],
     ['paused', { paused: true }, 'guest-paused'],
+    ['named in the policy', { never: 'flavor gpu.*' }, 'post-copy-never'],
     ['marked never', { metadata: { 'drover:postcopy': 'never' } }, 'post-copy-never'],
     ['link lost 10 min ago', { hosts: [end('a'), { ...end('b'), linkLostAtMs: NOW - 10 * minute }] }, 'link-lost'],
   ];

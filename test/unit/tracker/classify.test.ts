@@ -18,6 +18,7 @@ function input(change: Partial<ClassifyInput> = {}): ClassifyInput {
     destinations: [measured('compute-2', 50, 150)],
     destinationKnown: true,
     vm: { txBitsPerSecond: 0, rxBitsPerSecond: 0 },
+    vmsOfSource: [],
     previous: { sourceTx: null, destinationRx: () => null },
     ...change,
   };

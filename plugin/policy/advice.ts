@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import { PolicyDocument } from './schema.ts';
+import { knownKeys, nearest } from './suggest.ts';
+import { find, type Path, type Place, pathText, type Traced } from './trace.ts';
+
+/** Something wrong at a place, and what to do. */
+export interface Advice {
+  place: Place;
+  path: string;
+  message: string;
+}
+
+type Locate = (place: Place) => { file: string; line: number; column: number };
+
+/** What an issue of the schema means for who wrote the files. */
+export function adviceOn(root: Traced, issue: z.core.$ZodIssue, locate: Locate, under: Path = []): Advice[] {
+  const path = [...under, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
+  const { value, place } = find(root, path);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      place: (value?.kind === 'map' && value.entries.get(key)?.key) || place,
+      path: pathText([...path, key]),
+      message: unknownKey(key, path),
+    }));
+  }
+  if (issue.code === 'invalid_union') {
+    const meant = issue.errors.find((issues) => !issues.some((each) => isOtherKind(each, value)));
+    if (meant) return meant.flatMap((each) => adviceOn(root, each, locate, path));
+    const [first] = issue.errors[0] ?? [];
+    if (first && issue.message === 'Invalid input') return adviceOn(root, first, locate, path);
+  }
+  const missing = path.length > 0 && value === null && issue.code !== 'custom';
+  const message = missing ? `is missing: add it (${wordsFor(issue)})` : wordsFor(issue);
+  return [{ place, path: pathText(path), message: message + otherPlace(root, issue, locate) }];
+}
+
+/** The issue says that another kind of value was meant: a list, a map, a word. */
+function isOtherKind({ path, code }: z.core.$ZodIssue, value: Traced | null): boolean {
+  return path.length === 0 && (code === 'invalid_type' || (code === 'invalid_value' && value?.kind !== 'scalar'));
+}
+
+function unknownKey(key: string, path: Path): string {
+  const known = knownKeys(PolicyDocument, path);
+  const meant = nearest(key, known);
+  if (meant) return `there is no such key: did you mean ${meant}?`;
+  const list = known.length > 0 ? `; there are ${known.join(', ')}` : '';
+  return `there is no such key: check the spelling, or delete it${list}`;
+}
+
+/** A rule of the schema that concerns two places names the path of the other (`params.other`). */
+function otherPlace(root: Traced, issue: z.core.$ZodIssue, locate: Locate): string {
+  const other: unknown = issue.code === 'custom' ? issue.params?.other : undefined;
+  if (!Array.isArray(other)) return '';
+  const { file, line, column } = locate(find(root, other).place);
+  return ` ${pathText(other)} at ${file}:${line}:${column}`;
+}
+
+function wordsFor(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
+    const kinds: Record<string, string> = { object: 'a map', record: 'a map', array: 'a list' };
+    return `must be ${kinds[issue.expected] ?? `a ${issue.expected}`}`;
+  }
+  if (issue.code === 'too_small' && issue.origin === 'array') return 'an empty list matches nothing: delete the key';
+  return issue.message;
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { Priority } from '../../contract.ts';
+import { Duration } from '../units.ts';
+import { checkWindow, type DailyWindow, toDailyWindow, windowShape } from './window.ts';
+import { oneOrMany } from './words.ts';
+
+const OrderKey = z.enum(['deadline', 'predicted', 'arrival']);
+export type OrderKey = z.infer<typeof OrderKey>;
+
+/** What goes first inside a group; what is equal in all keys goes by arrival. */
+export const Order = z
+  .array(OrderKey)
+  .min(1)
+  .refine((keys) => new Set(keys).size === keys.length, { error: 'a key stands twice: name each once' })
+  .default(['deadline', 'predicted', 'arrival']);
+
+/** A priority that is named in a window starts only while one of its windows is open. */
+export interface StartWindow extends DailyWindow {
+  priority: Priority[];
+}
+
+export const StartWindows = z
+  .array(
+    z
+      .strictObject({ priority: oneOrMany(Priority), ...windowShape })
+      .superRefine(checkWindow)
+      .transform(({ priority, ...window }): StartWindow => ({ priority, ...toDailyWindow(window) })),
+  )
+  .default([]);
+
+const Some = Duration.refine((ms) => ms > 0, { error: 'a deadline of 0 is over before it begins' });
+
+/**
+ * When a migration must have ended, counted from its arrival. `admission`: what happens to one that is predicted to miss
+ * its deadline: `accept` takes it, `warn` takes it and says so, `refuse` answers with the earliest possible time.
+ */
+export const Deadlines = z
+  .strictObject({
+    default: z.strictObject({ high: Some.optional(), medium: Some.optional(), low: Some.optional() }).default({}),
+    /** The longest that anybody may ask for. */
+    max: Some.optional(),
+    admission: z.enum(['accept', 'warn', 'refuse']).default('accept'),
+  })
+  .superRefine(({ default: defaults, max }, context) => {
+    for (const [priority, ms] of Object.entries(defaults)) {
+      if (max === undefined || ms === undefined || ms <= max) continue;
+      context.addIssue({ code: 'custom', path: ['default', priority], message: 'is above deadlines.max' });
+    }
+  })
+  .transform(({ default: defaults, max = null, admission }) => {
+    const { high = null, medium = null, low = null } = defaults;
+    return { defaultMs: { high, medium, low }, maxMs: max, admission };
+  })
+  .default({ defaultMs: { high: null, medium: null, low: null }, maxMs: null, admission: 'accept' });
