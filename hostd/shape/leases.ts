@@ -6,7 +6,7 @@ import type { Desired } from './apply.ts';
 import { combine, type GuestLimits, guestLimits } from './combine.ts';
 import { type Claim, checkClaim } from './fence.ts';
 import { checkRates } from './rates.ts';
-import { type HeldLease, LeaseStore } from './store.ts';
+import { type HeldLease, LeaseStore, type Unsure } from './store.ts';
 
 export interface LeasesOptions {
   stateDir: string;
@@ -31,6 +31,8 @@ export class Leases {
   readonly #store: LeaseStore;
   readonly #log: Logger;
   #leases: readonly HeldLease[] = [];
+  /** The lease that the kernel was being asked for when hostd was killed; null once that is settled. */
+  #unsure: Unsure | null = null;
   /** The highest fencing number that was seen; on disk before it is believed. */
   #fence = 0;
   /** What the kernel was last brought to, null while that is not known. */
@@ -114,7 +116,8 @@ export class Leases {
       await this.#admit(leaseId, { fence: request.fence, owner, holder: request.holder });
       checkRates(request, this.#options.linkBitsPerSecond(), this.#options.shapeableBitsPerSecond());
       const lease = { leaseId, request, owner, expiresAtMs: bootTimeMs() + request.ttlMs };
-      await this.#change([...this.#leases.filter((each) => each.leaseId !== leaseId), lease]);
+      const before = this.#leases.find((each) => each.leaseId === leaseId) ?? null;
+      await this.#change([...this.#leases.filter((each) => each !== before), lease], { leaseId, before });
       return present(lease);
     });
   }
@@ -127,7 +130,7 @@ export class Leases {
       if (left.length === this.#leases.length) {
         throw new HostdError('lease-unknown', `There is no lease ${leaseId}: it was released or its time was over.`);
       }
-      await this.#change(left);
+      await this.#change(left, null);
     });
   }
 
@@ -144,9 +147,10 @@ export class Leases {
     this.#fence = claim.fence;
   }
 
-  async #change(next: readonly HeldLease[]): Promise<void> {
+  async #change(next: readonly HeldLease[], unsure: Unsure | null): Promise<void> {
     const before = this.#leases;
-    await this.#store.writeLeases(next);
+    const marked = this.#isApplied(next) ? null : unsure;
+    await this.#store.writeLeases(next, marked);
     try {
       await this.#apply(next);
       this.#leases = next;
@@ -156,16 +160,22 @@ export class Leases {
       this.#schedule(RETRY_MS);
       throw error;
     }
+    // The caller does not wait for it: until it is written, a hostd that is killed asks the kernel again.
+    if (marked !== null) void this.#inTurn(() => this.#save(this.#leases));
     this.#schedule();
   }
 
+  #isApplied(leases: readonly HeldLease[]): boolean {
+    return JSON.stringify(this.#desired(leases)) === this.#applied;
+  }
+
   async #apply(leases: readonly HeldLease[], always = false): Promise<void> {
+    if (!always && this.#isApplied(leases)) return;
     const desired = this.#desired(leases);
-    const text = JSON.stringify(desired);
-    if (text === this.#applied && !always) return;
     this.#applied = null;
     await this.#options.apply(desired);
-    this.#applied = text;
+    this.#applied = JSON.stringify(desired);
+    this.#unsure = null;
     this.#kernelProblem = null;
     this.#comparedAtMs = bootTimeMs();
   }
@@ -181,9 +191,12 @@ export class Leases {
     const ended = left.length !== this.#leases.length;
     this.#leases = left;
     if (ended || this.#diskProblem !== null) await this.#save(left);
+    const unsure = this.#unsure !== null;
     try {
       await this.#apply(left, true);
+      if (unsure) await this.#save(left);
     } catch (error) {
+      if (this.#withdraw(error)) return this.#settle();
       const problem = `The NIC is not as the leases say: ${describeError(error)}`;
       if (problem !== this.#kernelProblem) {
         this.#log.error({ error: describeError(error) }, 'Cannot bring the NIC to its leases');
@@ -191,6 +204,21 @@ export class Leases {
       this.#kernelProblem = problem;
     }
     this.#schedule();
+  }
+
+  /**
+   * Takes back the lease that the kernel was being asked for when hostd was killed, if it cannot stand: its client had
+   * been refused as well, and it would keep all others from the NIC. False if there is no such lease.
+   */
+  #withdraw(error: unknown): boolean {
+    const unsure = this.#unsure;
+    if (unsure === null || !(error instanceof HostdError) || error.code !== 'qdisc-foreign') return false;
+    this.#log.warn({ leaseId: unsure.leaseId, error: describeError(error) }, 'Lease dropped: nobody was told of it');
+    this.#unsure = null;
+    const others = this.#leases.filter(({ leaseId }) => leaseId !== unsure.leaseId);
+    this.#leases = unsure.before === null ? others : [...others, unsure.before];
+    this.#diskProblem = 'A lease that cannot stand is to be taken off the disk.';
+    return true;
   }
 
   async #look(): Promise<void> {
@@ -231,7 +259,9 @@ export class Leases {
       this.#diskProblem = `${what} on disk cannot be read.`;
       return null;
     };
-    this.#leases = (await this.#store.readLeases().catch(unreadable('The list of leases'))) ?? [];
+    const stored = await this.#store.readLeases().catch(unreadable('The list of leases'));
+    this.#leases = stored?.leases ?? [];
+    this.#unsure = stored?.unsure ?? null;
     const fence = await this.#store.readFence().catch(unreadable('The highest fence'));
     this.#fence = fence ?? Math.max(0, ...this.#leases.map(({ request }) => request.fence));
   }

@@ -18,7 +18,23 @@ const HeldLease = z.object({
 });
 export type HeldLease = z.infer<typeof HeldLease>;
 
-const LeasesFile = z.object({ bootId: z.string(), leases: z.array(HeldLease) });
+/**
+ * A lease that is on disk and of which it is not known yet whether the kernel takes it, so that nobody was told of it;
+ * `before` is what it was, null: none.
+ */
+const Unsure = z.object({ leaseId: Lease.shape.leaseId, before: HeldLease.nullable() });
+export type Unsure = z.infer<typeof Unsure>;
+
+const LeasesFile = z.object({
+  bootId: z.string(),
+  leases: z.array(HeldLease),
+  unsure: Unsure.nullable().default(null),
+});
+
+export interface StoredLeases {
+  leases: HeldLease[];
+  unsure: Unsure | null;
+}
 const FenceFile = z.object({ fence: z.number().int().nonnegative() });
 
 /** Leases and the highest fence on disk, in two files: the leases end with the boot, the fence outlives it. */
@@ -45,18 +61,24 @@ export class LeaseStore {
   }
 
   /** After a reboot the kernel has nothing of the leases any more, and their migrations are over: none is returned. */
-  async readLeases(): Promise<HeldLease[]> {
+  async readLeases(): Promise<StoredLeases> {
     const text = await readIfThere(this.#leasesFile);
-    if (text === null) return [];
-    const { bootId, leases } = LeasesFile.parse(JSON.parse(text));
-    if (bootId !== this.#bootId) return [];
+    if (text === null) return { leases: [], unsure: null };
+    const { bootId, leases, unsure } = LeasesFile.parse(JSON.parse(text));
+    if (bootId !== this.#bootId) return { leases: [], unsure: null };
     // Never longer than asked for, whatever the file says.
     const nowMs = bootTimeMs();
-    return leases.map((lease) => ({ ...lease, expiresAtMs: Math.min(lease.expiresAtMs, nowMs + lease.request.ttlMs) }));
+    return {
+      leases: leases.map((lease) => ({
+        ...lease,
+        expiresAtMs: Math.min(lease.expiresAtMs, nowMs + lease.request.ttlMs),
+      })),
+      unsure,
+    };
   }
 
-  async writeLeases(leases: readonly HeldLease[]): Promise<void> {
-    await writeDurably(this.#leasesFile, JSON.stringify({ bootId: this.#bootId, leases }));
+  async writeLeases(leases: readonly HeldLease[], unsure: Unsure | null = null): Promise<void> {
+    await writeDurably(this.#leasesFile, JSON.stringify({ bootId: this.#bootId, leases, unsure }));
   }
 
   /** 0 where no leader has ever been seen. */

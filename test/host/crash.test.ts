@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { lease, Rig } from './rig.ts';
 
@@ -80,6 +82,34 @@ describe('a root qdisc that was there', () => {
     await rig.startDaemon();
     expect(await rig.snapshot()).toBe(found);
     await rig.tc('qdisc', 'del', 'dev', 'nic0', 'root');
+  });
+});
+
+describe('a lease that was on disk before the kernel could refuse it', () => {
+  it('is dropped at the next start, and keeps no other lease from the NIC', async () => {
+    const { tx: _, ...rxOnly } = lease(140, 40);
+    await rig.startDaemon();
+    expect((await rig.call('PUT', '/v1/leases/a', rxOnly)).status).toBe(200);
+    await rig.killDaemon();
+    // As a hostd that is killed between its own disk and the kernel leaves it.
+    const file = join(rig.dir, 'state/leases.json');
+    const written = JSON.parse(await readFile(file, 'utf8'));
+    const [{ expiresAtMs, owner }] = written.leases;
+    written.leases.push({ leaseId: 'b', request: lease(100, 40), owner, expiresAtMs });
+    written.unsure = { leaseId: 'b', before: null };
+    await writeFile(file, JSON.stringify(written));
+    await rig.tc('qdisc', 'add', 'dev', 'nic0', 'root', 'handle', '1:', 'htb');
+    try {
+      await rig.startDaemon();
+      expect(await rig.leasesOnDisk()).toEqual(['a']);
+      expect(await rig.tc('class', 'show', 'dev', 'drover-ifb0')).toContain('rate 140Mbit');
+      const { problems } = (await rig.call('GET', '/healthz')).json;
+      expect(problems.filter((problem: string) => /NIC|lease/.test(problem))).toEqual([]);
+      await rig.call('DELETE', '/v1/leases/a?fence=1');
+    } finally {
+      await rig.tc('qdisc', 'del', 'dev', 'nic0', 'root');
+    }
+    expect(await rig.snapshot()).toBe(before);
   });
 });
 
