@@ -122,6 +122,12 @@ export class Rig {
 
   /** Starts the daemon and waits until it answers. */
   async startDaemon(changes: object = {}): Promise<void> {
+    await this.launchDaemon(changes);
+    await this.daemonReady();
+  }
+
+  /** Starts the daemon and does not wait for it. */
+  async launchDaemon(changes: object = {}): Promise<void> {
     const config = await this.configure(changes);
     this.log = '';
     const [file = '', ...args] = this.service(['--config', config]);
@@ -130,9 +136,13 @@ export class Rig {
     child.stdout?.on('data', (text) => {
       this.log += text;
     });
+  }
+
+  async daemonReady(): Promise<void> {
+    const child = this.daemon;
     const deadline = Date.now() + READY_MS;
     while (!this.log.includes('hostd is ready')) {
-      if (child.exitCode !== null) throw new Error(`hostd ended: ${this.log}`);
+      if (child === null || child.exitCode !== null) throw new Error(`hostd ended: ${this.log}`);
       if (Date.now() > deadline) throw new Error(`hostd was not ready in ${READY_MS} ms: ${this.log}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
