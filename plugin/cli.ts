@@ -3,6 +3,7 @@ import axios from 'axios';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
+import { registerPlan } from './cli/plan.ts';
 import { MigrationEvent, MigrationRecord } from './contract.ts';
 import { describeError } from './errors.ts';
 
@@ -147,6 +148,7 @@ async function main(argv: string[]): Promise<void> {
       const migration = await ask(socket(), `/v1/migrations/${id}`, MigrationRecord);
       console.log(explain(migration, await ask(socket(), `/v1/migrations/${id}/events`, z.array(MigrationEvent))));
     });
+  registerPlan(program);
   await program.parseAsync(argv);
 }
 
