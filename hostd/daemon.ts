@@ -79,6 +79,7 @@ export class Daemon {
     );
     const leases = await createLeases(config, host, log);
     const watch = new MigrationWatch(virsh, domains, log);
+    domains.eventsHeard = () => watch.problem() === null;
     const dirtyRates = new DirtyRates(
       {
         virsh,

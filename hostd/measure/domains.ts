@@ -12,9 +12,11 @@ import {
 } from './domain.ts';
 
 const REFRESH_MS = 10_000;
+/** While all is well and events tell of every change, so many of the timed refreshes are one. */
+const QUIET_TURNS = 3;
 /** A refresh that an event asked for waits so long for more of them: a guest may change its state all the time. */
 const GATHER_MS = 1000;
-/** With every timed refresh one of so many domains has its XML read again, even if no event says that it changed. */
+/** In 60 turns of 10 s each domain has its XML read again, even if no event says that it changed: a few at each refresh. */
 const XML_TURNS = 60;
 /** Names stay known so long after the domain is gone: late events still carry them. */
 const KEEP_NAME_MS = 600_000;
@@ -30,14 +32,16 @@ interface KnownFacts {
 }
 
 /**
- * The running domains of libvirt with their taps: read at the start, when an event says so, and every 10 s, in one call
- * for all domains (35 ms of a core with 1,000 of them). The XML is read for those that are new or changed; `domstats`
+ * The running domains of libvirt with their taps: read at the start, when an event says so, and every 10 s (every 30 s
+ * while events are heard), in one call for all domains (35 ms of a core with 1,000 of them). The XML is read for those that are new or changed; `domstats`
  * could tell memory and taps too, but reads /proc/net/dev once for each interface and asks each QEMU. Keeps what it knew
  * while libvirt does not answer.
  */
 export class Domains {
   /** Why libvirt could not be read the last time, null if it could. */
   problem: string | null = 'libvirt was not asked yet';
+  /** Whether every change is told by an event now. */
+  eventsHeard: () => boolean = () => false;
   readonly #virsh: Virsh;
   readonly #log: Logger;
   #domains = new Map<string, Domain>();
@@ -63,8 +67,12 @@ export class Domains {
 
   async start(): Promise<void> {
     await this.refresh();
+    let skipped = 0;
     this.#timer = setInterval(() => {
-      this.#turns = Math.ceil(this.#facts.size / XML_TURNS);
+      this.#turns += Math.ceil(this.#facts.size / XML_TURNS);
+      skipped += 1;
+      if (skipped < QUIET_TURNS && this.problem === null && this.eventsHeard()) return;
+      skipped = 0;
       void this.refresh();
     }, REFRESH_MS);
   }

@@ -22,16 +22,20 @@ export const HISTORY_READINGS = 600;
 const MAX_GONE = 500;
 const FORGET_EVERY = 10;
 
-/** Readings `first` to `last` of one VM; tx and rx side by side. NaN: it could not be measured then. */
+/** VMs side by side in one block: a reading writes to one place of memory for so many, not to one for each. */
+const BLOCK_VMS = 64;
+
+/** Readings `first` to `last` of one VM stand in this column. */
 interface Series {
   first: number;
   last: number;
-  rates: Float32Array;
+  column: number;
 }
 
 /**
  * A ring of the last readings: rates of the NIC and of every VM over the interval that ends with the reading. A VM takes
- * 8 bytes a reading (4.8 MB for 1,000 VMs and 600 readings); its page is only touched as the ring fills.
+ * 8 bytes a reading (4.8 MB for 1,000 VMs and 600 readings), and has them from its first reading on. NaN: it could not
+ * be measured then.
  */
 export class History {
   readonly #capacity: number;
@@ -40,6 +44,10 @@ export class History {
   readonly #intervalMs: Float64Array;
   readonly #nic: Float64Array;
   readonly #vms = new Map<string, Series>();
+  /** Of 64 columns each: the readings one after the other, in each the columns, in each tx and rx. */
+  readonly #blocks: Float32Array[] = [];
+  /** Columns of no VM. */
+  readonly #free: number[] = [];
   /** Number of the next reading; reading n stands at n modulo the capacity. */
   #next = 0;
 
@@ -56,6 +64,11 @@ export class History {
     return this.#vms.size;
   }
 
+  /** What the rates of VMs take. */
+  get bytes(): number {
+    return this.#blocks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
   /** Begins the next reading; its VMs follow with `addVm`. `atMs` is monotonic, `unixMs` what a reader is shown. */
   add(atMs: number, unixMs: number, intervalMs: number, nic: NicFigures): void {
     const at = this.#next % this.#capacity;
@@ -64,6 +77,7 @@ export class History {
     this.#unixMs[at] = unixMs;
     this.#intervalMs[at] = intervalMs;
     for (const [column, name] of COLUMNS.entries()) this.#nic[at * COLUMNS.length + column] = nic[name];
+    for (const block of this.#blocks) block.fill(Number.NaN, 2 * BLOCK_VMS * at, 2 * BLOCK_VMS * (at + 1));
     this.#forget();
   }
 
@@ -71,13 +85,17 @@ export class History {
   addVm(uuid: string, tx: number, rx: number): void {
     const reading = this.#next - 1;
     let series = this.#vms.get(uuid);
-    if (series === undefined || series.last < this.#oldest()) {
-      series = { first: reading, last: reading - 1, rates: new Float32Array(2 * this.#capacity) };
+    if (series === undefined) {
+      series = { first: reading, last: reading, column: this.#takeColumn() };
       this.#vms.set(uuid, series);
+    } else if (series.last < this.#oldest()) {
+      series.first = reading;
     }
-    for (let missed = series.last + 1; missed < reading; missed += 1) this.#set(series, missed, Number.NaN, Number.NaN);
-    this.#set(series, reading, tx, rx);
     series.last = reading;
+    const block = this.#block(series.column);
+    const at = this.#place(series.column, reading);
+    block[at] = tx;
+    block[at + 1] = rx;
   }
 
   /** Length of time that the readings after `sinceMs` (monotonic) cover. */
@@ -106,15 +124,16 @@ export class History {
     let tx = 0;
     let rx = 0;
     let covered = 0;
+    const block = this.#block(series.column);
     const last = Math.min(series.last, this.#next - 1);
     for (let n = Math.max(series.first, this.#firstAfter(sinceMs)); n <= last; n += 1) {
-      const at = 2 * (n % this.#capacity);
-      const rate = series.rates[at] ?? Number.NaN;
+      const at = this.#place(series.column, n);
+      const rate = block[at] ?? Number.NaN;
       if (Number.isNaN(rate)) continue;
       const ms = this.#interval(n);
       covered += ms;
       tx += ms * rate;
-      rx += ms * (series.rates[at + 1] ?? 0);
+      rx += ms * (block[at + 1] ?? 0);
     }
     return covered > 0 ? { tx: tx / covered, rx: rx / covered } : null;
   }
@@ -136,15 +155,28 @@ export class History {
   #vmAt(vmUuid: string, n: number) {
     const series = this.#vms.get(vmUuid);
     if (series === undefined || n < series.first || n > series.last) return [];
-    const at = 2 * (n % this.#capacity);
-    const tx = series.rates[at] ?? Number.NaN;
-    return Number.isNaN(tx) ? [] : [{ vmUuid, txBitsPerSecond: tx, rxBitsPerSecond: series.rates[at + 1] ?? 0 }];
+    const block = this.#block(series.column);
+    const at = this.#place(series.column, n);
+    const tx = block[at] ?? Number.NaN;
+    return Number.isNaN(tx) ? [] : [{ vmUuid, txBitsPerSecond: tx, rxBitsPerSecond: block[at + 1] ?? 0 }];
   }
 
-  #set(series: Series, n: number, tx: number, rx: number): void {
-    const at = 2 * (n % this.#capacity);
-    series.rates[at] = tx;
-    series.rates[at + 1] = rx;
+  #takeColumn(): number {
+    if (this.#free.length === 0) {
+      const first = this.#blocks.length * BLOCK_VMS;
+      this.#blocks.push(new Float32Array(2 * BLOCK_VMS * this.#capacity).fill(Number.NaN));
+      for (let column = first + BLOCK_VMS - 1; column >= first; column -= 1) this.#free.push(column);
+    }
+    return this.#free.pop() ?? 0;
+  }
+
+  #block(column: number): Float32Array {
+    return this.#blocks[Math.floor(column / BLOCK_VMS)] ?? NOTHING;
+  }
+
+  /** Where reading n of a column stands in its block. */
+  #place(column: number, n: number): number {
+    return 2 * (BLOCK_VMS * (n % this.#capacity) + (column % BLOCK_VMS));
   }
 
   #oldest(): number {
@@ -168,16 +200,24 @@ export class History {
   /** Now and then: VMs whose last reading fell off, and of the others that left the oldest where they are too many. */
   #forget(): void {
     if (this.#next % FORGET_EVERY !== 0) return;
-    const gone: [string, number][] = [];
-    for (const [uuid, { last }] of this.#vms) {
-      if (last < this.#oldest()) this.#vms.delete(uuid);
-      else if (last < this.#next - FORGET_EVERY) gone.push([uuid, last]);
+    const gone: [string, Series][] = [];
+    for (const [uuid, series] of this.#vms) {
+      if (series.last < this.#oldest()) this.#drop(uuid, series);
+      else if (series.last < this.#next - FORGET_EVERY) gone.push([uuid, series]);
     }
     if (gone.length <= MAX_GONE) return;
-    gone.sort(([, one], [, other]) => one - other);
-    for (const [uuid] of gone.slice(0, gone.length - MAX_GONE)) this.#vms.delete(uuid);
+    gone.sort(([, one], [, other]) => one.last - other.last);
+    for (const [uuid, series] of gone.slice(0, gone.length - MAX_GONE)) this.#drop(uuid, series);
+  }
+
+  /** What stands in its column is not seen by the next VM there: it is before its first reading. */
+  #drop(uuid: string, { column }: Series): void {
+    this.#vms.delete(uuid);
+    this.#free.push(column);
   }
 }
+
+const NOTHING = new Float32Array(0);
 
 /**
  * The contract's rates, so that tx = migration + control + workload holds exactly: the counters are not read at the same

@@ -64,6 +64,36 @@ describe('History', () => {
     expect(history.size).toBeLessThan(500 + 2 * 10 * 20 + 20);
   });
 
+  it('takes its memory with the first reading, and no more in hours of VMs that come and go', () => {
+    const history = new History();
+    const second = (at: number) => {
+      history.add(at * 1000, at * 1000, 1000, figures(at));
+      // 300 VMs of which one leaves every second, and another comes.
+      for (let vm = at; vm < at + 300; vm += 1) history.addVm(`vm-${vm}`, at, vm);
+    };
+    second(0);
+    expect(history.bytes).toBeGreaterThanOrEqual(300 * 600 * 8);
+    for (let at = 1; at < 1200; at += 1) second(at);
+    const full = history.bytes;
+    expect(full).toBeLessThan((300 + 500 + 100) * 600 * 8);
+    for (let at = 1200; at < 8000; at += 1) second(at);
+    expect(history.bytes).toBe(full);
+  });
+
+  it('shows a VM nothing of another that had its place before', () => {
+    const history = filled(600);
+    for (let second = 601; second <= 1220; second += 1) {
+      history.add(second * 1000, second * 1000, 1000, figures(second));
+      if (second > 1215) history.addVm(OTHER, second, 7);
+    }
+    const bytes = history.bytes;
+    expect(history.size).toBe(1);
+    expect(history.vmMean(UUID, 0)).toBeNull();
+    expect(history.entries(0, [OTHER]).flatMap(({ vms }) => vms)).toHaveLength(5);
+    expect(history.vmMean(OTHER, 0)).toEqual({ tx: 1218, rx: 7 });
+    expect(bytes).toBe(64 * 600 * 8);
+  });
+
   it('always splits the NIC into parts that add up and are not below nothing', () => {
     const rate = fc.double({ min: 0, max: 1e11, noNaN: true });
     fc.assert(
