@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { type Cost, costOf, cpuMeter, daemonPid, rssMebibytes } from '../host/cost.ts';
 import { Crowd } from '../host/crowd.ts';
 
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 20_000;
 const CREEP_MEBIBYTES = 2;
 
 interface Row extends Cost {

@@ -126,7 +126,7 @@ async function batch(program: 'ip' | 'bridge', namespace: string, lines: readonl
 /** What the systemd unit runs hostd with, and the place of its compile cache. */
 async function unitEnvironment(dir: string): Promise<Record<string, string>> {
   const file = join(import.meta.dirname, '../../hostd/systemd/drover-hostd.service');
-  const lines = (await readFile(file, 'utf8')).matchAll(/^Environment=([A-Z_]+)=(.*)$/gm);
+  const lines = (await readFile(file, 'utf8')).matchAll(/^Environment="?([A-Z_]+)=([^"\n]*)"?$/gm);
   const environment = Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]));
   return { ...environment, NODE_COMPILE_CACHE: join(dir, 'cache') };
 }
