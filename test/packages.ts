@@ -25,6 +25,8 @@ const HOST_PACKAGES = [
   ...['iproute2', 'nftables', 'iperf3', 'iputils-ping', 'openssl', 'procps', 'tcpdump'],
   // virsh with libvirt's own test driver.
   'libvirt-clients',
+  // hostd's unit is run by a systemd of its own.
+  ...['systemd', 'dbus'],
 ];
 
 const OPENSTACK_PACKAGES = [

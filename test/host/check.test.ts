@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -139,6 +139,7 @@ describe('a gap', () => {
 
   it.each([
     ['htb', 'qdisc add * htb *', 'sch_htb'],
+    ['bpf', '* bpf *', 'cls_bpf'],
     ['mirred', '* mirred *', 'act_mirred'],
   ])('in the kernel: no %s', async (feature, pattern, module) => {
     // The kernel of the test has all of them, so tc answers as it does where one is missing.
@@ -227,13 +228,14 @@ describe('a gap', () => {
     expect(elsewhere.of('migration.route').map(({ state }) => state)).toEqual(['fail', 'ok']);
     expect(elsewhere.of('migration.route')[0]?.found).toContain('through other0, not through nic0');
     const wrong = await check({
-      migration: { address: '10.1.2.3', peers: ['fd00::/64'] },
+      migration: { address: '10.1.2.3', peers: ['10.1.2.0/24'] },
       listen: { address: '10.1.2.3', port: 9797 },
     });
     expect(wrong.of('migration.address')[0]?.found).toContain('10.1.2.3 is on no interface of this host that is up');
     expect(wrong.of('listen')[0]?.state).toBe('fail');
-    // Nothing has said the way to a block of another IP version is missing: that block is the fault.
-    const mixed = await check({ migration: { address: HOST, peers: ['fd00::/64'] } });
+    // Where nova.conf tells the address, the configuration alone cannot know that its blocks are of another IP version.
+    await appendFile(join(rig.dir, 'nova.conf'), `live_migration_inbound_addr = ${HOST}\n`);
+    const mixed = await check({ migration: { peers: ['fd00::/64'] } });
     expect(mixed.of('migration.address')[0]?.found).toContain('different IP versions');
   });
 

@@ -1,7 +1,7 @@
 import { type Finding, fail, ok, warn } from '../finding.ts';
 
 /** What the classes are made of, in the order in which they are tried. */
-export const FEATURES = ['ifb', 'htb', 'bfifo', 'u32', 'ingress', 'mirred'] as const;
+export const FEATURES = ['ifb', 'htb', 'bfifo', 'bpf', 'u32', 'ingress', 'mirred'] as const;
 export type Feature = (typeof FEATURES)[number];
 
 /** Of each that was tried, null if it works, else what the program said. One that stands on a failed one is not tried. */
@@ -11,6 +11,7 @@ const PARTS: Record<Feature, { module: string; option: string }> = {
   ifb: { module: 'ifb', option: 'CONFIG_IFB' },
   htb: { module: 'sch_htb', option: 'CONFIG_NET_SCH_HTB' },
   bfifo: { module: 'sch_fifo', option: 'CONFIG_NET_SCH_FIFO' },
+  bpf: { module: 'cls_bpf', option: 'CONFIG_NET_CLS_BPF' },
   u32: { module: 'cls_u32', option: 'CONFIG_NET_CLS_U32' },
   ingress: { module: 'sch_ingress', option: 'CONFIG_NET_SCH_INGRESS' },
   mirred: { module: 'act_mirred', option: 'CONFIG_NET_ACT_MIRRED' },

@@ -26,10 +26,18 @@ const TRIALS: readonly { feature: Feature; needs: readonly Feature[]; argv: read
     argv: [['tc', 'qdisc', 'add', 'dev', dev, 'parent', '1:10', 'handle', '10:', 'bfifo', 'limit', '131072']],
   },
   {
+    feature: 'bpf',
+    needs: ['htb'],
+    // A program of one instruction: return 0, no class.
+    argv: [
+      ['tc', 'filter', 'add', 'dev', dev, 'parent', '1:', ...words('protocol all pref 1 bpf bytecode'), '1,6 0 0 0'],
+    ],
+  },
+  {
     feature: 'u32',
     needs: ['htb'],
     argv: [
-      ['tc', 'filter', 'add', 'dev', dev, 'parent', '1:', ...words('protocol ip pref 1 u32 match u32 0 0 flowid 1:10')],
+      ['tc', 'filter', 'add', 'dev', dev, 'parent', '1:', ...words('protocol ip pref 2 u32 match u32 0 0 flowid 1:10')],
     ],
   },
   { feature: 'ingress', needs: ['ifb'], argv: [['tc', 'qdisc', 'add', 'dev', dev, 'handle', 'ffff:', 'ingress']] },
