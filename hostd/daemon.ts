@@ -5,9 +5,11 @@ import type { Service } from './api/routes.ts';
 import { ApiServer } from './api/server.ts';
 import { EMPTY_TALLY, type Tally, tallyEnded } from './api/tally.ts';
 import { readBootId } from './capability.ts';
+import { runCommand } from './command.ts';
 import type { Config } from './config.ts';
 import type { Health, HostSample } from './contract.ts';
 import { Host } from './host.ts';
+import { VirshShell } from './libvirt/shell.ts';
 import { Virsh } from './libvirt/virsh.ts';
 import { acquireLock } from './lock.ts';
 import type { HostdLog } from './log.ts';
@@ -61,7 +63,8 @@ export class Daemon {
     const lock = await acquireLock(config.stateDir, LOCK_WAIT_MS);
     this.#stops.push(() => lock.release());
     const host = new Host(config);
-    const virsh = new Virsh(config.libvirtUri);
+    const virsh = new Virsh(config.libvirtUri, runCommand, new VirshShell(config.libvirtUri));
+    this.#stops.push(() => virsh.stop());
     const domains = new Domains(virsh, log);
     // What can fail is asked for first: a hostd that cannot serve touches nothing of the kernel's.
     await this.#started(host);

@@ -243,10 +243,13 @@ export class MigrationWatch {
     const runs = () => this.#views.some((each) => each.vmUuid === vmUuid && each.role === 'source' && isOpen(each));
     while (runs() && !this.#stopped) {
       try {
-        const job = parseJobInfo(await this.#virsh.one('domjobinfo', vmUuid, '--rawstats'));
-        this.#signal({ type: 'job', vmUuid, domain, atMs: Date.now(), job, discover: false });
-      } catch (error) {
+        const [text] = await this.#virsh.batch([['domjobinfo', vmUuid, '--rawstats']]);
         // The domain is gone from the source the moment its migration ends.
+        if (text) {
+          const job = parseJobInfo(text);
+          this.#signal({ type: 'job', vmUuid, domain, atMs: Date.now(), job, discover: false });
+        }
+      } catch (error) {
         this.#log.debug({ domain, error: describeError(error) }, 'domjobinfo gave no answer');
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
