@@ -1,14 +1,8 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { check } from './check/check.ts';
-import { exitStatus } from './check/finding.ts';
-import { renderTable } from './check/table.ts';
-import { runAs } from './check/user.ts';
-import { clean } from './clean.ts';
 import { readConfig } from './config.ts';
 import { describeError, HostdError } from './errors.ts';
 import { createLog } from './log.ts';
-import { runDaemon } from './run.ts';
 
 const DEFAULT_CONFIG = '/etc/drover/hostd.yaml';
 
@@ -22,6 +16,7 @@ const USAGE = `usage: drover-hostd [run|check|clean] [options]
   --help         of the command that is named
 `;
 
+/** Each loads what it needs itself: the daemon's memory is the tenants'. */
 interface Command {
   usage: string;
   flags: readonly string[];
@@ -41,6 +36,7 @@ ends it. Classes and leases stay then: they go on after the next start, or \`dro
     flags: [],
     settings: [],
     run: async (config) => {
+      const { runDaemon } = await import('./run.ts');
       await runDaemon(config);
       return 0;
     },
@@ -81,8 +77,14 @@ async function runCheck(
 ): Promise<number> {
   const user = settings.get('user');
   if (user !== undefined) {
+    const { runAs } = await import('./check/user.ts');
     return runAs(user, ['check', '--config', file, ...[...flags].map((flag) => `--${flag}`)]);
   }
+  const [{ check }, { exitStatus }, { renderTable }] = await Promise.all([
+    import('./check/check.ts'),
+    import('./check/finding.ts'),
+    import('./check/table.ts'),
+  ]);
   const report = await check(file);
   process.stdout.write(flags.has('json') ? `${JSON.stringify(report, null, 2)}\n` : renderTable(report));
   return exitStatus(report);
@@ -91,6 +93,7 @@ async function runCheck(
 async function runClean(file: string, flags: ReadonlySet<string>): Promise<number> {
   const config = readConfig(file);
   const { log } = createLog({ level: config.logLevel, host: config.host });
+  const { clean } = await import('./clean.ts');
   try {
     await clean(config, { all: flags.has('all') }, log);
     return 0;
