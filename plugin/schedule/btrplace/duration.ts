@@ -9,7 +9,7 @@ export interface VmMemory {
 }
 
 /** mVM counts 9 bits on the wire for a byte of memory. */
-const BITS_A_BYTE = 9;
+export const BITS_A_BYTE = 9;
 
 /**
  * How long mVM lets a pre-copy migration take at a rate, in whole seconds; infinite if it dirties memory faster than

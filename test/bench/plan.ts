@@ -1,0 +1,15 @@
+/**
+ * How good the planner's plans are and how long it takes: `npm run bench:plan [-- --data DIR]`, about a minute.
+ *
+ * `--data DIR`: a folder with the public data, `grid5000/plans/*.json` and `btrplace-scale/*.json`; without it instances
+ * of the same shape are made from a seed. `--worlds N`: instead, N random worlds through the planner of live migrations
+ * and its verifier. It ends with 1 if a goal is missed.
+ */
+import { parseArgs } from 'node:util';
+import { benchScale } from './plan/scale.ts';
+import { benchSmall } from './plan/small.ts';
+
+const { values } = parseArgs({ options: { data: { type: 'string' } } });
+const missed = [...benchSmall(values.data ?? null), ...benchScale(values.data ?? null)];
+console.log(missed.length === 0 ? '\nevery goal is met' : `\nmissed:\n${missed.map((text) => `  ${text}`).join('\n')}`);
+process.exitCode = missed.length === 0 ? 0 : 1;
