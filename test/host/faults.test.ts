@@ -157,6 +157,21 @@ describe('tc that hangs', () => {
   });
 });
 
+describe('a tap', () => {
+  it('that vanishes while the NIC is shaped harms neither lease nor counting', async () => {
+    await rig.ip('link', 'add', 'name', 'tap-gone', 'type', 'veth', 'peer', 'name', 'tap-gone-peer');
+    await rig.ip('link', 'set', 'dev', 'tap-gone', 'master', 'brq0', 'up');
+    const asked = rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    await rig.ip('link', 'del', 'dev', 'tap-gone');
+    expect((await asked).status).toBe(200);
+    expect(await classes()).toContain('rate 140Mbit');
+    await expect
+      .poll(async () => (await rig.call('GET', '/v1/sample')).json.ageMs, { timeout: 5000 })
+      .toBeLessThan(1500);
+    expect((await rig.call('GET', '/healthz')).json.problems.join()).not.toMatch(/NIC|count/i);
+  });
+});
+
 describe('the IFB', () => {
   it('taken away by somebody is back within seconds', async () => {
     await rig.call('PUT', '/v1/leases/a', lease(140, 40));

@@ -42,6 +42,8 @@ export class Rig {
   dir = '';
   /** Of the daemon, beside what the test runs with. */
   environment: Record<string, string> = {};
+  /** Groups of the daemon beside its own, such as `libvirt`. */
+  groups: readonly string[] = [];
   daemon: ChildProcess | null = null;
   log = '';
   readonly #children = new Set<ChildProcess>();
@@ -49,10 +51,12 @@ export class Rig {
   readonly #waiting = new Map<number, (delivery: Delivery) => void>();
   #nextId = 1;
 
+  readonly nic: string;
   readonly #nicQueues: number;
 
-  constructor(taps: readonly [string, string] = ['tap-one', 'tap-two'], { nicQueues = 1 } = {}) {
+  constructor(taps: readonly [string, string] = ['tap-one', 'tap-two'], { nicQueues = 1, nic = 'nic0' } = {}) {
     this.taps = taps;
+    this.nic = nic;
     this.#nicQueues = nicQueues;
   }
 
@@ -66,14 +70,14 @@ export class Rig {
     await this.ip('link', 'add', 'name', 'brq0', 'type', 'bridge');
     await this.ip('link', 'set', 'dev', 'brq0', 'up');
     await this.ip('address', 'add', `${HOST}/24`, 'dev', 'brq0');
-    await this.#wire('nic0', this.peer, PEER);
+    await this.#wire(this.nic, this.peer, PEER);
     await this.#wire(this.taps[0], this.guests[0], GUESTS[0]);
     await this.#wire(this.taps[1], this.guests[1], GUESTS[1]);
     this.#courier(this.peer);
   }
 
   async #wire(port: string, namespace: string, address: string): Promise<void> {
-    const queues = ['numtxqueues', String(port === 'nic0' ? this.#nicQueues : 1)];
+    const queues = ['numtxqueues', String(port === this.nic ? this.#nicQueues : 1)];
     await this.ip('link', 'add', 'name', port, ...queues, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
     await this.ip('link', 'set', 'dev', port, 'master', 'brq0', 'up');
     await run('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0']);
@@ -150,13 +154,13 @@ export class Rig {
 
   /** The argument vector of hostd, as its own user in the host's namespace. */
   service(args: readonly string[]): string[] {
-    return asService('hostd/main.ts', args, this.environment);
+    return asService('hostd/main.ts', args, this.environment, this.groups);
   }
 
   #config(): object {
     return {
       host: 'here',
-      nic: 'nic0',
+      nic: this.nic,
       listen: { address: HOST, port: PORT },
       tls: { cert: 'pki/here.crt', key: 'pki/here.key', ca: 'pki/ca.crt' },
       clients: { plugin: 'reserve', 'plugin-b': 'reserve' },

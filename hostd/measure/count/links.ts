@@ -1,6 +1,7 @@
 import { HostdError } from '../../errors.ts';
 import { dumpAddresses, type InterfaceAddress, parseAddress } from './addresscodec.ts';
 import { type DeviceCounters, dumpLinks, getLink, type Link, parseDeviceCounters, parseLink } from './linkcodec.ts';
+import { shownName } from './netlink.ts';
 import { Questioner } from './question.ts';
 
 /** The host's interfaces, asked of the kernel in hostd's own network namespace (/sys may show another one's). */
@@ -39,7 +40,7 @@ export class Links {
     if (counters === null) {
       throw new HostdError(
         'device-missing',
-        `No interface ${JSON.stringify(name)} on this host. Set "nic" to one that \`ip link\` shows.`,
+        `No interface ${JSON.stringify(shownName(name))} on this host. Set "nic" to one that \`ip link\` shows.`,
       );
     }
     return counters;

@@ -35,9 +35,9 @@ export function attribute(type: number, value: Buffer): Buffer {
   return bytes;
 }
 
-/** Text as the kernel takes it, with its NUL. */
+/** Text of one character a byte as the kernel takes it, with its NUL. */
 export function text(value: string): Buffer {
-  return Buffer.from(`${value}\0`);
+  return Buffer.from(`${value}\0`, 'latin1');
 }
 
 /** Called with each message of data: its type, and where what follows the header begins and ends. */
