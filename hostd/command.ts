@@ -14,6 +14,7 @@ export interface CommandOptions {
 }
 
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+const LONGEST_NAME = 160;
 
 /** The program's standard output. Throws HostdError `command-failed` with its standard error. */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
@@ -29,11 +30,17 @@ export function runCommand(file: string, args: readonly string[], options: Comma
         const why = error.killed
           ? `no end after ${timeoutMs} ms`
           : stderr.trim().replaceAll('\n', '; ') || error.message;
-        reject(new HostdError('command-failed', `${file} ${args.join(' ')}: ${why}`));
+        reject(new HostdError('command-failed', `${named(file, args)}: ${why}`));
       },
     );
     // A program that ends without reading its input would otherwise raise EPIPE here; its exit status tells why.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
+}
+
+/** Enough to know the command by; a batch of virsh is its one argument, and may be as long as 1,000 guests make it. */
+function named(file: string, args: readonly string[]): string {
+  const text = [file, ...args].join(' ');
+  return text.length <= LONGEST_NAME ? text : `${text.slice(0, LONGEST_NAME)}…`;
 }

@@ -142,7 +142,7 @@ export class Domains {
         this.problem = null;
         this.#warned = false;
       } catch (error) {
-        const problem = `libvirt does not answer, VMs are not measured: ${describeError(error)}`;
+        const problem = `libvirt does not answer; VMs are measured as they were last known: ${describeError(error)}`;
         if (!this.#warned) this.#log.warn({ problem }, 'Cannot read the domains of libvirt');
         this.#warned = true;
         this.problem = problem;

@@ -1,0 +1,208 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { HostSample, MigrationView } from '../../hostd/contract.ts';
+import { dirtyGuest, GUEST, guestAddress, Hypervisor, waitForAgent } from './hypervisor.ts';
+import { HOST, lease, PEER, Rig } from './rig.ts';
+
+// A real libvirtd and real QEMU guests; the second libvirtd, at the far end of the NIC, takes migrations in.
+const rig = new Rig();
+const here = new Hypervisor(rig.host, HOST);
+const there = new Hypervisor(rig.peer, PEER);
+
+beforeAll(async () => {
+  await rig.start();
+  await Promise.all([here.start(), there.start()]);
+  await there.joinBridge();
+  await here.startGuest(GUEST);
+  rig.groups = ['libvirt'];
+  await rig.startDaemon({ libvirtUri: here.uri, dirtyRateEveryMs: 10_000 });
+  await waitForAgent(rig, GUEST);
+}, 120_000);
+afterAll(async () => {
+  await Promise.all([here.stop(), there.stop()]);
+  await rig.stop();
+});
+
+const health = async (): Promise<string> => (await rig.call('GET', '/healthz')).json.problems.join(' ');
+const libvirtProblem = async () => /[^.]*(libvirt|virsh)[^.]*\./.exec(await health())?.[0] ?? '';
+const healthy = () => expect.poll(libvirtProblem, { timeout: 30_000, interval: 200 }).toBe('');
+
+async function vmRate(): Promise<number> {
+  const { vms, ageMs } = (await rig.call('GET', '/v1/sample')).json as HostSample;
+  // An old reading would be no proof.
+  if (ageMs > 5000) return 0;
+  return vms.find(({ vmUuid }) => vmUuid === GUEST.uuid)?.rxBitsPerSecond ?? 0;
+}
+
+/** Children of the daemon by what they run; those that ended and were not taken leave of are `zombie`. */
+function children(): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [, name = '', state, parent] =
+        /^\d+ \((.*)\) (\S) (\d+)/s.exec(readFileSync(`/proc/${entry}/stat`, 'utf8')) ?? [];
+      if (Number(parent) !== rig.daemon?.pid) continue;
+      const key = state === 'Z' ? 'zombie' : name;
+      counts[key] = (counts[key] ?? 0) + 1;
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return counts;
+}
+
+/** A program that node has just been told of is a zombie for a moment: one that stays is the fault. */
+async function expectFewChildren(): Promise<void> {
+  await expect.poll(() => children().zombie ?? 0, { timeout: 2000 }).toBe(0);
+  expect(children().virsh ?? 0, JSON.stringify(children())).toBeLessThanOrEqual(10);
+}
+
+interface Watched {
+  longestCallMs: number;
+  mostVirsh: number;
+  problems: Set<string>;
+  leastVmRate: number;
+}
+
+/** Uses the API as the plugin does while something is wrong with libvirt. */
+async function watchFor(ms: number): Promise<Watched> {
+  const watched: Watched = {
+    longestCallMs: 0,
+    mostVirsh: 0,
+    problems: new Set(),
+    leastVmRate: Number.POSITIVE_INFINITY,
+  };
+  const endsAtMs = performance.now() + ms;
+  while (performance.now() < endsAtMs) {
+    for (const [method, path, body] of [
+      ['GET', '/v1/sample', undefined],
+      ['GET', '/v1/migrations', undefined],
+      ['GET', '/healthz', undefined],
+      ['PUT', '/v1/leases/a', lease(100, 40)],
+      ['DELETE', '/v1/leases/a?fence=1', undefined],
+    ] as const) {
+      const sentAtMs = performance.now();
+      const { status } = await rig.call(method, path, body);
+      expect([path, status < 300]).toEqual([path, true]);
+      watched.longestCallMs = Math.max(watched.longestCallMs, performance.now() - sentAtMs);
+    }
+    watched.problems.add(await libvirtProblem());
+    watched.leastVmRate = Math.min(watched.leastVmRate, await vmRate());
+    watched.mostVirsh = Math.max(watched.mostVirsh, children().virsh ?? 0);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  await expectFewChildren();
+  return watched;
+}
+
+function expectServed(watched: Watched, problem: RegExp): void {
+  console.log(expect.getState().currentTestName, { ...watched, problems: [...watched.problems] });
+  expect([...watched.problems].at(-1)).toMatch(problem);
+  expect(watched.leastVmRate).toBeGreaterThan(0);
+  expect(watched.longestCallMs).toBeLessThan(2000);
+  expect(watched.mostVirsh).toBeLessThanOrEqual(10);
+}
+
+/** Packets to the guest, so that its traffic is seen. */
+async function talk(): Promise<void> {
+  const ping = rig.spawn(rig.peer, 'ping', '-q', '-i', '0.05', '-s', '1000', guestAddress(GUEST));
+  onTestFinished(() => {
+    ping.kill();
+  });
+  await expect.poll(vmRate, { timeout: 15_000 }).toBeGreaterThan(100_000);
+  // A whole window of it.
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+}
+
+const views = async (): Promise<MigrationView[]> => (await rig.call('GET', '/v1/migrations')).json.migrations;
+const last = async () => (await views()).findLast(({ vmUuid }) => vmUuid === GUEST.uuid);
+const status = async () => (await last())?.status;
+
+describe('a libvirtd', () => {
+  it('that hangs: NIC and VMs are measured, calls are answered at once, and hostd goes on by itself', async () => {
+    await healthy();
+    await talk();
+    here.signal('SIGSTOP');
+    try {
+      expectServed(await watchFor(25_000), /libvirt does not answer.*no end after/);
+    } finally {
+      here.signal('SIGCONT');
+    }
+    await healthy();
+    await expectFewChildren();
+    expect(await vmRate()).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('whose socket vanishes, and comes back', async () => {
+    await talk();
+    await rename(here.socket, `${here.socket}.away`);
+    try {
+      expectServed(await watchFor(13_000), /libvirt does not answer.*(No such file|Failed to connect)/);
+    } finally {
+      await rename(`${here.socket}.away`, here.socket);
+    }
+    await healthy();
+  }, 120_000);
+
+  it('that is killed and starts again: its guests are measured meanwhile, and known after', async () => {
+    await talk();
+    await here.stopLibvirtd();
+    expectServed(await watchFor(13_000), /libvirt does not answer|virsh event does not run/);
+    await here.startLibvirtd();
+    await healthy();
+    const other = {
+      ...GUEST,
+      name: 'two',
+      uuid: '22222222-2222-4222-8222-222222222222',
+      lastByte: 61,
+      fillMebibytes: 1,
+    };
+    await here.startGuest(other);
+    // By its event: the look by time comes every 10 s only.
+    const seen = async () => (await rig.call('GET', '/v1/sample')).json.vms.map((vm: { vmUuid: string }) => vm.vmUuid);
+    await expect.poll(seen, { timeout: 8000 }).toContain(other.uuid);
+    await here.virsh('destroy', other.name);
+    await expect.poll(seen, { timeout: 8000 }).not.toContain(other.uuid);
+  }, 120_000);
+});
+
+describe('a migration', () => {
+  /** Slow enough to last for a minute. */
+  async function begin(): Promise<void> {
+    await here.virsh('migrate-setspeed', GUEST.name, '1');
+    here.migrate(GUEST.name, there).catch(() => 'libvirtd went away beneath it');
+    await expect.poll(status, { timeout: 15_000 }).toBe('active');
+  }
+
+  it('that a dying libvirtd leaves behind and its successor cancels is told as failed, and the guest is here', async () => {
+    await dirtyGuest(rig, GUEST, 32, 20);
+    await begin();
+    await here.stopLibvirtd();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(await status()).toBe('active');
+    await here.startLibvirtd();
+    await expect.poll(status, { timeout: 30_000 }).toMatch(/^(failed|cancelled)$/);
+    expect(await here.virsh('domstate', GUEST.name)).toContain('running');
+    await dirtyGuest(rig, GUEST, 0, 0);
+    await healthy();
+  }, 120_000);
+
+  it('that ends while nobody hears libvirt is found ended, with its guest gone', async () => {
+    await begin();
+    here.signal('SIGSTOP');
+    try {
+      // Longer than hostd's own virsh waits for a sign of life: what comes now, comes to nobody.
+      await expect.poll(libvirtProblem, { timeout: 20_000 }).not.toBe('');
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+    } finally {
+      here.signal('SIGCONT');
+    }
+    await here.virsh('migrate-setspeed', GUEST.name, '1000').catch(() => '');
+    await expect.poll(status, { timeout: 60_000 }).toBe('completed');
+    expect(await there.virsh('domstate', GUEST.name)).toContain('running');
+    const listed = async () => (await rig.call('GET', '/v1/sample')).json.vms.length;
+    await expect.poll(listed, { timeout: 15_000 }).toBe(0);
+    await healthy();
+  }, 150_000);
+});
