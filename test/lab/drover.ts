@@ -1,6 +1,16 @@
 /** Drover itself in a lab: hostd on every host, the plugin beside nova-api, with certificates of the lab's own CA. */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import axios from 'axios';
 import { stringify } from 'yaml';
@@ -11,6 +21,7 @@ import type { Lab } from './lab.ts';
 import { makePki } from './pki.ts';
 import { CONTROL_ADDRESS, PORTS } from './plan.ts';
 import type { RestAnswer } from './rest.ts';
+import { asService, giveToService } from './service.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HOSTD_PORT = 7411;
@@ -60,17 +71,23 @@ export class Drover {
   async startHostd(host: string): Promise<void> {
     const found = this.#lab.hosts.find((candidate) => candidate.name === host);
     if (!found) throw new Error(`${host} is no host of lab ${this.#lab.name}`);
-    const file = this.#write(`hostd-${host}.yaml`, {
+    const own = `hostd-${host}`;
+    mkdirSync(join(this.folder, own), { recursive: true });
+    for (const name of ['ca.crt', `${host}.crt`, `${host}.key`]) {
+      copyFileSync(join(this.folder, 'tls', name), join(this.folder, own, name));
+    }
+    const file = this.#write(join(own, 'hostd.yaml'), {
       host,
       nic: 'nic0',
       listen: { address: found.address, port: HOSTD_PORT },
-      tls: this.#tls(host),
+      tls: { ca: 'ca.crt', cert: `${host}.crt`, key: `${host}.key` },
       clients: { plugin: 'reserve' },
-      stateDir: join(this.folder, `hostd-${host}`),
+      stateDir: 'state',
       linkMegabitsPerSecond: this.#lab.options.linkMegabitsPerSecond,
       migration: { peers: ['10.77.0.0/24'] },
     });
-    const child = this.#spawn(host, `hostd-${host}`, ['hostd/main.ts', '--config', file]);
+    giveToService(join(this.folder, own));
+    const child = this.#spawn(host, own, asService('hostd/main.ts', ['--config', file], {}, ['libvirt', 'nova']));
     this.#hostds.set(host, child);
     const listening = async () =>
       (await this.#lab.runOn(host, ['ss', '-Hltn', `sport = :${HOSTD_PORT}`])).stdout.includes(String(HOSTD_PORT));
@@ -102,7 +119,8 @@ export class Drover {
         hosts: this.#lab.hosts.map(({ name, address }) => ({ name, url: `https://${address}:${HOSTD_PORT}` })),
       },
     });
-    this.#plugin = this.#spawn('control', 'plugin', ['plugin/main.ts', '--config', file]);
+    const plugin = join(ROOT, 'plugin/main.ts');
+    this.#plugin = this.#spawn('control', 'plugin', [process.execPath, plugin, '--config', file]);
     const ready = async () => (await this.#control('/healthz', z.object({ status: z.string() }))).status === 'ok';
     await this.#until(ready, this.#plugin, 'plugin');
   }
@@ -188,11 +206,9 @@ export class Drover {
     return join(this.folder, 'log', `${name}.log`);
   }
 
-  #spawn(where: string, name: string, [script = '', ...rest]: string[]): ChildProcess {
+  #spawn(where: string, name: string, argv: string[]): ChildProcess {
     const log = openSync(this.#logFile(name), 'a');
-    const child = this.#lab.spawnOn(where, [process.execPath, join(ROOT, script), ...rest], {
-      stdio: ['ignore', log, log],
-    });
+    const child = this.#lab.spawnOn(where, argv, { stdio: ['ignore', log, log] });
     closeSync(log);
     return child;
   }

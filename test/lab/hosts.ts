@@ -1,5 +1,5 @@
 /** A compute host: network, mount and UTS namespaces held by one sleeping process, with its own libvirtd. */
-import { cpSync, existsSync, mkdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { libvirtdConf, qemuConf } from './config/libvirt.ts';
 import { neutronAgentConf, neutronAgentPath } from './config/neutron.ts';
@@ -22,6 +22,8 @@ export function writeHostFiles(paths: LabPaths, host: HostPlan, options: LabOpti
   }
   writeFileSync(join(libvirt, 'libvirtd.conf'), libvirtdConf(paths, host));
   writeFileSync(join(libvirt, 'qemu.conf'), qemuConf(host));
+  // Debian's is open to root only; here QEMU runs as root, which hostd reads from it.
+  chmodSync(join(libvirt, 'qemu.conf'), 0o644);
   writeFileSync(join(directory, 'nova.conf'), novaComputeConf(paths, host, options));
   writeFileSync(neutronAgentPath(paths, host), neutronAgentConf(paths, host));
 }
