@@ -39,10 +39,32 @@ export interface Standing {
   own: Map<string, { packets: number; bytes: number }>;
 }
 
+const PAIR = `] -A ${PAIRS_CHAIN} `;
+
+function wordAfter(line: string, option: string): string {
+  const at = line.indexOf(option);
+  if (at === -1) return '';
+  const from = at + option.length;
+  const to = line.indexOf(' ', from);
+  return line.slice(from, to === -1 ? undefined : to);
+}
+
 /** `iptables-save -c -t mangle`, read one character a byte. */
 export function parseSave(text: string): Standing {
   const standing: Standing = { chains: new Set(), hooked: new Set(), pairs: [], own: new Map() };
   for (const line of text.split('\n')) {
+    // Nearly all lines are these, thousands every second: they are read without a pattern.
+    const pair = line.startsWith('[') ? line.indexOf(PAIR) : -1;
+    if (pair !== -1) {
+      const colon = line.indexOf(':');
+      standing.pairs.push({
+        from: wordAfter(line, ' --physdev-in '),
+        to: wordAfter(line, ' --physdev-out '),
+        packets: Number(line.slice(1, colon)),
+        bytes: Number(line.slice(colon + 1, pair)),
+      });
+      continue;
+    }
     if (line.startsWith(':drover-')) standing.chains.add(line.slice(1, line.indexOf(' ')));
     const rule = /^\[(\d+):(\d+)\] -A (\S+) (.*)$/.exec(line);
     if (rule === null) continue;
@@ -51,9 +73,7 @@ export function parseSave(text: string): Standing {
     const after = (option: string) => words[words.indexOf(option) + 1] ?? '';
     const target = after('-j');
     const count = { packets: Number(packets), bytes: Number(bytes) };
-    if (chain === PAIRS_CHAIN) {
-      standing.pairs.push({ from: after('--physdev-in'), to: after('--physdev-out'), ...count });
-    } else if (target in HOOKS && HOOKS[target]?.split(' ')[0] === chain) {
+    if (target in HOOKS && HOOKS[target]?.split(' ')[0] === chain) {
       standing.hooked.add(target);
     } else if (chain.startsWith('drover-') && target === 'RETURN') {
       standing.own.set(chain, count);
