@@ -39,8 +39,8 @@ export class VirshShell {
    */
   async run(commands: readonly string[], timeoutMs: number): Promise<(string | null)[]> {
     const child = this.#child ?? this.#start();
-    // What a domain's XML may hold cannot be known before: nobody guesses this.
-    const mark = randomBytes(12).toString('hex');
+    // What a domain's XML may hold cannot be known before: nobody guesses this. virsh reads one character a system call.
+    const mark = randomBytes(6).toString('hex');
     hold(child, true);
     try {
       const output = await new Promise<string>((resolve, reject) => {
@@ -60,7 +60,7 @@ export class VirshShell {
         // virsh prints what it reads: quotes within a mark tell that from the mark.
         const quoted = `"${mark}"`;
         const lines = commands.map(
-          (command, index) => `echo ${quoted}-${index}-; ${command}; echo ${quoted}-${index}=\n`,
+          (command, index) => `echo ${quoted}-${index}-;${command};echo ${quoted}-${index}=\n`,
         );
         child.stdin?.write(`${lines.join('')}echo ${quoted}-end\n`);
       });
