@@ -68,7 +68,9 @@ async function happens(what: () => Promise<unknown>): Promise<HistoryEntry[]> {
   await sleep(2000);
   const since = await readings(Math.ceil((performance.now() - started) / 1000) + 1);
   expect(since.length).toBeGreaterThan(1);
-  expect(Math.max(...since.flatMap(rates))).toBeLessThan(MOST);
+  const seen = since.flatMap(rates);
+  expect(Math.min(...seen)).toBeGreaterThanOrEqual(0);
+  expect(Math.max(...seen)).toBeLessThan(MOST);
   expect(guest(since.at(-1) as HistoryEntry)).toBeGreaterThan(LEAST);
   return since;
 }
