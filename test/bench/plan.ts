@@ -6,10 +6,15 @@
  * and its verifier. It ends with 1 if a goal is missed.
  */
 import { parseArgs } from 'node:util';
+import { benchWorlds } from './plan/check-worlds.ts';
 import { benchScale } from './plan/scale.ts';
 import { benchSmall } from './plan/small.ts';
 
-const { values } = parseArgs({ options: { data: { type: 'string' } } });
-const missed = [...benchSmall(values.data ?? null), ...benchScale(values.data ?? null)];
+const { values } = parseArgs({
+  options: { data: { type: 'string' }, worlds: { type: 'string' }, seed: { type: 'string', default: '1' } },
+});
+const missed = values.worlds
+  ? benchWorlds(Number(values.worlds), Number(values.seed))
+  : [...benchSmall(values.data ?? null), ...benchScale(values.data ?? null)];
 console.log(missed.length === 0 ? '\nevery goal is met' : `\nmissed:\n${missed.map((text) => `  ${text}`).join('\n')}`);
 process.exitCode = missed.length === 0 ? 0 : 1;

@@ -1,0 +1,162 @@
+import { GROUP, type LiveMigration, type LivePlan, type LiveWorld, type PlannedMigration } from './world.ts';
+
+interface Pair {
+  own: LiveMigration;
+  plan: PlannedMigration;
+}
+
+const TOLERANCE = 1e-6;
+
+/**
+ * Checks a plan of live migrations against its world, by other code than made it: it looks at each start and at each
+ * change of a rate, and asks what the rules say of that moment. Returns one text for each rule that is broken.
+ */
+export function verifyLive(world: LiveWorld, plan: LivePlan): string[] {
+  const pairs = world.migrations.map((own): Pair => {
+    const found = plan.migrations.find(({ id }) => id === own.id);
+    return { own, plan: found ?? { id: own.id, startMs: null, endMs: null, rates: [], lateMs: 0 } };
+  });
+  const broken = plan.migrations.length === pairs.length ? [] : ['it has not one entry for each migration'];
+  for (const pair of pairs) {
+    broken.push(...checkRates(world, pair));
+    if (pair.own.running) {
+      if (pair.plan.startMs !== world.nowMs) broken.push(`${pair.own.id}: runs, but is not planned from now on`);
+    } else if (pair.plan.startMs === null) {
+      broken.push(...checkStuck(world, pairs, pair));
+    } else {
+      broken.push(...checkStart(world, pairs, pair, pair.plan.startMs));
+    }
+  }
+  const times = new Set(pairs.flatMap(({ plan: { rates } }) => rates.map(({ fromMs }) => fromMs)));
+  return [...broken, ...[...times].flatMap((atMs) => checkLinks(world, pairs, atMs))];
+}
+
+function rateAt({ rates, endMs }: PlannedMigration, atMs: number): number {
+  if (endMs !== null && atMs >= endMs) return 0;
+  return rates.findLast(({ fromMs }) => fromMs <= atMs)?.bitsPerSecond ?? 0;
+}
+
+/** Its rate stays between its least and its most, and adds up to all of its work. */
+function checkRates(world: LiveWorld, { own, plan: { startMs, endMs, rates, lateMs } }: Pair): string[] {
+  const broken: string[] = [];
+  if (startMs === null) return rates.length === 0 && endMs === null ? [] : [`${own.id}: has a rate, but no start`];
+  const isPromisedTooMuch = own.links.some((link) => promised(world, link) > (world.links[link]?.bitsPerSecond ?? 0));
+  const least = isPromisedTooMuch ? 0 : own.leastBitsPerSecond * (1 - TOLERANCE);
+  let done = 0;
+  rates.forEach(({ fromMs, bitsPerSecond }, at) => {
+    if (bitsPerSecond < least) broken.push(`${own.id}: slower than its least from ${fromMs} on`);
+    if (bitsPerSecond > own.mostBitsPerSecond * (1 + TOLERANCE))
+      broken.push(`${own.id}: faster than it can from ${fromMs} on`);
+    const untilMs = rates[at + 1]?.fromMs ?? endMs ?? fromMs;
+    if (untilMs > fromMs) done += (untilMs - fromMs) / own.remainingMs(bitsPerSecond);
+  });
+  if (rates[0]?.fromMs !== startMs) broken.push(`${own.id}: has no rate when it starts`);
+  if (endMs === null) {
+    if (own.remainingMs(own.leastBitsPerSecond) < Number.POSITIVE_INFINITY && !isPromisedTooMuch) {
+      broken.push(`${own.id}: never ends`);
+    }
+    return broken;
+  }
+  // A time of day in ms has some 1e-4 ms of precision; a short migration has done that much more or less.
+  const precision = TOLERANCE + 1e-3 / Math.max(1e-3, endMs - startMs);
+  if (Math.abs(done - 1) > precision) broken.push(`${own.id}: does ${done} of its work`);
+  const late = Math.max(0, endMs - (own.deadlineMs ?? Number.POSITIVE_INFINITY));
+  if (late !== lateMs) broken.push(`${own.id}: is ${late} ms late, not ${lateMs}`);
+  return broken;
+}
+
+/** The least of all that run on a link when the plan is made. */
+function promised({ migrations }: LiveWorld, link: number): number {
+  const running = migrations.filter((own) => own.running && own.links.includes(link));
+  return running.reduce((sum, { leastBitsPerSecond }) => sum + leastBitsPerSecond, 0);
+}
+
+function checkLinks(world: LiveWorld, pairs: readonly Pair[], atMs: number): string[] {
+  return world.links.flatMap(({ name, bitsPerSecond }, link) => {
+    const users = pairs.filter(({ own }) => own.links.includes(link));
+    const sum = users.reduce((total, { plan }) => total + rateAt(plan, atMs), 0);
+    const most = Math.max(bitsPerSecond, promised(world, link));
+    return sum > most * (1 + TOLERANCE) ? [`${name}: ${sum} of ${bitsPerSecond} bit/s at ${atMs}`] : [];
+  });
+}
+
+function isFlying({ plan: { startMs, endMs } }: Pair, atMs: number): boolean {
+  return startMs !== null && startMs <= atMs && (endMs === null || atMs < endMs);
+}
+
+function sharesLink(a: LiveMigration, b: LiveMigration): boolean {
+  return a.links.some((link) => b.links.includes(link));
+}
+
+function waitsTooLong(world: LiveWorld, { receivedAtMs }: LiveMigration, atMs: number): boolean {
+  return atMs - receivedAtMs >= world.maxWaitMs;
+}
+
+function level(world: LiveWorld, own: LiveMigration, atMs: number): number {
+  return waitsTooLong(world, own, atMs) ? -1 : GROUP[own.priority];
+}
+
+/** Those that stand before it at that time: of a higher group, or both waited too long and it came later. */
+function standsBefore(world: LiveWorld, other: LiveMigration, own: LiveMigration, atMs: number): boolean {
+  const [theirs, ours] = [level(world, other, atMs), level(world, own, atMs)];
+  if (theirs !== -1 || ours !== -1) return theirs < ours;
+  return other.receivedAtMs < own.receivedAtMs || (other.receivedAtMs === own.receivedAtMs && other.id < own.id);
+}
+
+function checkStart(world: LiveWorld, pairs: readonly Pair[], pair: Pair, atMs: number): string[] {
+  const { own } = pair;
+  const broken: string[] = [];
+  if (atMs < world.nowMs || atMs < (own.notBeforeMs ?? 0)) broken.push(`${own.id}: starts too soon`);
+  const flying = pairs.filter((other) => isFlying(other, atMs));
+  const waiting = pairs.filter(
+    ({ own: other, plan }) =>
+      !other.running && (plan.startMs === null || plan.startMs > atMs) && (other.notBeforeMs ?? 0) <= atMs,
+  );
+  for (const { own: other } of flying) {
+    if (other.id === own.id || !sharesLink(other, own)) continue;
+    if (GROUP[other.priority] < level(world, own, atMs))
+      broken.push(`${own.id}: starts beside ${other.id} of a higher group`);
+    if (other.priority === own.priority && (other.serial || own.serial))
+      broken.push(`${own.id}: serial, beside ${other.id}`);
+  }
+  for (const { own: other } of waiting) {
+    if (sharesLink(other, own) && standsBefore(world, other, own, atMs)) {
+      broken.push(`${own.id}: starts before ${other.id}, which stands before it`);
+    }
+  }
+  const leaving = flying.filter(({ own: other }) => other.source === own.source).length;
+  if (leaving > (world.hosts[own.source]?.mostLeaving ?? 0)) broken.push(`${own.id}: too many leave its source`);
+  for (const link of own.links) {
+    const users = flying.filter(({ own: other }) => other.links.includes(link)).length;
+    if (users > (world.links[link]?.mostMigrations ?? 0)) broken.push(`${own.id}: too many on a link`);
+  }
+  if (freeMemory(world, pairs, own.destination, atMs) < 0) broken.push(`${own.id}: no memory on its destination`);
+  return broken;
+}
+
+/** After all starts and ends up to that time. */
+function freeMemory(world: LiveWorld, pairs: readonly Pair[], host: number, atMs: number): number {
+  return pairs.reduce((free, { own, plan: { startMs, endMs } }) => {
+    const came = !own.running && own.destination === host && startMs !== null && startMs <= atMs;
+    const left = own.source === host && endMs !== null && endMs <= atMs;
+    return free - (came ? own.memoryBytes : 0) + (left ? own.memoryBytes : 0);
+  }, world.hosts[host]?.freeMemoryBytes ?? 0);
+}
+
+/** One without a start has something to wait for when all that ends has ended. */
+function checkStuck(world: LiveWorld, pairs: readonly Pair[], { own }: Pair): string[] {
+  const times = pairs.flatMap(({ own: other, plan: { endMs } }) => [
+    endMs ?? 0,
+    other.notBeforeMs ?? 0,
+    other.receivedAtMs + world.maxWaitMs,
+  ]);
+  const atMs = Math.max(world.nowMs, ...times);
+  const others = pairs.filter((other) => other.own.id !== own.id && other.plan.endMs === null);
+  const obstacles = [
+    freeMemory(world, pairs, own.destination, atMs) < own.memoryBytes,
+    (world.hosts[own.source]?.mostLeaving ?? 0) < 1,
+    own.links.some((link) => (world.links[link]?.bitsPerSecond ?? 0) < own.leastBitsPerSecond),
+    others.some((other) => sharesLink(other.own, own) || other.own.source === own.source),
+  ];
+  return obstacles.includes(true) ? [] : [`${own.id}: waits for nothing`];
+}

@@ -1,0 +1,79 @@
+import type { Priority } from '../../contract.ts';
+
+/**
+ * All live migrations that run or wait, and what there is for them: what `planSchedule` plans. Rates in bit/s, memory in
+ * bytes, times in ms (Unix time on the plugin's clock).
+ */
+export interface LiveWorld {
+  nowMs: number;
+  /** One direction of a NIC each, with what the workload leaves for migrations. */
+  links: readonly LiveLink[];
+  hosts: readonly LiveHost[];
+  migrations: readonly LiveMigration[];
+  /** Who waited so long stands before all groups. */
+  maxWaitMs: number;
+}
+
+export interface LiveLink {
+  name: string;
+  bitsPerSecond: number;
+  /** Most migrations at a time; infinite: no cap. */
+  mostMigrations: number;
+}
+
+export interface LiveHost {
+  name: string;
+  /** Free for VMs that arrive, with those that are arriving already counted; infinite: not limited. */
+  freeMemoryBytes: number;
+  /** Nova's max_concurrent_live_migrations; infinite: no limit. */
+  mostLeaving: number;
+}
+
+export interface LiveMigration {
+  id: number;
+  /** Indices into `hosts`. */
+  source: number;
+  destination: number;
+  /** Indices into `links`. */
+  links: readonly number[];
+  priority: Priority;
+  /** What a second of its completion costs, beside the others. */
+  weight: number;
+  /** At most one at a time of its group on a link. */
+  serial: boolean;
+  receivedAtMs: number;
+  /** Not started before this time, e.g. a window that opens. Default: at once. */
+  notBeforeMs?: number;
+  deadlineMs?: number | null;
+  memoryBytes: number;
+  /** It is given to Nova already: it cannot be stopped, but slowed. */
+  running: boolean;
+  /** It runs with no less than this, whoever comes. */
+  leastBitsPerSecond: number;
+  /** It cannot use more than this. */
+  mostBitsPerSecond: number;
+  /** How long all that is left of it takes at a steady rate; infinite: it would never end. Falls with the rate. */
+  remainingMs: (bitsPerSecond: number) => number;
+}
+
+export interface LivePlan {
+  /** By id. */
+  migrations: PlannedMigration[];
+  /** Sum of weight × seconds from arrival to end; a late one counts its lateness ten times more. */
+  cost: number;
+}
+
+export interface PlannedMigration {
+  id: number;
+  /** `nowMs` for one that runs; null: it waits for something that does not come by itself. */
+  startMs: number | null;
+  endMs: number | null;
+  /** From each time on this rate; what `bandwidth/reserve` is to give it. */
+  rates: { fromMs: number; bitsPerSecond: number }[];
+  /** How long after its deadline it ends, 0 if before or without one. */
+  lateMs: number;
+}
+
+/** Order of the groups, as in controller/plan.ts. */
+export const GROUP: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
+export const AGED = -1;

@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import type { LiveMigration, LiveWorld } from '../../../plugin/schedule/live/world.ts';
+
+const NOW = 1_795_000_000_000;
+const GIGABYTE = 1e9;
+
+const host = fc.record({
+  bitsPerSecond: fc.constantFrom(100e6, 500e6, 1e9),
+  freeGigabytes: fc.constantFrom(0, 2, 4, 8, Number.POSITIVE_INFINITY),
+  mostLeaving: fc.constantFrom(1, 1, 2, Number.POSITIVE_INFINITY),
+  mostMigrations: fc.constantFrom(1, 2, 4),
+});
+
+const migration = fc.record({
+  source: fc.nat(4),
+  step: fc.integer({ min: 1, max: 4 }),
+  priority: fc.constantFrom('high' as const, 'medium' as const, 'low' as const),
+  serial: fc.boolean(),
+  waitedMs: fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 0, max: 900_000 })),
+  notBefore: fc.constantFrom(null, null, null, 20_000, 300_000),
+  deadline: fc.constantFrom(null, null, 30_000, 120_000),
+  gigabytes: fc.integer({ min: 1, max: 4 }),
+  dirtyShare: fc.constantFrom(0, 0, 0.2, 0.5),
+  leastShare: fc.constantFrom(0.05, 0.1, 0.3),
+  mostShare: fc.constantFrom(1, 1, 0.5),
+  running: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+  weight: fc.constantFrom(1, 3, 10),
+});
+
+/** Up to five hosts and ten migrations that run or wait. */
+export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
+  .record({
+    hosts: fc.array(host, { minLength: 2, maxLength: 5 }),
+    migrations: fc.array(migration, { maxLength: 10 }),
+    maxWaitMs: fc.constantFrom(60_000, 600_000),
+  })
+  .map(({ hosts, migrations, maxWaitMs }) => ({
+    nowMs: NOW,
+    maxWaitMs,
+    links: hosts.flatMap(({ bitsPerSecond, mostMigrations }, index) =>
+      ['tx', 'rx'].map((direction) => ({ name: `${index} ${direction}`, bitsPerSecond, mostMigrations })),
+    ),
+    hosts: hosts.map(({ freeGigabytes, mostLeaving }, index) => ({
+      name: `host ${index}`,
+      freeMemoryBytes: freeGigabytes * GIGABYTE,
+      mostLeaving,
+    })),
+    migrations: migrations.map((drawn, index): LiveMigration => {
+      const source = drawn.source % hosts.length;
+      const destination = (source + 1 + ((drawn.step - 1) % (hosts.length - 1))) % hosts.length;
+      const path = Math.min(hosts[source]?.bitsPerSecond ?? 0, hosts[destination]?.bitsPerSecond ?? 0);
+      const leastBitsPerSecond = drawn.leastShare * path;
+      const dirty = drawn.dirtyShare * leastBitsPerSecond;
+      const memoryBytes = drawn.gigabytes * GIGABYTE;
+      return {
+        id: index + 1,
+        source,
+        destination,
+        links: [2 * source, 2 * destination + 1],
+        priority: drawn.priority,
+        weight: drawn.weight,
+        serial: drawn.serial,
+        receivedAtMs: NOW - drawn.waitedMs,
+        ...(drawn.notBefore === null ? {} : { notBeforeMs: NOW + drawn.notBefore }),
+        deadlineMs: drawn.deadline === null ? null : NOW + drawn.deadline,
+        memoryBytes,
+        running: drawn.running,
+        leastBitsPerSecond,
+        mostBitsPerSecond: drawn.mostShare * path,
+        remainingMs: (rate) => (rate > dirty ? (8000 * memoryBytes) / (rate - dirty) : Number.POSITIVE_INFINITY),
+      };
+    }),
+  }));

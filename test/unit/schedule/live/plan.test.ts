@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { planSchedule } from '../../../../plugin/schedule/live/plan.ts';
+import { verifyLive } from '../../../../plugin/schedule/live/verify.ts';
+import type { LiveMigration, LivePlan, LiveWorld } from '../../../../plugin/schedule/live/world.ts';
+import { liveWorlds } from '../../../bench/plan/worlds.ts';
+
+const RUNS = 1500;
+const NOW = 1_795_000_000_000;
+const GIGABIT = 1e9;
+
+/** Two hosts and a third; each migration takes 8 s a GB at a gigabit. */
+function world(migrations: LiveMigration[], more: Partial<LiveWorld> = {}): LiveWorld {
+  return {
+    nowMs: NOW,
+    maxWaitMs: 600_000,
+    links: ['a tx', 'a rx', 'b tx', 'b rx', 'c tx', 'c rx'].map((name) => ({
+      name,
+      bitsPerSecond: GIGABIT,
+      mostMigrations: 8,
+    })),
+    hosts: ['a', 'b', 'c'].map((name) => ({ name, freeMemoryBytes: Number.POSITIVE_INFINITY, mostLeaving: 8 })),
+    migrations,
+    ...more,
+  };
+}
+
+function migration(id: number, more: Partial<LiveMigration> = {}): LiveMigration {
+  const { source = 0, destination = 1, memoryBytes = 1e9 } = more;
+  return {
+    id,
+    source,
+    destination,
+    links: [2 * source, 2 * destination + 1],
+    priority: 'medium',
+    weight: 1,
+    serial: false,
+    receivedAtMs: NOW,
+    memoryBytes,
+    running: false,
+    leastBitsPerSecond: 50e6,
+    mostBitsPerSecond: GIGABIT,
+    remainingMs: (rate) => (8000 * memoryBytes) / rate,
+    ...more,
+  };
+}
+
+function times({ migrations }: LivePlan): (number | null)[][] {
+  return migrations.map(({ startMs, endMs }) => [startMs, endMs].map((atMs) => atMs && Math.round(atMs - NOW)));
+}
+
+describe('planSchedule', () => {
+  it('breaks no rule, whatever the world, and gives the same plan to the byte', () => {
+    fc.assert(
+      fc.property(liveWorlds, fc.infiniteStream(fc.nat()), (drawn, numbers) => {
+        const plan = planSchedule(drawn, { rounds: 20 });
+        expect(verifyLive(drawn, plan)).toEqual([]);
+        const keys = new Map(drawn.migrations.map(({ id }) => [id, numbers.next().value ?? 0]));
+        const shuffled = [...drawn.migrations].sort((a, b) => (keys.get(a.id) ?? 0) - (keys.get(b.id) ?? 0));
+        expect(JSON.stringify(planSchedule({ ...drawn, migrations: shuffled }, { rounds: 20 }))).toBe(
+          JSON.stringify(plan),
+        );
+      }),
+      { numRuns: RUNS },
+    );
+  }, 60_000);
+
+  it('puts the short one first inside a group, one after the other on a full link', () => {
+    const plan = planSchedule(world([migration(1, { memoryBytes: 4e9 }), migration(2)]));
+    expect(times(plan)).toEqual([
+      [8000, 40_000],
+      [0, 8000],
+    ]);
+  });
+
+  it('lets urgent work overtake: a low one that runs is slowed to its least, and then goes on', () => {
+    const low = migration(1, { priority: 'low', running: true });
+    const high = migration(2, { priority: 'high', memoryBytes: 0.95e9, mostBitsPerSecond: 0.95e9 });
+    const plan = planSchedule(world([low, high]));
+    expect(times(plan)).toEqual([
+      [0, 15_600],
+      [0, 8000],
+    ]);
+    expect(plan.migrations[0]?.rates).toEqual([
+      { fromMs: NOW, bitsPerSecond: 50e6 },
+      { fromMs: NOW + 8000, bitsPerSecond: GIGABIT },
+    ]);
+  });
+
+  it('starts no lower one on a link that a higher one waits for, unless it waited too long', () => {
+    const high = migration(1, { priority: 'high', memoryBytes: 4e9 });
+    const full = {
+      hosts: [0, 0, 9e9].map((freeMemoryBytes, at) => ({ name: `${at}`, freeMemoryBytes, mostLeaving: 8 })),
+    };
+    const leaves = migration(2, { source: 1, destination: 2, memoryBytes: 4e9, running: true });
+    const low = migration(3, { priority: 'low', destination: 2 });
+    const plan = planSchedule(world([high, leaves, low], full));
+    expect(times(plan)).toEqual([
+      [32_000, 64_000],
+      [0, 32_000],
+      [64_000, 72_000],
+    ]);
+    const old = { ...low, receivedAtMs: NOW - 590_000 };
+    expect(times(planSchedule(world([high, leaves, old], full)))[2]?.[0]).toBe(10_000);
+  });
+
+  it('keeps a deadline by going first, though it is longer', () => {
+    const long = migration(1, { memoryBytes: 2e9, deadlineMs: NOW + 17_000 });
+    const plan = planSchedule(world([long, migration(2)]));
+    expect(plan.migrations.map(({ lateMs }) => lateMs)).toEqual([0, 0]);
+    expect(times(plan)[0]).toEqual([0, 16_000]);
+  });
+
+  it("keeps Nova's limit of a source, the cap of a link and serial groups", () => {
+    const half = { mostBitsPerSecond: GIGABIT / 2 };
+    const starts = (more: Partial<LiveWorld>, serial = false) =>
+      times(planSchedule(world([migration(1, { ...half, serial }), migration(2, half)], more))).map(([start]) => start);
+    expect(starts({})).toEqual([0, 0]);
+    const { links, hosts } = world([]);
+    expect(starts({ hosts: hosts.map((host) => ({ ...host, mostLeaving: 1 })) })).toEqual([0, 16_000]);
+    expect(starts({ links: links.map((link) => ({ ...link, mostMigrations: 1 })) })).toEqual([0, 16_000]);
+    expect(starts({}, true)).toEqual([0, 16_000]);
+  });
+
+  it('finds a better order than shortest first where two links cross', () => {
+    // 1 stands in the way of both others, which could run side by side.
+    const moves = [
+      migration(1, { memoryBytes: 1e9 }),
+      migration(2, { source: 0, destination: 2, memoryBytes: 1.1e9 }),
+      migration(3, { source: 2, destination: 1, memoryBytes: 1.1e9 }),
+    ];
+    const first = planSchedule(world(moves), { rounds: 0 });
+    const best = planSchedule(world(moves), { rounds: 200 });
+    expect(verifyLive(world(moves), best)).toEqual([]);
+    expect(first.cost).toBeCloseTo(8 + 16.8 + 16.8, 6);
+    expect(best.cost).toBeCloseTo(8.8 + 8.8 + 16.8, 6);
+  });
+
+  it('gives no start to what waits for room that never comes', () => {
+    const hosts = ['a', 'b', 'c'].map((name) => ({ name, freeMemoryBytes: 0, mostLeaving: 1 }));
+    const swap = world([migration(1), migration(2, { source: 1, destination: 0 })], { hosts });
+    const plan = planSchedule(swap);
+    expect(plan.migrations.map(({ startMs }) => startMs)).toEqual([null, null]);
+    expect(verifyLive(swap, plan)).toEqual([]);
+  });
+});
+
+describe('verifyLive', () => {
+  const good = world([migration(1, { priority: 'low' }), migration(2, { priority: 'high' })]);
+  const plan = planSchedule(good);
+  const changed = (change: (plan: LivePlan) => void) => {
+    const copy = structuredClone(plan);
+    change(copy);
+    return verifyLive(good, copy).join('; ');
+  };
+  const shift = (entry: LivePlan['migrations'][number] | undefined, byMs: number) => {
+    if (!entry) return;
+    entry.startMs = (entry.startMs ?? 0) + byMs;
+    entry.endMs = (entry.endMs ?? 0) + byMs;
+    for (const rate of entry.rates) rate.fromMs += byMs;
+  };
+
+  it('sees a lower one that starts too soon, a rate too high, work left undone, a plan that forgot one', () => {
+    expect(verifyLive(good, plan)).toEqual([]);
+    expect(changed(({ migrations }) => shift(migrations[0], -8000))).toMatch(
+      /1: starts beside 2 of a higher group.*of 1000000000 bit/,
+    );
+    expect(changed(({ migrations }) => shift(migrations[1], 20_000))).toContain('1: starts before 2');
+    expect(changed(({ migrations }) => shift(migrations[0], -9000))).toContain('1: starts too soon');
+    expect(
+      changed(({ migrations: [, high] }) => high?.rates.splice(0, 1, { fromMs: NOW, bitsPerSecond: 2e9 })),
+    ).toMatch(/2: faster than it can.*2: does 2 of its work/);
+    expect(changed(({ migrations }) => migrations.pop())).toContain('not one entry for each');
+  });
+});
