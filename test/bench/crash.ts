@@ -1,6 +1,6 @@
 /**
  * kill -9 of the real daemon at random moments, under every kind of root qdisc that may have been on the NIC before, while
- * several clients take, change, renew and release leases. `npm run bench:crash [-- --kills 300 --rigs 3 --seed N]`, about
+ * several clients take, change, renew and release leases. `npm run bench:crash [-- --kills 300 --rigs 3 --seed N --root NAME]`, about
  * 6 minutes; needs root. After each restart kernel, disk and what the clients were answered must agree; once the last
  * lease has ended the NIC must be as it was found, to the byte. Ends with 1 and says what was wrong if they do not.
  */
@@ -12,10 +12,10 @@ import { Rig } from '../host/rig.ts';
 
 const NIC_QUEUES = 4;
 
-async function main(kills: number, rigs: number, seed: number): Promise<void> {
-  console.log(`${kills} kills under ${FOUND_ROOTS.length} kinds of root qdisc, ${rigs} hosts at once, seed ${seed}`);
-  const each = Math.ceil(kills / FOUND_ROOTS.length);
-  const waiting = FOUND_ROOTS.map((root, index) => ({ root, seed: seed + index }));
+async function main(kills: number, rigs: number, seed: number, roots: readonly FoundRoot[]): Promise<void> {
+  console.log(`${kills} kills under ${roots.length} kinds of root qdisc, ${rigs} hosts at once, seed ${seed}`);
+  const each = Math.ceil(kills / roots.length);
+  const waiting = roots.map((root, index) => ({ root, seed: seed + index }));
   const done: Campaign[] = [];
   const startedAtMs = performance.now();
   const ended = await Promise.allSettled(
@@ -37,7 +37,8 @@ async function campaign(root: FoundRoot, kills: number, seed: number): Promise<C
     console.log(`  ${root.name}: ${kills} kills, ${result.calls} calls, all agreed`);
     return result;
   } catch (error) {
-    throw new Error(`${root.name}, seed ${seed}`, { cause: error });
+    console.error(`  ${root.name}: seed ${seed}`, error);
+    throw new Error(`${root.name} failed: --root ${JSON.stringify(root.name)} --seed ${seed}`);
   } finally {
     await rig.stop();
   }
@@ -73,7 +74,10 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '300' },
     rigs: { type: 'string', default: '3' },
+    root: { type: 'string' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
   },
 });
-await main(Number(values.kills), Number(values.rigs), Number(values.seed));
+const roots = FOUND_ROOTS.filter(({ name }) => values.root === undefined || name === values.root);
+if (roots.length === 0) throw new Error(`--root is one of ${FOUND_ROOTS.map(({ name }) => name).join(', ')}`);
+await main(Number(values.kills), Number(values.rigs), Number(values.seed), roots);
