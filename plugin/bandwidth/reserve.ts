@@ -5,7 +5,7 @@ export interface ReserveInput {
   link: {
     /** What migration and workload may share (hostd's `shapeableBitsPerSecond`); above 100 bit/s. */
     capacityBitsPerSecond: number;
-    /** What the workload uses, or would use if it were let. */
+    /** What the workload uses, or would use if it were let; Infinity: all it may have. */
     workloadBitsPerSecond: number;
   };
   /** The administrator's promise to workload traffic on this link. */
@@ -26,7 +26,7 @@ const SECOND = 2;
  * other does not use. Both may borrow up to the whole link (`ceil`), so nothing is wasted and the adapting happens per
  * packet. The guarantees add up to the capacity.
  *
- * Worked on a link of 480 Mbit/s, lower 100, upper 300, floor 24 (Mbit/s; * borrows first):
+ * Worked on a link of 480 Mbit/s, lower 100, upper 300, floor 5 (Mbit/s; * borrows first):
  *
  * | priority | workload uses | workload rate | migration rate |
  * |----------|---------------|---------------|----------------|
@@ -34,10 +34,11 @@ const SECOND = 2;
  * | medium   | 50            | 100           | 380 *          |
  * | medium   | 200           | 200           | 280 *          |
  * | medium   | 400           | 300           | 180 *          |
- * | low      | any           | 456 *         | 24             |
+ * | low      | any           | 475 *         | 5              |
  *
- * With `strict` nothing is borrowed: high and medium cap the workload at what the table gives it, low leaves the workload
- * alone and caps the migration at what the workload leaves over (workload 400: migration 80, never below the floor).
+ * With `strict` the migration borrows nothing, and the workload is capped as in the thesis: at `lower` by high, at
+ * `upper` by medium (so that it can show that it wants more again, which its guarantee would forbid), not at all by low,
+ * which caps the migration at what the workload leaves over (workload 400: migration 80, never below the floor).
  *
  * @throws RangeError if the capacity is not above 100 bit/s.
  */
@@ -57,7 +58,7 @@ export function reserve(input: ReserveInput): LinkReservation {
     },
     workload: {
       rateBitsPerSecond: workload,
-      ceilBitsPerSecond: strict && migrationFirst ? workload : capacity,
+      ceilBitsPerSecond: strict ? workloadCap() : capacity,
       prio: migrationFirst ? SECOND : FIRST,
     },
   };
@@ -73,6 +74,11 @@ export function reserve(input: ReserveInput): LinkReservation {
         return capacity - floorBitsPerSecond;
     }
   }
+
+  function workloadCap(): number {
+    const upper = Math.min(capacity, Math.round(limits.upperBitsPerSecond));
+    return { high: workload, medium: Math.max(workload, upper), low: capacity }[priority];
+  }
 }
 
 /** The workload's measured rate leaves its guarantee between these two shares of it alone. */
@@ -81,17 +87,18 @@ const SLACK_BELOW = 0.6;
 
 /**
  * What the workload would use, judged while a migration runs beside it. Its measured rate alone would only ever ratchet
- * down: squeezed to its guarantee, it cannot show that it wants more. So a workload that fills its guarantee is let
- * grow, one that leaves much of it unused gives it up, and in between nothing changes.
+ * down: squeezed to its guarantee, it cannot show how much more it wants. So a workload that fills its guarantee counts
+ * as one that wants all it may have (`upper` then holds it; what it does not use the migration borrows), one that leaves
+ * much of it unused gives it up, and in between nothing changes.
  *
- * | guaranteed | measured | demand |
- * |------------|----------|--------|
- * | 100        | 95       | 142.5  |
- * | 150        | 100      | 150    |
- * | 300        | 100      | 125    |
+ * | guaranteed | measured | demand   |
+ * |------------|----------|----------|
+ * | 100        | 95       | Infinity |
+ * | 150        | 100      | 150      |
+ * | 300        | 100      | 125      |
  */
 export function workloadDemand(measuredBitsPerSecond: number, guaranteedBitsPerSecond: number): number {
-  if (measuredBitsPerSecond >= SQUEEZED_FROM * guaranteedBitsPerSecond) return 1.5 * measuredBitsPerSecond;
+  if (measuredBitsPerSecond >= SQUEEZED_FROM * guaranteedBitsPerSecond) return Number.POSITIVE_INFINITY;
   if (measuredBitsPerSecond < SLACK_BELOW * guaranteedBitsPerSecond) return 1.25 * measuredBitsPerSecond;
   return guaranteedBitsPerSecond;
 }

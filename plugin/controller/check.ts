@@ -241,7 +241,9 @@ function checkReservation(
       if (workload.rateBitsPerSecond < Math.min(amount(limits.lower), most) - 1) {
         broken.push(`${id}: the workload has less than lower`);
       }
-      const borrows = [migration, workload].some((each) => each.ceilBitsPerSecond > each.rateBitsPerSecond);
+      const cap =
+        priority === 'medium' ? Math.max(workload.rateBitsPerSecond, amount(limits.upper)) : workload.rateBitsPerSecond;
+      const borrows = migration.ceilBitsPerSecond > migration.rateBitsPerSecond || workload.ceilBitsPerSecond > cap + 1;
       if (policy.strict && borrows) broken.push(`${id}: borrows although the policy is strict`);
       if (migration.prio >= workload.prio) broken.push(`${id}: ${priority}, but the migration does not come first`);
     }

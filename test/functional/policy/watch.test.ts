@@ -65,9 +65,9 @@ describe('PolicyFiles', () => {
 
   it('keeps the last good one, tells line and column, and takes the repaired one', async () => {
     const good = policies.policy?.id;
-    await writeFile(file, SEED.replace('floor: 5 %', 'floor: 5'));
+    await writeFile(file, SEED.replace('floor: 1 %', 'floor: 5'));
     await eventually(() => expect(policies.status.refused).not.toBeNull());
-    const line = SEED.slice(0, SEED.indexOf('floor: 5 %')).split('\n').length;
+    const line = SEED.slice(0, SEED.indexOf('floor: 1 %')).split('\n').length;
     expect(policies.status.refused?.errors).toEqual([
       expect.stringMatching(new RegExp(`^seed.yaml:${line}:8: floor: `)),
     ]);

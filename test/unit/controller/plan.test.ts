@@ -280,11 +280,11 @@ describe('plan: reservation', () => {
     const decision = started(world({ queue: [queued(1, { priority: 'medium' })] }), 1);
     const inFlight = [{ ...queued(1), decision }];
     expect(plan(world({ inFlight }))).toEqual([]);
-    // The workload fills the 96 Mbit/s that it is guaranteed: it may want more.
+    // The workload fills the 96 Mbit/s that it is guaranteed: it may want all up to upper.
     const source = host('compute-1', { tx: 95e6, reserved: { tx: decision.reservation.sourceTx } });
     const hosts = { 'compute-1': source, 'compute-2': host('compute-2') };
     const [adjust] = plan(world({ inFlight, hosts })) as [Extract<Action, { kind: 'adjust' }>];
-    expect(adjust.reservation.sourceTx?.workload.rateBitsPerSecond).toBe(142.5e6);
+    expect(adjust.reservation.sourceTx?.workload.rateBitsPerSecond).toBe(0.6 * SHAPEABLE);
     expect(adjust.reservation.destinationRx).toEqual(decision.reservation.destinationRx);
   });
 });

@@ -30,7 +30,7 @@ describe('parsePolicy', () => {
         downtimeMs: 300,
         stale: { technique: 'pre-copy', strategy: 'serial', maxAgeMs: 10_000 },
         postCopyGate: { linkLostWithinMs: 600_000 },
-        floor: { kind: 'share', fraction: 0.05 },
+        floor: { kind: 'share', fraction: 0.01 },
       },
     });
     expect(parsePolicy(`${SEED}\n`, 'seed.yaml')).not.toMatchObject({
@@ -120,9 +120,9 @@ describe('parsePolicy', () => {
       22,
       '"160 %" is not a bandwidth',
     ],
-    ['a negative amount', 'floor: 5 %', 'floor: -5 %', 7, 'floor: "-5 %" is not a bandwidth'],
+    ['a negative amount', 'floor: 1 %', 'floor: -1 %', 7, 'floor: "-1 %" is not a bandwidth'],
     ['strict neither true nor false', 'strict: false', 'strict: maybe', 8, 'strict: write true or false'],
-    ['no floor', 'floor: 5 %', 'floor: 0 %', 7, 'lets a low-priority migration run for ever'],
+    ['no floor', 'floor: 1 %', 'floor: 0 %', 7, 'lets a low-priority migration run for ever'],
     ['time without unit', 'downtime: 300 ms', 'downtime: 300', 10, 'downtime: "300" is not a time'],
     [
       'a word that is none',

@@ -66,7 +66,7 @@ describe('parsePolicyFiles', () => {
   it('tells every error of every file, each in its own file', () => {
     expect(
       errorsOf(
-        SEED.replace('floor: 5 %', 'floor: 5'),
+        SEED.replace('floor: 1 %', 'floor: 5'),
         'maxWait: 30\ncontentoin: {}\n',
         'caps: { perSource: 0, x: 1 }\n',
       ),
