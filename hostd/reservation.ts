@@ -9,6 +9,7 @@ import { Shaper } from './shape/apply.ts';
 import type { HostAddress } from './shape/classify.ts';
 import type { LinkLimits } from './shape/htb.ts';
 import { Leases } from './shape/leases.ts';
+import { applyWithWayBack } from './shape/wayback.ts';
 import { vlansOnNic } from './shape/wire.ts';
 
 /** ssh, libvirt over TCP and TLS, RabbitMQ; hostd's own port is added. */
@@ -34,7 +35,13 @@ export async function createLeases(config: Config, host: Host, log: Logger): Pro
       bootId,
       linkBitsPerSecond: () => host.linkBitsPerSecond,
       shapeableBitsPerSecond: () => host.shapeableBitsPerSecond,
-      apply: (desired) => shaper.apply(desired),
+      apply: (desired) =>
+        applyWithWayBack(
+          desired,
+          host.shapeableBitsPerSecond,
+          (each) => shaper.apply(each),
+          (reason) => log.debug({ reason }, 'What comes back of migrations is not put first'),
+        ),
       intact: () => shaper.intact(),
     },
     log,

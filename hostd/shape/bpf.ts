@@ -67,6 +67,10 @@ export function addX(): Line {
   return { code: 0x0c, value: 0 };
 }
 
+export function subtractX(): Line {
+  return { code: 0x1c, value: 0 };
+}
+
 export function orX(): Line {
   return { code: 0x4c, value: 0 };
 }

@@ -1,5 +1,6 @@
 import { addressWords, type Block, isIpv6, parseBlock } from '../address.ts';
 import { MIGRATION_PORTS } from '../measure/netfilter.ts';
+import { answerWorkload } from './acks.ts';
 import {
   addX,
   answer,
@@ -75,6 +76,7 @@ const NEXT_HEADER = 3;
  * | TCP between migration address and a peer, one port of 49152-49215 | migration |
  * | TCP of an own address with a control port at either end; ICMP of an own address | control |
  * | a fragment that is not the first (it has no ports), all else | workload |
+ * | of the workload, what only acknowledges (`acks.ts`) | the workload's own class for that |
  *
  * A tag is inside the frame, or beside it in the socket buffer: the kernel takes the outermost of a frame that enters
  * out of it (skb_vlan_untag in __netif_receive_skb_core), and a VLAN device leaves it to the NIC to write it in
@@ -84,7 +86,7 @@ const NEXT_HEADER = 3;
  *
  * @throws RangeError if there are so many addresses and peers that tc cannot send the program.
  */
-export function classifier(traffic: Classified, classes: { control: number; migration: number }): string {
+export function classifier(traffic: Classified, classes: { control: number; migration: number; acks: number }): string {
   const ways = groupByTags(traffic);
   const tagged = ways.some(({ tags }) => tags > 0);
   return assemble([
@@ -98,12 +100,12 @@ export function classifier(traffic: Classified, classes: { control: number; migr
     ...(tagged ? [] : [unlessEqual(0, 'workload')]),
     ...Array.from({ length: tagged ? MOST_TAGS + 1 : 1 }, (_, tags) => frame(traffic, ways, tags, tagged)).flat(),
     ...controlPorts(traffic.controlPorts),
-    label('workload'),
-    answer(0),
     label('control'),
     answer(classes.control),
     label('migration'),
     answer(classes.migration),
+    label('workload'),
+    ...answerWorkload(classes.acks),
   ]);
 }
 

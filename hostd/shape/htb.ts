@@ -4,7 +4,7 @@ import { type Classified, classifier } from './classify.ts';
 /** One HTB class as the kernel shows it; ids are `handle:minor` in hexadecimal. */
 export interface TreeClass {
   parent: string;
-  /** Null for the inner class: the kernel does not print it there. */
+  /** Null for an inner class: the kernel does not print it there. */
   prio: number | null;
   rate: number;
   ceil: number;
@@ -29,8 +29,22 @@ export const ROOT = 'd707:';
 const TOTAL = `${ROOT}1`;
 export const CONTROL = `${ROOT}10`;
 export const MIGRATION = `${ROOT}20`;
+/** Its leaves are the next two. */
 export const WORKLOAD = `${ROOT}30`;
-const LEAVES: Record<string, string> = { [CONTROL]: 'd710:', [MIGRATION]: 'd720:', [WORKLOAD]: 'd730:' };
+/** What only acknowledges, first in the workload: else the other way of the link falls with this one (see acks.ts). */
+export const WORKLOAD_ACKS = `${ROOT}31`;
+export const WORKLOAD_BULK = `${ROOT}32`;
+const LEAVES: Record<string, string> = {
+  [CONTROL]: 'd710:',
+  [MIGRATION]: 'd720:',
+  [WORKLOAD_ACKS]: 'd731:',
+  [WORKLOAD_BULK]: 'd732:',
+};
+/**
+ * Acknowledgements are one frame of 66 bytes or more for two of 1514 at the most (RFC 5681, 4.2), so 2.3 % of the other
+ * way; with more than this share of the workload they are no such thing and have no precedence.
+ */
+const ACK_SHARE = 0.1;
 
 const QUEUE_MS = 20;
 /** Two of the largest offloaded packets: less and they would be dropped whole. */
@@ -48,24 +62,34 @@ export interface LinkLimits extends Classified {
 /** The tree that keeps `reservation` on one direction of the NIC. */
 export function desiredTree(reservation: LinkReservation, limits: LinkLimits): Tree {
   const total = shownRate(limits.totalBitsPerSecond);
-  const leaf = (rate: number, ceil: number, prio: number): TreeClass => ({
-    parent: TOTAL,
+  const below = (parent: string, rate: number, ceil: number, prio: number | null): TreeClass => ({
+    parent,
     prio,
     rate: shownRate(Math.min(rate, total)),
     ceil: shownRate(Math.min(ceil, total)),
   });
   const { migration, workload } = reservation;
+  const held = {
+    rate: Math.min(workload.rateBitsPerSecond, total),
+    ceil: Math.min(workload.ceilBitsPerSecond, total),
+  };
   const classes = new Map<string, TreeClass>([
     [TOTAL, { parent: 'root', prio: null, rate: total, ceil: total }],
-    [CONTROL, leaf(limits.controlBitsPerSecond, total, 0)],
-    [MIGRATION, leaf(migration.rateBitsPerSecond, migration.ceilBitsPerSecond, migration.prio)],
-    [WORKLOAD, leaf(workload.rateBitsPerSecond, workload.ceilBitsPerSecond, workload.prio)],
+    [CONTROL, below(TOTAL, limits.controlBitsPerSecond, total, 0)],
+    [MIGRATION, below(TOTAL, migration.rateBitsPerSecond, migration.ceilBitsPerSecond, migration.prio)],
+    [WORKLOAD, below(TOTAL, workload.rateBitsPerSecond, workload.ceilBitsPerSecond, null)],
+    [WORKLOAD_ACKS, below(WORKLOAD, ACK_SHARE * held.rate, ACK_SHARE * held.ceil, 0)],
+    [WORKLOAD_BULK, below(WORKLOAD, (1 - ACK_SHARE) * held.rate, held.ceil, workload.prio)],
   ]);
   return {
-    defaultMinor: '0x30',
+    defaultMinor: `0x${WORKLOAD_BULK.slice(ROOT.length)}`,
     classes,
-    leafLimits: new Map([CONTROL, MIGRATION, WORKLOAD].map((id) => [id, queueBytes(classes.get(id)?.ceil ?? total)])),
-    classifier: classifier(limits, { control: idNumber(CONTROL), migration: idNumber(MIGRATION) }),
+    leafLimits: new Map(Object.keys(LEAVES).map((id) => [id, queueBytes(classes.get(id)?.ceil ?? total)])),
+    classifier: classifier(limits, {
+      control: idNumber(CONTROL),
+      migration: idNumber(MIGRATION),
+      acks: idNumber(WORKLOAD_ACKS),
+    }),
   };
 }
 
@@ -143,7 +167,7 @@ export function treeOperations(dev: string, current: Tree | null, desired: Tree)
 
 /** False for a tree that was left half built. */
 export function isWhole(tree: Tree): boolean {
-  return tree.classes.size === 4 && tree.leafLimits.size === 3 && tree.classifier !== null;
+  return tree.classes.size === 6 && tree.leafLimits.size === 4 && tree.classifier !== null;
 }
 
 function sameShape(current: Tree, desired: Tree): boolean {

@@ -19,6 +19,8 @@ export interface Frame {
   /** First byte behind the IP headers where that is no TCP. */
   icmpType?: number;
   payloadBytes?: number;
+  /** Default: none. */
+  tcpFlags?: number;
   macs?: { destination: string; source: string };
 }
 
@@ -45,12 +47,14 @@ function payload({
   destinationPort = 0,
   icmpType = 0,
   payloadBytes = 64,
+  tcpFlags = 0,
 }: Frame): Buffer {
   const bytes = Buffer.alloc(20 + payloadBytes);
   if (protocol === TCP) {
     bytes.writeUInt16BE(sourcePort, 0);
     bytes.writeUInt16BE(destinationPort, 2);
     bytes[12] = 0x50;
+    bytes[13] = tcpFlags;
     return bytes;
   }
   bytes[0] = icmpType;

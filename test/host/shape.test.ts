@@ -71,15 +71,20 @@ describe('a lease', () => {
     expect(await rig.snapshot()).toBe(before);
   });
 
-  it('on one direction touches that one only', async () => {
+  it('on one direction puts what comes back first on the other, and squeezes nothing there', async () => {
     const { rx: _, ...outOnly } = lease(140, 40);
     await rig.call('PUT', '/v1/leases/a', outOnly);
-    expect(await rig.tc('qdisc', 'show', 'dev', 'nic0')).not.toContain('ingress');
+    expect(await rig.tc('class', 'show', 'dev', 'nic0')).toMatch(/d707:30 .* rate 40Mbit ceil 40Mbit/);
+    // Of the 187 Mbit/s that can be shared.
+    const back = /d707:20 .* prio 1 rate 5610Kbit ceil 187Mbit[\s\S]*d707:30 .* rate 181390Kbit ceil 187Mbit/;
+    expect(await rig.tc('class', 'show', 'dev', 'drover-ifb0')).toMatch(back);
     const { tx: __, ...inOnly } = lease(140, 40);
     await rig.call('PUT', '/v1/leases/a', inOnly);
-    const qdiscs = await rig.tc('qdisc', 'show', 'dev', 'nic0');
-    expect(qdiscs).toContain('ingress');
-    expect(qdiscs).not.toContain('htb');
+    expect(await rig.tc('class', 'show', 'dev', 'drover-ifb0')).toMatch(/d707:30 .* rate 40Mbit ceil 40Mbit/);
+    expect(await rig.tc('class', 'show', 'dev', 'nic0')).toMatch(back);
+    expect((await rig.call('GET', '/v1/sample')).json.reserved.tx).toBeNull();
+    await rig.call('DELETE', '/v1/leases/a?fence=1');
+    expect(await rig.snapshot()).toBe(before);
   });
 
   it('ends by itself when its time is over', async () => {

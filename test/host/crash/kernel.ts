@@ -1,7 +1,7 @@
 /** What tc and ip say of the rig's host, read without hostd's code. */
 import type { Rig } from '../rig.ts';
 import type { DiskLease } from './book.ts';
-import { differences, expectedClasses, type Link, shownClasses } from './oracle.ts';
+import { differences, expectedClasses, expectedWayBack, type Link, type LinkClasses, shownClasses } from './oracle.ts';
 
 const MARK = '---- next ----';
 const COMMANDS = {
@@ -52,14 +52,17 @@ export function kernelFaults(state: KernelState, disk: readonly DiskLease[], sta
   const requests = disk.map(({ request }) => request);
   const { found, filters, link } = standard;
   const faults: string[] = [];
-  const tx = expectedClasses(requests, 'tx', link);
-  const rx = expectedClasses(requests, 'rx', link);
+  const asked = { tx: expectedClasses(requests, 'tx', link), rx: expectedClasses(requests, 'rx', link) };
+  const back = (direction: 'tx' | 'rx', other: LinkClasses | null) =>
+    other === null || filters[direction] === null ? null : expectedWayBack(link);
+  const tx = asked.tx ?? back('tx', asked.rx);
+  const rx = asked.rx ?? back('rx', asked.tx);
   if (tx === null && outward(state) !== outward(found)) {
     faults.push(`tx: the root is not as it was found:\n${outward(state)}\nfound:\n${outward(found)}`);
   }
   if (tx !== null) {
     if (!/^qdisc htb d707: dev nic0 root /m.test(state.allQdiscs)) faults.push('tx: no root of hostd');
-    if (state.allQdiscs.match(/^qdisc bfifo d7[123]0: dev nic0 parent d707:[123]0 /gm)?.length !== 3)
+    if (state.allQdiscs.match(/^qdisc bfifo d7(10|20|31|32): dev nic0 parent d707:\1 /gm)?.length !== 4)
       faults.push('tx: leaves are missing');
     faults.push(...differences(shownClasses(state.classes), tx).map((text) => `tx: ${text}`));
     if (state.filters !== filters.tx) faults.push(`tx: the filters are\n${state.filters}`);

@@ -7,11 +7,11 @@ import type { LeaseRequest } from '../../../hostd/contract.ts';
 export interface KernelClass {
   rateBitsPerSecond: number;
   ceilBitsPerSecond: number;
-  /** Null for the class above the others, which has none. */
+  /** Null for a class above others, which has none. */
   prio: number | null;
 }
 
-export type ClassName = 'total' | 'control' | 'migration' | 'workload';
+export type ClassName = 'total' | 'control' | 'migration' | 'workload' | 'workload acks' | 'workload bulk';
 export type LinkClasses = Readonly<Record<ClassName, KernelClass>>;
 
 export interface Link {
@@ -27,8 +27,9 @@ const LEAST_BITS_PER_SECOND = 8000;
 export function expectedClasses(
   requests: readonly LeaseRequest[],
   direction: 'tx' | 'rx',
-  { totalBitsPerSecond: total, controlBitsPerSecond: control }: Link,
+  link: Link,
 ): LinkClasses | null {
+  const { totalBitsPerSecond: total, controlBitsPerSecond: control } = link;
   for (const priority of ['high', 'medium', 'low']) {
     const group = requests.flatMap((each) => (each.priority === priority ? (each[direction] ?? []) : []));
     const [first] = group;
@@ -48,14 +49,39 @@ export function expectedClasses(
     );
     const ceil = (name: 'migration' | 'workload') =>
       Math.min(total, highest(group.map((each) => each[name].ceilBitsPerSecond)));
-    return {
-      total: { rateBitsPerSecond: total, ceilBitsPerSecond: total, prio: null },
-      control: { rateBitsPerSecond: control, ceilBitsPerSecond: total, prio: 0 },
-      migration: { rateBitsPerSecond: migration, ceilBitsPerSecond: ceil('migration'), prio: ahead.migration.prio },
-      workload: { rateBitsPerSecond: workload, ceilBitsPerSecond: ceil('workload'), prio: ahead.workload.prio },
-    };
+    return linkClasses(
+      link,
+      { rateBitsPerSecond: migration, ceilBitsPerSecond: ceil('migration'), prio: ahead.migration.prio },
+      { rateBitsPerSecond: workload, ceilBitsPerSecond: ceil('workload'), prio: ahead.workload.prio },
+    );
   }
   return null;
+}
+
+/** Those of a direction that no lease asks for, beside one that some lease asks for. */
+export function expectedWayBack(link: Link): LinkClasses {
+  const shared = link.totalBitsPerSecond - link.controlBitsPerSecond;
+  return linkClasses(
+    link,
+    { rateBitsPerSecond: 0.03 * shared, ceilBitsPerSecond: shared, prio: 1 },
+    { rateBitsPerSecond: 0.97 * shared, ceilBitsPerSecond: shared, prio: 2 },
+  );
+}
+
+function linkClasses(
+  { totalBitsPerSecond: total, controlBitsPerSecond: control }: Link,
+  migration: KernelClass,
+  workload: KernelClass,
+): LinkClasses {
+  const { rateBitsPerSecond: rate, ceilBitsPerSecond: ceil, prio } = workload;
+  return {
+    total: { rateBitsPerSecond: total, ceilBitsPerSecond: total, prio: null },
+    control: { rateBitsPerSecond: control, ceilBitsPerSecond: total, prio: 0 },
+    migration,
+    workload: { ...workload, prio: null },
+    'workload acks': { rateBitsPerSecond: rate / 10, ceilBitsPerSecond: ceil / 10, prio: 0 },
+    'workload bulk': { rateBitsPerSecond: rate - rate / 10, ceilBitsPerSecond: ceil, prio },
+  };
 }
 
 const NAMES: Readonly<Record<string, ClassName>> = {
@@ -63,6 +89,8 @@ const NAMES: Readonly<Record<string, ClassName>> = {
   'd707:10': 'control',
   'd707:20': 'migration',
   'd707:30': 'workload',
+  'd707:31': 'workload acks',
+  'd707:32': 'workload bulk',
 };
 
 /** Of `tc class show dev DEV`: all classes by name, those that are not hostd's by their id. */

@@ -4,8 +4,8 @@ import { type Classified, classifier, type HostAddress } from '../../../../hostd
 import { type Frame, frame } from '../../../host/frames.ts';
 import { type Beside, runBpf } from './run-bpf.ts';
 
-const CLASSES = { control: 1, migration: 2 };
-const NAMES = ['workload', 'control', 'migration'];
+const CLASSES = { control: 1, migration: 2, acks: 3 };
+const NAMES = ['workload', 'control', 'migration', 'acks'];
 
 function host(address: string, ...vlans: number[]): HostAddress {
   return { address, vlans };

@@ -8,6 +8,9 @@ import {
   MIGRATION,
   shownRate,
   treeOperations,
+  WORKLOAD,
+  WORKLOAD_ACKS,
+  WORKLOAD_BULK,
 } from '../../../../hostd/shape/htb.ts';
 import { parseClasses, parseDevice, parseRate } from '../../../../hostd/shape/kernel.ts';
 
@@ -24,7 +27,7 @@ const LIMITS: LinkLimits = {
 function reservation(migration: number, workload: number, ceil = 480e6): LinkReservation {
   return {
     migration: { rateBitsPerSecond: migration, ceilBitsPerSecond: ceil, prio: 1 },
-    workload: { rateBitsPerSecond: workload, ceilBitsPerSecond: 480e6, prio: 2 },
+    workload: { rateBitsPerSecond: workload, ceilBitsPerSecond: Math.max(ceil, 480e6), prio: 2 },
   };
 }
 
@@ -32,15 +35,18 @@ function reservation(migration: number, workload: number, ceil = 480e6): LinkRes
 const CLASSES = `class htb d707:1 root rate 480Mbit ceil 480Mbit burst 65460b cburst 65460b
 class htb d707:10 parent d707:1 leaf d710: prio 0 rate 5Mbit ceil 480Mbit burst 64Kb cburst 65460b
 class htb d707:20 parent d707:1 leaf d720: prio 1 rate 300Mbit ceil 480Mbit burst 65475b cburst 65460b
-class htb d707:30 parent d707:1 leaf d730: prio 2 rate 100Mbit ceil 480Mbit burst 65512b cburst 65460b
+class htb d707:30 parent d707:1 rate 100Mbit ceil 480Mbit burst 65512b cburst 65460b
+class htb d707:31 parent d707:30 leaf d731: prio 0 rate 10Mbit ceil 48Mbit burst 65500b cburst 65520b
+class htb d707:32 parent d707:30 leaf d732: prio 2 rate 90Mbit ceil 480Mbit burst 65475b cburst 65460b
 `;
 const FILTERS = `filter parent d707: protocol all pref 1 bpf chain 0 
 filter parent d707: protocol all pref 1 bpf chain 0 handle 0x1 not_in_hw bytecode '${desiredTree(reservation(1, 1), LIMITS).classifier}'
 `;
-const QDISCS = `qdisc htb d707: root refcnt 3 r2q 1000 default 0x30 direct_packets_stat 0 direct_qlen 1000
+const QDISCS = `qdisc htb d707: root refcnt 3 r2q 1000 default 0x32 direct_packets_stat 0 direct_qlen 1000
 qdisc bfifo d710: parent d707:10 limit 1172Kb
 qdisc bfifo d720: parent d707:20 limit 1172Kb
-qdisc bfifo d730: parent d707:30 limit 1172Kb
+qdisc bfifo d731: parent d707:31 limit 128Kb
+qdisc bfifo d732: parent d707:32 limit 1172Kb
 `;
 
 describe('treeOperations', () => {
@@ -95,6 +101,13 @@ describe('desiredTree', () => {
         }
       }),
     );
+  });
+
+  it('gives acknowledgements a tenth of what the workload has, taken from it and not from others', () => {
+    const { classes } = desiredTree(reservation(300e6, 100e6, 1e9), LIMITS);
+    expect(classes.get(WORKLOAD_ACKS)).toEqual({ parent: WORKLOAD, prio: 0, rate: 10e6, ceil: 48e6 });
+    expect(classes.get(WORKLOAD_BULK)).toEqual({ parent: WORKLOAD, prio: 2, rate: 90e6, ceil: 480e6 });
+    expect(classes.get(WORKLOAD)).toMatchObject({ rate: 100e6, ceil: 480e6 });
   });
 });
 

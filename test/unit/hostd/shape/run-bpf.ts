@@ -47,6 +47,7 @@ export function runBpf(program: string, frame: Buffer, { tag }: Beside = {}): nu
     else if (op === 0x87) a = x;
     else if (op === 0x04) a = (a + k) >>> 0;
     else if (op === 0x0c) a = (a + x) >>> 0;
+    else if (op === 0x1c) a = (a - x) >>> 0;
     else if (op === 0x4c) a = (a | x) >>> 0;
     else if (op === 0x54) a = (a & k) >>> 0;
     else if (op === 0x64) a = (a << k) >>> 0;
