@@ -58,7 +58,7 @@ export async function createNetwork(options: LabOptions): Promise<void> {
   for (const host of hosts) await connectHost(control, host, options.linkMegabitsPerSecond);
 }
 
-async function createNamespace(namespace: string): Promise<void> {
+export async function createNamespace(namespace: string): Promise<void> {
   await must(['ip', 'netns', 'add', namespace]);
   await ipBatch(namespace, ['link set lo up']);
   // cubic: what data centres run; the machine's own default may be another.
@@ -71,7 +71,7 @@ async function createNamespace(namespace: string): Promise<void> {
 }
 
 /** A namespace may only choose a congestion control that the machine permits to all. This permits, it sets nothing. */
-function permitCubic(): void {
+export function permitCubic(): void {
   const file = '/proc/sys/net/ipv4/tcp_allowed_congestion_control';
   const allowed = readFileSync(file, 'utf8').trim().split(' ');
   if (!allowed.includes('cubic')) writeFileSync(file, [...allowed, 'cubic'].join(' '));
