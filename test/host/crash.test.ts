@@ -98,7 +98,7 @@ describe('a lease that was on disk before the kernel could refuse it', () => {
     written.leases.push({ leaseId: 'b', request: lease(100, 40), owner, expiresAtMs });
     written.unsure = { leaseId: 'b', before: null };
     await writeFile(file, JSON.stringify(written));
-    await rig.tc('qdisc', 'add', 'dev', 'nic0', 'root', 'handle', '1:', 'htb');
+    await rig.tc('qdisc', 'replace', 'dev', 'nic0', 'root', 'handle', '1:', 'htb');
     try {
       await rig.startDaemon();
       expect(await rig.leasesOnDisk()).toEqual(['a']);
