@@ -27,8 +27,8 @@ export interface Route {
   /** Null: there is no way, and `error` says why. */
   device: string | null;
   error: string | null;
-  /** `nic`: leaves through the NIC itself, or through a bridge that it is a port of. */
-  over: 'nic' | 'vlan' | 'other';
+  /** `nic`: leaves through the NIC itself, or through a VLAN or bridge over it. `tunnel`: inside packets of another kind. */
+  over: 'nic' | 'tunnel' | 'other';
 }
 
 const ANY = ['0.0.0.0', '::'];
@@ -76,11 +76,11 @@ function judgeRoute({ peer, device, error, over }: Route, nic: string): Finding 
     return fail('migration.route', `no way to ${peer}: ${error}`, 'Add a route, or mend migration.peers.');
   if (over === 'nic')
     return ok('migration.route', `${peer} is reached through ${device === nic ? nic : `${device} over ${nic}`}`);
-  if (over === 'vlan') {
+  if (over === 'tunnel') {
     return fail(
       'migration.route',
-      `${peer} is reached through ${device}, tagged or tunnelled over ${nic}: no class on ${nic} knows the migration`,
-      `Set "nic" to ${device}.`,
+      `${peer} is reached through the tunnel ${device}: on ${nic} a migration looks like the tenants' traffic`,
+      `Give all hosts a migration address on ${nic} or on a VLAN of it.`,
     );
   }
   return fail(

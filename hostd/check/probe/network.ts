@@ -12,8 +12,8 @@ import type { NetworkFacts, Route } from '../judge/network.ts';
 import { familyOf, isWithin, samplePeer } from '../peers.ts';
 import { isPortTaken } from '../procfs.ts';
 
-/** In an own VLAN or tunnel a packet looks otherwise to the classes of the NIC below. */
-const TAGGING = ['vlan', 'vxlan', 'geneve', 'gretap', 'ip6gretap', 'macvlan', 'ipvlan'];
+/** The classes of the NIC look into VLAN tags, and into no tunnel. */
+const TUNNELS = ['vxlan', 'geneve', 'gretap', 'ip6gretap'];
 
 export async function probeNetwork(
   config: Config,
@@ -57,7 +57,7 @@ async function findRoute(peer: string, over: ReadonlyMap<string, Route['over']>,
   }
 }
 
-/** The interfaces whose packets leave through the NIC, and whether they do so as they are: from sysfs' `upper_` links. */
+/** The interfaces whose packets leave through the NIC, and whether inside a tunnel: from sysfs' `upper_` links. */
 async function pathsTo(nic: string, links: readonly Link[]): Promise<Map<string, Route['over']>> {
   const kinds = new Map(links.map(({ name, kind }) => [name, kind]));
   const paths = new Map<string, Route['over']>([[nic, 'nic']]);
@@ -70,7 +70,7 @@ async function pathsTo(nic: string, links: readonly Link[]): Promise<Map<string,
     for (const entry of await readdir(`/sys/class/net/${device}`).catch(() => [])) {
       const upper = /^upper_(.+)$/.exec(entry)?.[1];
       if (upper === undefined || paths.has(upper)) continue;
-      paths.set(upper, TAGGING.includes(kinds.get(portName(upper)) ?? '') ? 'vlan' : over);
+      paths.set(upper, TUNNELS.includes(kinds.get(portName(upper)) ?? '') ? 'tunnel' : over);
     }
   }
   return paths;

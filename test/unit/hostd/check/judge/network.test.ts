@@ -30,12 +30,13 @@ describe('judgeNetwork', () => {
     ['one outside the peers', { withinPeers: false }, 'migration.address', 'warn', 'in none of'],
     ['peers of another IP version', { samePeerFamily: false }, 'migration.address', 'fail', 'different IP versions'],
     ['a bridge over the NIC', { routes: [{ ...ROUTE, device: 'br0' }] }, 'migration.route', 'ok', 'br0 over eth0'],
+    ['a VLAN on the NIC', { routes: [{ ...ROUTE, device: 'eth0.7' }] }, 'migration.route', 'ok', 'eth0.7 over eth0'],
     [
-      'a VLAN on the NIC',
-      { routes: [{ ...ROUTE, device: 'eth0.7', over: 'vlan' }] },
+      'a tunnel over the NIC',
+      { routes: [{ ...ROUTE, device: 'vxlan-7', over: 'tunnel' }] },
       'migration.route',
       'fail',
-      'eth0.7',
+      'the tunnel vxlan-7',
     ],
     [
       'another NIC',
