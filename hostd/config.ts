@@ -88,12 +88,7 @@ export function parseConfig(text: string, file: string): Config {
     );
   }
   const parsed = Config.safeParse(document.toJS());
-  if (parsed.success) {
-    const { address, peers } = parsed.data.migration;
-    const problem = address === undefined ? null : whyNoPeers(address, peers);
-    if (problem === null) return parsed.data;
-    throw new HostdError('config-invalid', `${at(offsetOf(document.contents, ['migration', 'peers']))}: ${problem}`);
-  }
+  if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => {
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
     const path = [...issue.path, ...unknown].map((step) => (typeof step === 'symbol' ? String(step) : step));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseVersions } from '../../../hostd/capability.ts';
-import { parseConfig } from '../../../hostd/config.ts';
+import { parseConfig, whyNoPeers } from '../../../hostd/config.ts';
 import { NOVA_DEFAULTS, parseNovaConf } from '../../../hostd/novaconf.ts';
 
 const GOOD = `host: compute-1
@@ -27,18 +27,20 @@ describe('parseConfig', () => {
   });
 
   it.each([
+    ['fd00::1', ['10.0.0.0/24'], /fd00::1 is IPv6 and no IPv6 block/],
+    ['10.0.0.1', ['fd00::/61'], /10\.0\.0\.1 is IPv4 and no IPv4 block/],
+    ['10.0.0.1', ['fd00::/61', '10.0.0.0/24'], /^null$/],
+  ])('a migration address %s with peers %j: %s', (address, peers, said) => {
+    expect(String(whyNoPeers(address, peers))).toMatch(said);
+  });
+
+  it.each([
     ['nic: nic0', 'nic: "a b"', 'hostd.yaml:2:1: nic'],
     ['10.0.0.0/24', '10.0.0.0/33', 'hostd.yaml:7:11: migration.peers.0'],
     ['port: 9797', 'port: 70000', 'hostd.yaml:3:30: listen.port'],
     ['host: compute-1', 'hots: compute-1', 'hostd.yaml:1:1: hots'],
     ['migration:', 'migration: [', 'hostd.yaml:8:1'],
     ['nic: nic0', 'nic: nic0\nnic: nic1', 'hostd.yaml:3:1'],
-    [
-      'peers: [10',
-      'address: "fd00::1"\n  peers: [10',
-      'hostd.yaml:8:3: migration.peers: the migration address fd00::1 is IPv6',
-    ],
-    ['10.0.0.0/24', '"fd00::/61"]\n  address: 10.0.0.1 #', 'the migration address 10.0.0.1 is IPv4 and no IPv4 block'],
     ['address: 10.0.0.1', 'address: "fe80::1%nic0"', 'hostd.yaml:3:11: listen.address'],
     ['migration:', 'vlans: { 10.0.0.1: [4095] }\nmigration:', 'hostd.yaml:6:'],
   ])('tells line and column where %s became %s', (good, bad, where) => {
