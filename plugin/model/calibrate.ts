@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { Technique } from '../contract.ts';
+import { type Correction, correctionOf, misfit, type Point } from './correction.ts';
+import { MigrationFeatures } from './features.ts';
+import type { Figures } from './figures.ts';
+import { around, type Estimate } from './interval.ts';
+import { predictOne } from './predict.ts';
+import { VARIANTS } from './variants.ts';
+
+/** What is calibrated: the figures that can be measured of every finished migration. */
+export const MEASURED = ['totalMigrationTimeMs', 'downtimeMs', 'longestStallMs', 'bytes'] as const;
+export type Measured = (typeof MEASURED)[number];
+
+const FinishedMigration = z.object({
+  technique: Technique,
+  source: z.string(),
+  destination: z.string(),
+  features: MigrationFeatures,
+  /** What could be measured of it. */
+  observed: z.partialRecord(z.enum(MEASURED), z.number().positive()),
+});
+/** A migration that has completed: one that was aborted says nothing of how long it takes. */
+export type FinishedMigration = z.infer<typeof FinishedMigration>;
+
+const Remembered = FinishedMigration.extend({
+  /** Log of observed / estimate, with the calibration as it was before this migration counted. */
+  surprise: z.partialRecord(z.enum(MEASURED), z.number()),
+});
+type Remembered = z.infer<typeof Remembered>;
+
+/** Plain JSON, for the store. `finished`: oldest first. `variant`: which of the model's variants holds, by technique. */
+export const Calibration = z.object({
+  version: z.literal(1),
+  variant: z.partialRecord(Technique, z.number().int().nonnegative()),
+  finished: z.array(Remembered),
+});
+export type Calibration = z.infer<typeof Calibration>;
+
+export const UNCALIBRATED: Calibration = { version: 1, variant: {}, finished: [] };
+
+/** Remembered of each technique. */
+const MOST_REMEMBERED = 400;
+/** The variant is looked at again after so many. */
+const REVIEW_EVERY = 10;
+/** A variant other than the first must explain this much more (in log units), the more the less is known. */
+const LOYALTY = 0.2;
+
+/** The calibration with one more finished migration. Pure. */
+export function learn(calibration: Calibration, migration: FinishedMigration): Calibration {
+  const { technique, features, observed } = migration;
+  const estimates = correctorOf(calibration).estimate(migration, features);
+  const surprise: Remembered['surprise'] = {};
+  for (const name of MEASURED) {
+    const outcome = observed[name];
+    const { value } = estimates[name];
+    if (outcome !== undefined && value > 0 && Number.isFinite(value)) surprise[name] = Math.log(outcome / value);
+  }
+  const all = [...calibration.finished, { ...migration, surprise }];
+  const mine = all.filter((each) => each.technique === technique);
+  const forgotten = mine.length > MOST_REMEMBERED ? mine[0] : undefined;
+  const finished = all.filter((each) => each !== forgotten);
+  const due = mine.length % REVIEW_EVERY === 0;
+  const variant = due ? { ...calibration.variant, [technique]: bestVariant(mine) } : calibration.variant;
+  return { version: 1, variant, finished };
+}
+
+function bestVariant(mine: readonly Remembered[]): number {
+  const cost = VARIANTS.map((_, variant) => {
+    const loyalty = variant === 0 ? 0 : LOYALTY / mine.length;
+    return misfit(pointsOf(mine, 'totalMigrationTimeMs', variant)) + loyalty;
+  });
+  return cost.indexOf(Math.min(...cost));
+}
+
+/** A prediction with what is known of this cloud: the calibrated figures lie in their intervals nine times of ten. */
+export interface Estimates extends Record<Measured, Estimate> {
+  technique: Technique;
+  iterations: number;
+  lostBits: Figures['lostBits'];
+  ends: Figures['ends'];
+}
+
+export interface Corrector {
+  estimate(
+    migration: Pick<FinishedMigration, 'technique' | 'source' | 'destination'>,
+    features: MigrationFeatures,
+  ): Estimates;
+}
+
+const correctors = new WeakMap<Calibration, Corrector>();
+
+/** What the finished migrations say of the next one (correction.ts). Made once for each calibration. */
+export function correctorOf(calibration: Calibration): Corrector {
+  const made = correctors.get(calibration) ?? makeCorrector(calibration);
+  correctors.set(calibration, made);
+  return made;
+}
+
+function makeCorrector({ finished, variant }: Calibration): Corrector {
+  const known = new Map<string, Correction>();
+  const correction = (technique: Technique, name: Measured): Correction => {
+    const key = `${technique} ${name}`;
+    const mine = () => finished.filter((each) => each.technique === technique);
+    const errors = () => mine().flatMap(({ surprise }) => surprise[name] ?? []);
+    const found = known.get(key) ?? correctionOf(pointsOf(mine(), name, variant[technique] ?? 0), errors());
+    known.set(key, found);
+    return found;
+  };
+  return {
+    estimate(migration, features) {
+      const { technique } = migration;
+      const model = predictOne(technique, features, VARIANTS[variant[technique] ?? 0]);
+      const estimate = (name: Measured): Estimate => {
+        const predicted = model[name];
+        // One that does not end, or that Nova aborts, is as the model says: nothing was learned of such.
+        if (model.ends !== 'completed' || predicted <= 0) return { value: predicted, low: predicted, high: predicted };
+        const { line, pairs, spread } = correction(technique, name);
+        return around(line(predicted) * (pairs.get(pairOf(migration)) ?? 1), spread);
+      };
+      const totalMigrationTimeMs = estimate('totalMigrationTimeMs');
+      const stretch = model.ends === 'completed' ? totalMigrationTimeMs.value / model.totalMigrationTimeMs : 1;
+      const { sourceTx, destinationRx, vm } = model.lostBits;
+      return {
+        technique,
+        totalMigrationTimeMs,
+        downtimeMs: estimate('downtimeMs'),
+        longestStallMs: estimate('longestStallMs'),
+        bytes: estimate('bytes'),
+        iterations: model.iterations,
+        lostBits: { sourceTx: sourceTx * stretch, destinationRx: destinationRx * stretch, vm: vm * stretch },
+        ends: model.ends,
+      };
+    },
+  };
+}
+
+const predictions = new WeakMap<MigrationFeatures, Map<string, Figures>>();
+
+/** What a variant of the model says of migrations that have finished; worked out once for each. */
+function pointsOf(mine: readonly FinishedMigration[], name: Measured, variant: number): Point[] {
+  return mine.flatMap((each): Point[] => {
+    const observed = each.observed[name];
+    if (observed === undefined) return [];
+    const known = predictions.get(each.features) ?? new Map<string, Figures>();
+    predictions.set(each.features, known);
+    const key = `${each.technique} ${variant}`;
+    const figures = known.get(key) ?? predictOne(each.technique, each.features, VARIANTS[variant]);
+    known.set(key, figures);
+    // A blackout of 0 is what an aborted migration has.
+    const predicted = figures.ends === 'timeout' ? Number.POSITIVE_INFINITY : figures[name];
+    return [{ pair: pairOf(each), predicted, observed }];
+  });
+}
+
+function pairOf({ source, destination }: Pick<FinishedMigration, 'source' | 'destination'>): string {
+  return JSON.stringify([source, destination]);
+}
