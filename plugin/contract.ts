@@ -14,8 +14,9 @@
  */
 import { LinkReservation, Priority } from 'drover-hostd/contract';
 import { z } from 'zod';
+import { MigrationFeatures } from './model/features.ts';
 
-export { LinkReservation, Priority };
+export { LinkReservation, MigrationFeatures, Priority };
 
 export const Technique = z.enum(['pre-copy', 'post-copy', 'hybrid-copy']);
 export type Technique = z.infer<typeof Technique>;
@@ -42,8 +43,42 @@ export const Classification = z.object({
 });
 export type Classification = z.infer<typeof Classification>;
 
+/** A predicted figure and what it lies between nine times of ten; null: without end. */
+export const PredictedFigure = z.object({
+  value: z.number().nullable(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+});
+export type PredictedFigure = z.infer<typeof PredictedFigure>;
+
+/** What one technique would cost. */
+export const Prediction = z.object({
+  /** QEMU's set-up to completed. */
+  totalMigrationTimeMs: PredictedFigure,
+  /** Blackout: STOP on the source to RESUME on the destination. */
+  downtimeMs: PredictedFigure,
+  /** The longest time that the guest does not answer, seen from outside. */
+  longestStallMs: PredictedFigure,
+  bytes: PredictedFigure,
+  /** Passes over the memory. */
+  iterations: z.number().int().nonnegative(),
+  /** Bits that the workload does not get: on the two links to the stream, and the VM's own to its waits. */
+  lostBits: z.object({
+    sourceTx: z.number().nullable(),
+    destinationRx: z.number().nullable(),
+    vm: z.number().nullable(),
+  }),
+  /** `never`: it does not converge. `timeout`: Nova gives up first. */
+  ends: z.enum(['completed', 'timeout', 'never']),
+});
+export type Prediction = z.infer<typeof Prediction>;
+
 /** A technique that was not chosen, and why. */
-export const Alternative = z.object({ technique: Technique, reason: Reason });
+export const Alternative = z.object({
+  technique: Technique,
+  reason: Reason,
+  prediction: Prediction.nullable().default(null),
+});
 export type Alternative = z.infer<typeof Alternative>;
 
 export const Decision = z.object({
@@ -60,6 +95,9 @@ export const Decision = z.object({
   /** Per link, null where nothing is reserved (no hostd there). */
   reservation: z.object({ sourceTx: LinkReservation.nullable(), destinationRx: LinkReservation.nullable() }),
   maxDowntimeMs: z.number().int().positive().nullable(),
+  /** What the chosen technique is predicted to cost, and what that was predicted from; null without usable samples. */
+  prediction: Prediction.nullable().default(null),
+  features: MigrationFeatures.nullable().default(null),
   /** Name and content hash of the policy that decided. */
   policy: z.string(),
 });

@@ -6,6 +6,8 @@ import { limitsFor } from '../policy/schema/limits.ts';
 import type { Policy } from '../policy/schema.ts';
 import { amountOn } from '../policy/units.ts';
 import { classify, contentionLevel, utilisation } from '../tracker/classify.ts';
+import { forecast, predictionFor } from './forecast.ts';
+import { chooseByPrediction } from './predicted.ts';
 import { chooseStrategy } from './strategy.ts';
 import { chooseTechnique, gatePostCopy, type PostCopyFacts } from './technique.ts';
 import {
@@ -28,11 +30,14 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
   const { priority, reason: priorityReason } = matchPriority(policy, migration.server, circumstances(world, migration));
   const facts = postCopyFacts(world, policy, migration);
   const seen = classified(world, policy, migration);
+  const reservation = reservationOf(world, policy, priority, migration);
+  const predicted = forecast(world, policy, migration, reservation);
   const common = {
     priority,
     priorityReason,
-    reservation: reservationOf(world, policy, priority, migration),
+    reservation,
     policy: policy.id,
+    features: predicted?.features ?? null,
   };
 
   if (!seen.classification) {
@@ -45,11 +50,21 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
       technique: gate ? 'pre-copy' : technique,
       strategy,
       reasons,
-      alternatives: gate ? [{ technique, reason: gate }] : [],
+      alternatives: gate ? [{ technique, reason: gate, prediction: null }] : [],
+      prediction: null,
     });
   }
   const { classification } = seen;
-  const technique = chooseTechnique(policy, { priority, classification }, world.nowMs, facts);
+  const technique =
+    policy.technique.kind === 'predict' && predicted
+      ? chooseByPrediction(
+          policy.technique,
+          priority,
+          predicted.features,
+          predicted.estimates,
+          gatePostCopy(policy, 'post-copy', world.nowMs, facts),
+        )
+      : chooseTechnique(policy, { priority, classification }, world.nowMs, facts);
   const strategy = chooseStrategy(policy, { priority, contention: classification.contention });
   const reasons = [...seen.reasons, ...technique.reasons, strategy.reason];
   if (strategy.strategy === 'parallel' && novaLimit(world, migration.source) === 1) {
@@ -62,7 +77,11 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
     technique: technique.technique,
     strategy: strategy.strategy,
     reasons,
-    alternatives: technique.alternatives,
+    alternatives: technique.alternatives.map((each) => ({
+      ...each,
+      prediction: predictionFor(predicted, each.technique),
+    })),
+    prediction: predictionFor(predicted, technique.technique),
   });
 }
 

@@ -55,7 +55,7 @@ export function chooseTechnique(
   const text = `row ${index + 1} of ${policy.id}: contention ${contention}, priority ${priority}, VM ${cluster}, scenario ${scenario}: ${row.technique}`;
   const alternatives = Technique.options
     .filter((other) => other !== row.technique)
-    .map((technique) => ({ technique, reason: notNamed(rows, cell, index, technique) }));
+    .map((technique) => ({ technique, reason: notNamed(rows, cell, index, technique), prediction: null }));
   const reasons: Reason[] = [{ code: 'technique-row', text }];
   return gated(policy, { technique: row.technique, reasons, alternatives }, nowMs, facts);
 }
@@ -85,7 +85,7 @@ function gated(
     technique: 'pre-copy',
     reasons: [...choice.reasons, { ...gate, text: `pre-copy instead of ${choice.technique}: ${gate.text}` }],
     alternatives: [
-      { technique: choice.technique, reason: gate },
+      { technique: choice.technique, reason: gate, prediction: null },
       ...choice.alternatives.filter(({ technique }) => technique !== 'pre-copy'),
     ],
   };

@@ -1,5 +1,6 @@
 import type { HostInfo, HostSample, VmSample } from 'drover-hostd/contract';
 import type { Contention, Decision, Reason } from '../contract.ts';
+import type { Calibration } from '../model/calibrate.ts';
 import type { Circumstances, ServerFacts } from '../policy/match.ts';
 import type { Policy } from '../policy/schema.ts';
 
@@ -16,6 +17,8 @@ export interface World {
   hosts: ReadonlyMap<string, WorldHost>;
   /** By `linkKey`: what `contentionLevels` said after the plan before. */
   previousContention: ReadonlyMap<string, Contention>;
+  /** What finished migrations have taught; default: nothing yet. */
+  calibration?: Calibration;
 }
 
 export interface QueuedMigration {

@@ -3,8 +3,11 @@ import type { LinkFeatures, MigrationFeatures, ModelParameters } from './feature
 
 /** A workload this close to all it could have would take more if it were there: its measured rate is no demand. */
 const FULL_FROM = 0.9;
-/** On a full link others than the VM count as hungry from this share of it. */
-const NOTABLE = 0.1;
+/**
+ * When the VM leaves a full link, so much of what it frees is taken by the others, of whom nobody knows whether they were
+ * held back: the middle between all and nothing.
+ */
+const TAKEN_BY_OTHERS = 0.5;
 
 export interface LinkShare {
   migrationBitsPerSecond: number;
@@ -105,8 +108,8 @@ function demandAtSource({ sourceTx, vm }: MigrationFeatures, vmOn: 'source' | 'd
   const full = all >= FULL_FROM * sourceTx.capacityBitsPerSecond;
   if (vmOn === 'source') return { measured: all, wanted: full ? sourceTx.capacityBitsPerSecond : all };
   const others = Math.max(0, all - vm.txBitsPerSecond);
-  const hungry = full && others >= NOTABLE * sourceTx.capacityBitsPerSecond;
-  return { measured: others, wanted: hungry ? sourceTx.capacityBitsPerSecond : others };
+  const freed = full && others > 0 ? Math.max(0, sourceTx.capacityBitsPerSecond - others) : 0;
+  return { measured: others, wanted: others + TAKEN_BY_OTHERS * freed };
 }
 
 function demandAtDestination({ destinationRx, vm }: MigrationFeatures, vmOn: 'source' | 'destination'): Demand {

@@ -141,6 +141,8 @@ export function flying(
     strategy,
     reasons: [],
     alternatives: [],
+    prediction: null,
+    features: null,
     reservation: { sourceTx: null, destinationRx: null },
     maxDowntimeMs: 300,
     policy: 'seed.yaml@00000000',

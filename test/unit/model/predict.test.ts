@@ -1,0 +1,183 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { MigrationFeatures } from '../../../plugin/model/features.ts';
+import { predict, predictOne, TECHNIQUES } from '../../../plugin/model/predict.ts';
+import { anyFeatures, features, link } from './features.ts';
+
+const seconds = (of: MigrationFeatures) =>
+  Object.fromEntries(
+    Object.entries(predict(of)).map(([name, { totalMigrationTimeMs }]) => [name, totalMigrationTimeMs / 1000]),
+  );
+
+describe('the tables of the documentation', () => {
+  it.each([
+    ['idle', features({ memoryBytes: 160e6 }), 3.0, 3.0],
+    [
+      'sends',
+      features({
+        memoryBytes: 160e6,
+        sourceTx: link({ workloadBitsPerSecond: 480e6 }),
+        vm: { txBitsPerSecond: 480e6, rxBitsPerSecond: 0 },
+      }),
+      5.9,
+      3.3,
+    ],
+    ['receives', features({ memoryBytes: 160e6, vm: { txBitsPerSecond: 0, rxBitsPerSecond: 480e6 } }), 3.0, 5.4],
+  ] as const)('a guest that is %s', (_, measured, preCopy, postCopy) => {
+    const predicted = seconds(measured);
+    expect(predicted['pre-copy']).toBeCloseTo(preCopy, 0);
+    expect(predicted['post-copy']).toBeCloseTo(postCopy, 0);
+  });
+});
+
+describe('what is known of real QEMU', () => {
+  const dirty = [
+    { windowMs: 1000, bytesPerSecond: 16e6 },
+    { windowMs: 4000, bytesPerSecond: 16e6 },
+  ];
+  const sender = features({
+    memoryBytes: 160e6,
+    dirtyWindows: dirty,
+    sourceTx: link({ workloadBitsPerSecond: 480e6 }),
+    vm: { txBitsPerSecond: 480e6, rxBitsPerSecond: 0 },
+  });
+
+  it('a guest that sends and dirties: post-copy is several times faster, hybrid-copy lies between', () => {
+    const { 'pre-copy': pre = 0, 'post-copy': post = 0, 'hybrid-copy': hybrid = 0 } = seconds(sender);
+    expect(pre / post).toBeGreaterThan(3);
+    expect(hybrid).toBeGreaterThan(post);
+    expect(hybrid).toBeLessThan(pre);
+  });
+
+  it('the price of post-copy is the stall, of which hybrid-copy pays a part', () => {
+    const figures = predict(features({ memoryBytes: 160e6, dirtyWindows: dirty }));
+    expect(figures['post-copy'].longestStallMs).toBeGreaterThan(900);
+    expect(figures['hybrid-copy'].longestStallMs).toBeLessThan(600);
+    expect(figures['post-copy'].downtimeMs).toBeLessThan(130);
+  });
+
+  it('a guest that dirties faster than the link carries never ends in pre-copy, and does in both others', () => {
+    const hopeless = features({ dirtyWindows: [{ windowMs: 1000, bytesPerSecond: 200e6 }] });
+    const figures = predict(hopeless);
+    expect(figures['pre-copy']).toMatchObject({ ends: 'never', totalMigrationTimeMs: Number.POSITIVE_INFINITY });
+    expect(figures['post-copy'].ends).toBe('completed');
+    expect(figures['hybrid-copy'].ends).toBe('completed');
+  });
+
+  it('Nova ends what would not end, at its timeout and without a blackout', () => {
+    const hopeless = features({ dirtyWindows: [{ windowMs: 1000, bytesPerSecond: 200e6 }], timeoutMs: 60_000 });
+    expect(predictOne('pre-copy', hopeless)).toMatchObject({
+      ends: 'timeout',
+      totalMigrationTimeMs: 60_000,
+      downtimeMs: 0,
+    });
+  });
+
+  it('a busy way back slows the stream only where it is more than half full', () => {
+    const at = (reverseUtilisation: number) =>
+      predictOne('pre-copy', features({ reverseUtilisation })).totalMigrationTimeMs;
+    expect(at(0.5)).toBe(at(0));
+    expect(at(1) / at(0)).toBeGreaterThan(1.08);
+  });
+
+  it('zero pages are a header only', () => {
+    const half = predictOne('pre-copy', features({ usedBytes: 64e6 }));
+    expect(half.bytes).toBeGreaterThan(64e6);
+    expect(half.bytes).toBeLessThan(66e6);
+  });
+});
+
+describe('for whatever hostd could report', () => {
+  it('every figure is a number, not negative, and infinite only where it would not end', () => {
+    fc.assert(
+      fc.property(anyFeatures, (measured) => {
+        for (const technique of TECHNIQUES) {
+          const { lostBits, ends, ...figures } = predictOne(technique, measured);
+          for (const value of [...Object.values(figures), ...Object.values(lostBits)]) {
+            expect(value).toBeGreaterThanOrEqual(0);
+            if (ends !== 'never') expect(value).toBeLessThan(Number.POSITIVE_INFINITY);
+          }
+          if (technique !== 'pre-copy' && figures.iterations > 1) expect(ends).not.toBe('never');
+          if (ends === 'completed') expect(figures.longestStallMs).toBeGreaterThanOrEqual(figures.downtimeMs);
+          if (ends === 'completed') expect(figures.totalMigrationTimeMs).toBeGreaterThanOrEqual(figures.downtimeMs);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('more memory never takes less time or fewer bytes', () => {
+    fc.assert(
+      fc.property(anyFeatures, fc.double({ min: 1, max: 4, noNaN: true }), (measured, factor) => {
+        const more = { ...measured, memoryBytes: measured.memoryBytes * factor };
+        for (const technique of ['pre-copy', 'post-copy'] as const) expectNotLess(technique, measured, more);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('more bandwidth never takes longer', () => {
+    fc.assert(
+      fc.property(anyFeatures, fc.double({ min: 1, max: 4, noNaN: true }), (measured, factor) => {
+        const wider = (features: MigrationFeatures['sourceTx']): MigrationFeatures['sourceTx'] => ({
+          ...features,
+          capacityBitsPerSecond: features.capacityBitsPerSecond * factor,
+          reservation: features.reservation && {
+            migration: {
+              ...features.reservation.migration,
+              rateBitsPerSecond: features.reservation.migration.rateBitsPerSecond * factor,
+              ceilBitsPerSecond: features.reservation.migration.ceilBitsPerSecond * factor,
+            },
+            workload: {
+              ...features.reservation.workload,
+              rateBitsPerSecond: features.reservation.workload.rateBitsPerSecond * factor,
+              ceilBitsPerSecond: features.reservation.workload.ceilBitsPerSecond * factor,
+            },
+          },
+        });
+        const fast = { ...measured, sourceTx: wider(measured.sourceTx), destinationRx: wider(measured.destinationRx) };
+        for (const technique of ['pre-copy', 'post-copy'] as const) expectNotLess(technique, fast, measured);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('more dirtying never makes a pre-copy shorter', () => {
+    fc.assert(
+      fc.property(anyFeatures, fc.double({ min: 1, max: 4, noNaN: true }), (measured, factor) => {
+        const wilder = measured.dirtyWindows.map((each) => ({ ...each, bytesPerSecond: each.bytesPerSecond * factor }));
+        if (wilder.length > 0) expectNotLess('pre-copy', measured, { ...measured, dirtyWindows: wilder });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('units: everything twice as big and twice as fast takes the same time', () => {
+    const twice = (of: MigrationFeatures['sourceTx']) => ({
+      ...of,
+      capacityBitsPerSecond: 2 * of.capacityBitsPerSecond,
+      workloadBitsPerSecond: 2 * of.workloadBitsPerSecond,
+    });
+    const one = features({
+      dirtyWindows: [{ windowMs: 1000, bytesPerSecond: 16e6 }],
+      sourceTx: link({ workloadBitsPerSecond: 300e6 }),
+    });
+    const two = {
+      ...one,
+      memoryBytes: 2 * one.memoryBytes,
+      dirtyWindows: [{ windowMs: 1000, bytesPerSecond: 32e6 }],
+      sourceTx: twice(one.sourceTx),
+      destinationRx: twice(one.destinationRx),
+    };
+    const [small, big] = [predictOne('pre-copy', one), predictOne('pre-copy', two)];
+    expect(big.totalMigrationTimeMs).toBeCloseTo(small.totalMigrationTimeMs, 3);
+    expect(big.bytes).toBeCloseTo(2 * small.bytes, 0);
+  });
+});
+
+/** TMT of the first is at most that of the second; the last burst of 50 ms and rounding aside. */
+function expectNotLess(technique: 'pre-copy' | 'post-copy', first: MigrationFeatures, second: MigrationFeatures): void {
+  const [a, b] = [predictOne(technique, first), predictOne(technique, second)];
+  if (a.ends === 'timeout' && b.ends === 'timeout') return;
+  expect(a.totalMigrationTimeMs).toBeLessThanOrEqual(b.totalMigrationTimeMs * 1.000001 + 50);
+}
