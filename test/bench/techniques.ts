@@ -3,15 +3,14 @@
  * what the shipped policies choose. `npm run bench:techniques -- --fluid` in the simulator of test/bench/simulator
  * (about a minute).
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Technique } from '../../plugin/contract.ts';
 import { TECHNIQUES } from '../../plugin/model/predict.ts';
-import { parsePolicy } from '../../plugin/policy/load.ts';
 import type { Policy } from '../../plugin/policy/schema.ts';
 import { type CellResult, nameOf, runFluid } from './techniques/fluid.ts';
 import { cellName } from './techniques/grid.ts';
 import { regretOf } from './techniques/regret.ts';
+import { shippedPolicy } from './techniques/shipped.ts';
 
 const LIMIT_SECONDS = 300;
 
@@ -24,18 +23,12 @@ function main(): void {
     },
   });
   if (!values.fluid) throw new Error('say what to run: --fluid');
-  const policies = [shipped('default.yaml'), shipped('seed.yaml')];
+  const policies = [shippedPolicy('default.yaml'), shippedPolicy('seed.yaml')];
   const seed = Number(values.seed);
   const results = runFluid({ policies, repetitions: Number(values.repetitions), limitSeconds: LIMIT_SECONDS, seed });
   console.log(`seed ${seed}, ${values.repetitions} repetitions, runs end at ${LIMIT_SECONDS} s (shown as >)\n`);
   printCells(results);
   printSummary(results, policies);
-}
-
-function shipped(name: string): Policy {
-  const parsed = parsePolicy(readFileSync(new URL(`../../policies/${name}`, import.meta.url), 'utf8'), name);
-  if ('errors' in parsed) throw new Error(`${name}: ${JSON.stringify(parsed.errors)}`);
-  return parsed.policy;
 }
 
 function printCells(results: readonly CellResult[]): void {
