@@ -8,7 +8,7 @@ import type { Tracker } from '../tracker/tracker.ts';
 import { Drive, holdOf, leaseClients, trafficOf } from './drive.ts';
 import { type End, measureOutcome } from './outcome.ts';
 import type { Entry, Queue } from './queue.ts';
-import type { Store } from './store.ts';
+import type { Store, StoredMigration } from './store.ts';
 
 export interface ExecutionParts {
   store: Store;
@@ -16,6 +16,8 @@ export interface ExecutionParts {
   tracker: Tracker;
   nova: NovaCalls;
   log: Logger;
+  /** Called with each migration that has been followed to its end, or to where `stop` left it. */
+  ended: (record: StoredMigration) => void;
   /** To plan again: something ended, or the time came to look. */
   wake: () => void;
 }
@@ -153,6 +155,7 @@ export class Execution {
     const drive = new Drive(entry, { store, tracker, nova, log, wrote: (record) => this.#queue.replace(record) });
     const done = drive.run().then(() => {
       this.#drives.delete(entry.id);
+      this.#parts.ended(drive.record);
       this.#parts.wake();
     });
     this.#drives.set(entry.id, { drive, done });

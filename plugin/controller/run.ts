@@ -7,6 +7,7 @@ import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdic
 import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
 import { Execution } from './execute.ts';
+import { Experience } from './experience.ts';
 import { Pause } from './pause.ts';
 import { type Action, contentionLevels, plan, type World } from './plan.ts';
 import { type Entry, Queue } from './queue.ts';
@@ -23,6 +24,8 @@ export interface ControllerParts {
 }
 
 const TICK_MS = 1000;
+/** At a start; 400 of each technique count. */
+const RECORDS_TO_LEARN_FROM = 1500;
 
 /**
  * The reconcile loop: reads the world, computes the plan, takes its steps, and writes each down before its effect. It
@@ -36,15 +39,25 @@ export class Controller {
   #contention: ReadonlyMap<string, Contention> = new Map();
   #loop: Promise<void> = Promise.resolve();
   readonly #pause = new Pause();
+  #experience = new Experience([]);
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
     this.#queue = new Queue(parts.store);
     const { store, tracker, nova, log } = parts;
-    this.#execution = new Execution({ store, queue: this.#queue, tracker, nova, log, wake: () => this.wake() });
+    this.#execution = new Execution({
+      store,
+      queue: this.#queue,
+      tracker,
+      nova,
+      log,
+      wake: () => this.wake(),
+      ended: (record) => this.#experience.add(record),
+    });
   }
 
   async start(): Promise<void> {
+    this.#experience = new Experience((await this.#parts.store.newest(RECORDS_TO_LEARN_FROM)).reverse());
     for (const entry of await this.#queue.start()) await this.#execution.recover(entry);
     this.#loop = this.#run();
   }
@@ -139,6 +152,7 @@ export class Controller {
       inFlight: entries.filter((entry) => !waits(entry)),
       hosts: tracker.hosts,
       previousContention: this.#contention,
+      calibration: this.#experience.calibration,
     };
     const actions = plan(world);
     this.#contention = contentionLevels(world);

@@ -1,7 +1,11 @@
 /**
  * Which technique is best in which cell of the grid (direction of the VM × host traffic × priority × dirty rate), and
- * what the shipped policies choose. `npm run bench:techniques -- --fluid` in the simulator of test/bench/simulator
- * (about a minute).
+ * what the shipped policies choose.
+ *
+ *   npm run bench:techniques -- --fluid   every cell in the simulator of test/bench/simulator (under a minute)
+ *   npm run bench:techniques -- --live    12 cells on the lab, each technique 5 times, in an interleaved random order
+ *                                         (about an hour; needs root; goes on where it was interrupted)
+ *   npm run bench:techniques -- --report  what the runs in --file say
  */
 import { parseArgs } from 'node:util';
 import type { Technique } from '../../plugin/contract.ts';
@@ -9,24 +13,54 @@ import { TECHNIQUES } from '../../plugin/model/predict.ts';
 import type { Policy } from '../../plugin/policy/schema.ts';
 import { type CellResult, nameOf, runFluid } from './techniques/fluid.ts';
 import { cellName } from './techniques/grid.ts';
+import { runLive } from './techniques/live.ts';
 import { regretOf } from './techniques/regret.ts';
+import { reportLive } from './techniques/report.ts';
 import { shippedPolicy } from './techniques/shipped.ts';
 
 const LIMIT_SECONDS = 300;
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       fluid: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       repetitions: { type: 'string', default: '5' },
+      live: { type: 'boolean', default: false },
+      report: { type: 'boolean', default: false },
+      file: { type: 'string', default: 'techniques.jsonl' },
+      name: { type: 'string', default: 'drover-techniques' },
+      limit: { type: 'string', default: '40' },
+      runs: { type: 'string', default: '1000' },
     },
   });
-  if (!values.fluid) throw new Error('say what to run: --fluid');
+  const { file } = values;
+  const repetitions = wholeNumber('repetitions', values.repetitions);
+  const seed = wholeNumber('seed', values.seed);
+  if (values.fluid) fluid(repetitions, seed);
+  if (values.live) {
+    await runLive({
+      file,
+      labName: values.name,
+      seed,
+      rounds: repetitions,
+      limitMs: 1000 * wholeNumber('limit', values.limit),
+      most: wholeNumber('runs', values.runs),
+    });
+  }
+  if (values.live || values.report) reportLive(file, shippedPolicy('default.yaml'));
+  if (!values.fluid && !values.live && !values.report) throw new Error('say what to run: --fluid, --live or --report');
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} ${text}: a whole number above 0 is needed`);
+  return Number(text);
+}
+
+function fluid(repetitions: number, seed: number): void {
   const policies = [shippedPolicy('default.yaml'), shippedPolicy('seed.yaml')];
-  const seed = Number(values.seed);
-  const results = runFluid({ policies, repetitions: Number(values.repetitions), limitSeconds: LIMIT_SECONDS, seed });
-  console.log(`seed ${seed}, ${values.repetitions} repetitions, runs end at ${LIMIT_SECONDS} s (shown as >)\n`);
+  const results = runFluid({ policies, repetitions, limitSeconds: LIMIT_SECONDS, seed });
+  console.log(`seed ${seed}, ${repetitions} repetitions, runs end at ${LIMIT_SECONDS} s (shown as >)\n`);
   printCells(results);
   printSummary(results, policies);
 }
@@ -69,4 +103,4 @@ function printSummary(results: readonly CellResult[], policies: readonly Policy[
   }
 }
 
-main();
+await main();

@@ -33,18 +33,25 @@ const STOP_WITHIN_MS = 10_000;
 /** Compute endpoint of Drover in every lab. */
 export const DROVER_ENDPOINT = `http://${CONTROL_ADDRESS}:${PLUGIN_PORT}/v2.1`;
 
+export interface DroverOptions {
+  /** How often each hostd measures dirty rates; default: hostd's own. */
+  dirtyRateEveryMs?: number;
+}
+
 export class Drover {
   readonly folder: string;
   readonly socket: string;
   readonly policyFile: string;
   readonly #database: string;
   readonly #lab: Lab;
+  readonly #dirtyRateEveryMs: number | undefined;
   #plugin: ChildProcess | null = null;
   readonly #hostds = new Map<string, ChildProcess>();
 
   /** Nothing is started; the history of an earlier Drover in this lab is gone. `policy` is the policy file's text. */
-  constructor(lab: Lab, policy: string) {
+  constructor(lab: Lab, policy: string, options: DroverOptions = {}) {
     this.#lab = lab;
+    this.#dirtyRateEveryMs = options.dirtyRateEveryMs;
     this.folder = join(lab.paths.state, 'drover');
     this.#database = join(this.folder, 'drover.db');
     this.socket = join(this.folder, 'control.sock');
@@ -85,6 +92,7 @@ export class Drover {
       stateDir: 'state',
       linkMegabitsPerSecond: this.#lab.options.linkMegabitsPerSecond,
       migration: { peers: ['10.77.0.0/24'] },
+      ...(this.#dirtyRateEveryMs === undefined ? {} : { dirtyRateEveryMs: this.#dirtyRateEveryMs }),
     });
     giveToService(join(this.folder, own));
     const child = this.#spawn(host, own, asService('hostd/main.ts', ['--config', file], {}, ['libvirt', 'nova']));
