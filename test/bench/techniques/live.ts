@@ -24,6 +24,7 @@ export interface LiveOptions {
 
 const MEBIBYTES_PER_SECOND: Record<Cell['dirty'], number> = { none: 0, low: 6, high: 20 };
 const DIRTY_MEBIBYTES = 64;
+const GUEST_PREFIX = 'dirties-';
 const HOST_MEGABITS = 250;
 /** hostd's rates are means of 5 s. */
 const WARM_UP_MS = 7000;
@@ -39,10 +40,12 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const todo = schedule(LIVE_CELLS, options.rounds, options.seed).filter((run) => !done.has(runKey(run)));
   console.log(`seed ${options.seed}: ${done.size} runs are there, ${todo.length} to do, at most ${options.most} now`);
   if (todo.length === 0) return;
+  const interrupted = interruption();
   const bench = await Bench.start(options);
   try {
     let faults = 0;
     for (const run of todo.slice(0, options.most)) {
+      if (interrupted.aborted) break;
       const startedMs = Date.now();
       try {
         const result = await bench.run(run);
@@ -67,6 +70,18 @@ export async function runLive(options: LiveOptions): Promise<void> {
   }
 }
 
+/** The first SIGINT or SIGTERM lets the run that is on come to its end, and everything be taken away. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      console.log(`${signal}: ends after this run`);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
 /** Lab, Drover, and one guest for each dirty rate. */
 class Bench {
   readonly #options: LiveOptions;
@@ -82,6 +97,7 @@ class Bench {
 
   static async start(options: LiveOptions): Promise<Bench> {
     const bench = new Bench(options, await ensureLab(options.labName, { hosts: 2 }));
+    await bench.#deleteLeftOver();
     await bench.#drover.start();
     for (const dirty of ['none', 'low', 'high'] as const) await bench.#boot(dirty);
     await sleep(FIRST_DIRTY_RATE_MS);
@@ -92,6 +108,18 @@ class Bench {
     await Promise.allSettled([...this.#guests.values()].map((guest) => deleteGuest(this.#lab, guest)));
     await this.#drover.stop();
     this.#lab.close();
+  }
+
+  /** Guests of a run that was killed. */
+  async #deleteLeftOver(): Promise<void> {
+    const { servers } = (await this.#lab.mustNova('GET', '/servers')).json;
+    const mine = servers.filter(({ name }: { name: string }) => name.startsWith(GUEST_PREFIX));
+    for (const { id, name } of mine) await deleteGuest(this.#lab, { id, name, portId: await this.#portOf(id) });
+  }
+
+  async #portOf(id: string): Promise<string> {
+    const { interfaceAttachments } = (await this.#lab.mustNova('GET', `/servers/${id}/os-interface`)).json;
+    return interfaceAttachments[0]?.port_id ?? '';
   }
 
   async renew(dirty: Cell['dirty']): Promise<void> {
@@ -142,7 +170,7 @@ class Bench {
   }
 
   async #boot(dirty: Cell['dirty']): Promise<void> {
-    const guest = await boot(this.#lab, { name: `dirties-${dirty}`, host: 'compute-1' });
+    const guest = await boot(this.#lab, { name: `${GUEST_PREFIX}${dirty}`, host: 'compute-1' });
     this.#guests.set(dirty, guest);
     if (MEBIBYTES_PER_SECOND[dirty] > 0) {
       await dirtyMemory(this.#lab, guest, DIRTY_MEBIBYTES, MEBIBYTES_PER_SECOND[dirty]);
