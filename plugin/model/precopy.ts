@@ -31,7 +31,8 @@ export interface Rounds {
  * | dirty MB/s | rounds | pending at the end, MB | seconds |
  * |------------|--------|------------------------|---------|
  * | 0          | 1      | 13.8                   | 4.8     |
- * | 20         | 5      | 14.8                   | 7.9     |
+ * | 20         | 6      | 14.7                   | 8.0     |
+ * | 40         | 24     | 14.9                   | 24.1    |
  * | 50         | never  |                        |         |
  */
 export function rounds(

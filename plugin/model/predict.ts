@@ -11,13 +11,13 @@ export const TECHNIQUES = ['pre-copy', 'post-copy', 'hybrid-copy'] as const sati
  * What each technique would cost, from what is measured before it starts. Pure and deterministic; what the model does
  * not know of hosts and pairs of hosts is calibrate.ts's business.
  *
- * A guest of 160 MB on links of 500 Mbit/s without reservation, no dirtying (seconds; `npm run bench:techniques -- --fluid`):
+ * A guest of 160 MB on links of 480 Mbit/s without reservation, no dirtying (seconds):
  *
  * | guest            | pre-copy | post-copy | why                                            |
  * |------------------|----------|-----------|------------------------------------------------|
- * | idle             | 2.9      | 2.9       | the same bytes on the same links               |
- * | sends 480 Mbit/s | 5.6      | 3.2       | its traffic leaves the source with the switch  |
- * | receives 480     | 2.9      | 5.2       | its traffic follows it to the destination      |
+ * | idle             | 3.0      | 3.0       | the same bytes on the same links               |
+ * | sends 480 Mbit/s | 5.9      | 3.3       | its traffic leaves the source with the switch  |
+ * | receives 480     | 3.0      | 5.4       | its traffic follows it to the destination      |
  */
 export function predict(
   features: MigrationFeatures,
