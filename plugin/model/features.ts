@@ -66,7 +66,10 @@ export interface ModelParameters {
   faultQueueBytes: number;
   /** Pages that a guest has to ask for one after another before it answers from its new host. */
   faultChain: number;
-  /** Share of the guest's own traffic that is lost to page waits while all of its memory is still on the source. */
+  /**
+   * Share of the guest's own traffic that does not come back while its pages are still on their way, if all are missing:
+   * the guest waits for pages, and TCP for the guest. Measured: 45 and 281 Mbit/s of 350-380.
+   */
   faultSlowdown: number;
   /** Dirty rate assumed where none was measured, as a share of the memory per second. */
   unknownDirtyShare: number;
@@ -87,7 +90,7 @@ export const DEFAULT_PARAMETERS: ModelParameters = {
   limitBeforeSwitchMs: 20,
   faultQueueBytes: 4 * 2 ** 20,
   faultChain: 16,
-  faultSlowdown: 0.3,
+  faultSlowdown: 0.55,
   unknownDirtyShare: 0.01,
 };
 

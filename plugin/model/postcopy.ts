@@ -15,7 +15,6 @@ export function postCopy(features: MigrationFeatures, parameters: ModelParameter
  */
 export function switched(features: MigrationFeatures, parameters: ModelParameters, passes: 0 | 1): Figures {
   const before = phaseRates(features, parameters, 'source');
-  const after = phaseRates(features, parameters, 'destination');
   const curve = dirtyCurve(features, parameters);
   const all = streamBytes(features);
   const delaySeconds = parameters.switchDelayMs / 1000;
@@ -32,6 +31,8 @@ export function switched(features: MigrationFeatures, parameters: ModelParameter
     return preCopy({ ...features, downtimeLimitMs: parameters.limitBeforeSwitchMs }, parameters);
   }
   const missing = Math.min(all, pendingAfterPass - sentInDelay + dirtiedBytes(curve, delaySeconds));
+  const activity = 1 - parameters.faultSlowdown * (missing / all);
+  const after = phaseRates(features, parameters, 'destination', activity);
   return finish(features, parameters, {
     before,
     after,

@@ -73,15 +73,17 @@ export interface PhaseRates {
 
 /**
  * The rates of one phase of a migration. The guest's own traffic is where the guest is: before the switch it leaves
- * through (source, tx), after it it enters through (destination, rx); there it contends with the stream.
+ * through (source, tx), after it it enters through (destination, rx); there it contends with the stream. `vmActivity`: how
+ * much of its traffic it takes up meanwhile, 0-1.
  */
 export function phaseRates(
   features: MigrationFeatures,
   parameters: Pick<ModelParameters, 'goodput' | 'reverseLoss'>,
   vmOn: 'source' | 'destination',
+  vmActivity = 1,
 ): PhaseRates {
   const source = demandAtSource(features, vmOn);
-  const destination = demandAtDestination(features, vmOn);
+  const destination = demandAtDestination(features, vmOn, vmActivity);
   // Acknowledgements are few: they wait only where their way back is nearly full.
   const reverseLoad = Math.max(0, 2 * features.reverseUtilisation - 1);
   const limit = features.streamLimitBitsPerSecond ?? Number.POSITIVE_INFINITY;
@@ -112,8 +114,13 @@ function demandAtSource({ sourceTx, vm }: MigrationFeatures, vmOn: 'source' | 'd
   return { measured: others, wanted: others + TAKEN_BY_OTHERS * freed };
 }
 
-function demandAtDestination({ destinationRx, vm }: MigrationFeatures, vmOn: 'source' | 'destination'): Demand {
-  const all = destinationRx.workloadBitsPerSecond + (vmOn === 'destination' ? vm.rxBitsPerSecond : 0);
+function demandAtDestination(
+  { destinationRx, vm }: MigrationFeatures,
+  vmOn: 'source' | 'destination',
+  vmActivity: number,
+): Demand {
+  const own = vmOn === 'destination' ? vmActivity * vm.rxBitsPerSecond : 0;
+  const all = destinationRx.workloadBitsPerSecond + own;
   const full = all >= FULL_FROM * destinationRx.capacityBitsPerSecond;
   return { measured: all, wanted: full ? destinationRx.capacityBitsPerSecond : all };
 }

@@ -3,6 +3,7 @@
  * what the shipped policies choose.
  *
  *   npm run bench:techniques -- --fluid   every cell in the simulator of test/bench/simulator (under a minute)
+ *                                         (--inbound-follows: what a VM receives slows down as TCP does; else as UDP)
  *   npm run bench:techniques -- --live    12 cells on the lab, each technique 5 times, in an interleaved random order
  *                                         (about an hour; needs root; goes on where it was interrupted)
  *   npm run bench:techniques -- --report  what the runs in --file say
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
       fluid: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       repetitions: { type: 'string', default: '5' },
+      'inbound-follows': { type: 'boolean', default: false },
       live: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
       file: { type: 'string', default: 'techniques.jsonl' },
@@ -37,7 +39,7 @@ async function main(): Promise<void> {
   const { file } = values;
   const repetitions = wholeNumber('repetitions', values.repetitions);
   const seed = wholeNumber('seed', values.seed);
-  if (values.fluid) fluid(repetitions, seed);
+  if (values.fluid) fluid(repetitions, seed, values['inbound-follows']);
   if (values.live) {
     await runLive({
       file,
@@ -57,9 +59,9 @@ function wholeNumber(name: string, text: string): number {
   return Number(text);
 }
 
-function fluid(repetitions: number, seed: number): void {
+function fluid(repetitions: number, seed: number, inboundFollows: boolean): void {
   const policies = [shippedPolicy('default.yaml'), shippedPolicy('seed.yaml')];
-  const results = runFluid({ policies, repetitions, limitSeconds: LIMIT_SECONDS, seed });
+  const results = runFluid({ policies, repetitions, limitSeconds: LIMIT_SECONDS, seed, inboundFollows });
   console.log(`seed ${seed}, ${repetitions} repetitions, runs end at ${LIMIT_SECONDS} s (shown as >)\n`);
   printCells(results);
   printSummary(results, policies);

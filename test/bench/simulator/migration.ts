@@ -10,6 +10,11 @@ export interface Scene {
   vmRx: number;
   /** Host traffic out at the source and in at the destination, bit/s. */
   hostOut: number;
+  /**
+   * What the guest receives slows down while it waits for pages, as TCP does. Default: it keeps coming, as UDP does,
+   * and takes its share of the link all the same.
+   */
+  inboundFollows?: boolean;
   hostIn: number;
   sourceTx: SharedLink;
   destinationRx: SharedLink;
@@ -43,13 +48,25 @@ const NOVA_LOOP = 0.5;
 /** Bytes of background pages that a page asked for stands behind. */
 const SOCKET_BYTES = 2 * 2 ** 20;
 const LIMIT_BEFORE_SWITCH_MS = 20;
+/** TCP follows what its receiver takes up with about this delay, in seconds. */
+const RECOVERY = 0.5;
+const ACTIVITY_LEVELS = 10;
 
 type Where = 'source' | 'destination' | 'between';
 
 export function simulate(technique: Technique, scene: Scene, random: () => number): SimulatedOutcome {
   const guest = new Guest(scene.guest, random);
   const links = { sourceTx: scene.sourceTx, destinationRx: scene.destinationRx };
-  const sending = { source: ratesOf('source'), destination: ratesOf('destination'), between: ratesOf('between') };
+  const sending = { source: ratesOf('source', 1), between: ratesOf('between', 0) };
+  /** On the destination, by how much of its traffic the guest takes up. */
+  const arrived = Array.from({ length: ACTIVITY_LEVELS + 1 }, (_, level) =>
+    ratesOf('destination', level / ACTIVITY_LEVELS),
+  );
+  let activity = 0;
+  const rates = () =>
+    where === 'destination'
+      ? (arrived[scene.inboundFollows ? Math.round(activity * ACTIVITY_LEVELS) : ACTIVITY_LEVELS] ?? sending.between)
+      : sending[where];
 
   let where = 'source' as Where;
   /** Pages that this pass still has to send, and those that the kernel's log has seen dirtied since the last look. */
@@ -78,7 +95,7 @@ export function simulate(technique: Technique, scene: Scene, random: () => numbe
   const limit = () => (technique === 'pre-copy' ? scene.downtimeLimitMs : LIMIT_BEFORE_SWITCH_MS) / 1000;
 
   while (now < scene.limitSeconds) {
-    const speed = sending[where];
+    const speed = rates();
     // 1. The guest runs, writes, waits for pages; its answers to the outside.
     const running = where !== 'between' && now >= waitsUntil;
     if (running) {
@@ -98,6 +115,10 @@ export function simulate(technique: Technique, scene: Scene, random: () => numbe
           answeredAt = now;
         }
       }
+    }
+    if (where === 'destination') {
+      const busy = running && waitsFor < 0 ? 1 : 0;
+      activity += (busy - activity) * (STEP / RECOVERY);
     }
     lostBits += STEP * (speed.lostToStream + (running && waitsFor < 0 ? 0 : speed.vmRate));
 
@@ -154,17 +175,17 @@ export function simulate(technique: Technique, scene: Scene, random: () => numbe
   }
   return outcome(true);
 
-  function ratesOf(place: Where) {
+  function ratesOf(place: Where, taken: number) {
     const onSource = place === 'source';
     const gone = place === 'between';
     const demands = {
       stream: Number.MAX_SAFE_INTEGER,
       vmTx: onSource && !gone ? scene.vmTx : 0,
-      vmRx: !onSource && !gone ? scene.vmRx : 0,
+      vmRx: !onSource && !gone ? taken * scene.vmRx : 0,
       out: scene.hostOut,
       into: scene.hostIn,
     };
-    const rates = fill(
+    const filled = fill(
       {
         stream: { class: 'migration', links: ['sourceTx', 'destinationRx'], demand: demands.stream },
         vmTx: { class: 'workload', links: ['sourceTx'], demand: demands.vmTx },
@@ -174,12 +195,12 @@ export function simulate(technique: Technique, scene: Scene, random: () => numbe
       },
       links,
     );
-    const lack = (name: 'vmTx' | 'vmRx' | 'out' | 'into') => Math.max(0, demands[name] - rates[name]);
+    const lack = (name: 'vmTx' | 'vmRx' | 'out' | 'into') => Math.max(0, demands[name] - filled[name]);
     const vmThere = gone
       ? scene.vmTx + scene.vmRx
-      : (onSource ? rates.vmTx : scene.vmTx) + (onSource ? scene.vmRx : rates.vmRx);
+      : (onSource ? filled.vmTx : scene.vmTx) + (onSource ? scene.vmRx : filled.vmRx);
     return {
-      stream: rates.stream,
+      stream: filled.stream,
       lostToStream: lack('vmTx') + lack('vmRx') + lack('out') + lack('into'),
       vmRate: vmThere,
     };
@@ -214,7 +235,7 @@ export function simulate(technique: Technique, scene: Scene, random: () => numbe
 
   function ask(page: number): void {
     const queued = Math.min(SOCKET_BYTES, left * PAGE_BYTES);
-    waitsUntil = now + ROUND_TRIP + (8 * queued) / (sending.destination.stream * GOODPUT);
+    waitsUntil = now + ROUND_TRIP + (8 * queued) / (rates().stream * GOODPUT);
     waitsFor = page;
   }
 

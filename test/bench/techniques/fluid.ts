@@ -23,6 +23,8 @@ export interface FluidOptions {
   limitSeconds: number;
   seed: number;
   cells?: readonly Cell[];
+  /** What the VM receives slows down while it waits for pages (TCP) or keeps coming (UDP). Default: keeps coming. */
+  inboundFollows?: boolean;
 }
 
 /** The reservation is the first policy's; both shipped ones have the same limits. */
@@ -32,6 +34,7 @@ export function runFluid({
   limitSeconds,
   seed,
   cells = allCells(),
+  inboundFollows = false,
 }: FluidOptions): CellResult[] {
   const [first] = policies;
   if (!first) throw new RangeError('no policy to try');
@@ -43,7 +46,7 @@ export function runFluid({
           const prioritised = withPriority(first, cell);
           return simulate(
             technique,
-            sceneOf(cell, worldOf(cell, prioritised, random), prioritised, limitSeconds),
+            { ...sceneOf(cell, worldOf(cell, prioritised, random), prioritised, limitSeconds), inboundFollows },
             random,
           );
         });
