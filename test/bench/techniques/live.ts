@@ -148,6 +148,11 @@ class Bench {
       pings = null;
       const { decision, outcome, state } = record;
       if (!decision?.features) throw new Error(`decided without features: ${JSON.stringify(decision?.reasons)}`);
+      // A gate that closes would make all of them pre-copies.
+      if (decision.technique !== technique) {
+        const why = decision.reasons.map(({ text }) => text).join('; ');
+        throw new Error(`decided as ${decision.technique} instead of ${technique}: ${why}`);
+      }
       if (state === 'failed') throw new Error(`failed: ${record.stateReason?.text}`);
       return {
         seed,
