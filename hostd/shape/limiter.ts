@@ -86,6 +86,19 @@ export class GuestLimiter {
     await Promise.all(this.#busy.values());
   }
 
+  /**
+   * Puts back, once, what was found on guests of which no lease asks anything any more: for a hostd that is down for good.
+   * A guest that has left is forgotten. @throws HostdError `command-failed` if libvirt does not answer.
+   */
+  async putBackOnce(): Promise<void> {
+    this.#found = await this.#read();
+    for (const vmUuid of [...this.#found.keys()]) {
+      if (!isEmpty(wantedSettings(this.#options.wanted(vmUuid)))) continue;
+      if ((await this.#options.running(vmUuid)) === false) await this.#remember(vmUuid, {});
+      else await this.#settle(vmUuid, {}, false);
+    }
+  }
+
   /** Why the limits of a guest are not as they should be, null if they are. */
   get problem(): string | null {
     const [first] = this.#problems.values();

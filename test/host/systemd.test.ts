@@ -169,8 +169,22 @@ describe('a hostd that is stopped for good', () => {
     expect(await held()).toEqual([]);
   });
 
+  it('leaves classes to the timer too when it cannot start any more', async () => {
+    expect((await rig.call('PUT', '/v1/leases/c', lease(100, 40, { fence: 2, ttlMs: 6000 }))).status).toBe(200);
+    const broken = '/etc/systemd/system/drover-hostd.service.d/broken.conf';
+    await machine.exec('sh', '-c', `printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > ${broken}`);
+    await machine.exec('systemctl', 'daemon-reload');
+    await machine.exec('kill', '-KILL', String(await mainPid()));
+    await expect.poll(() => rig.snapshot(), { timeout: 25_000, interval: 200 }).toBe(before);
+    expect(Number(await machine.property(UNIT, 'NRestarts'))).toBeGreaterThan(2);
+    await machine.exec('rm', broken);
+    await machine.exec('systemctl', 'daemon-reload');
+    await expect.poll(held, { timeout: 20_000 }).toEqual([]);
+    await timerEnds();
+  });
+
   it('is gone after `clean --all`: no class, no device, no counter, no lease', async () => {
-    expect((await rig.call('PUT', '/v1/leases/b', lease(100, 40, { fence: 2 }))).status).toBe(200);
+    expect((await rig.call('PUT', '/v1/leases/b', lease(100, 40, { fence: 3 }))).status).toBe(200);
     await machine.exec('systemctl', 'stop', UNIT);
     await machine.exec('systemctl', 'stop', TIMER);
     await machine.exec('/usr/bin/node', '/usr/lib/drover/hostd/main.ts', 'clean', '--all');

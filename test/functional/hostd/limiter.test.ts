@@ -55,8 +55,8 @@ afterEach(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
-async function start(bootId = 'boot-1'): Promise<GuestLimiter> {
-  const limiter = new GuestLimiter(
+function limiterOf(bootId: string): GuestLimiter {
+  return new GuestLimiter(
     {
       virsh: libvirt as unknown as Virsh,
       stateDir,
@@ -67,6 +67,10 @@ async function start(bootId = 'boot-1'): Promise<GuestLimiter> {
     },
     pino({ level: 'silent' }),
   );
+}
+
+async function start(bootId = 'boot-1'): Promise<GuestLimiter> {
+  const limiter = limiterOf(bootId);
   limiters.push(limiter);
   await limiter.start();
   return limiter;
@@ -147,6 +151,33 @@ describe('GuestLimiter', () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     wanted = NONE;
     await guest().toEqual(BEFORE);
+  });
+
+  it('puts back once for a hostd that is down for good, but not under a lease that goes on', async () => {
+    const killed = await start();
+    await expect.poll(() => libvirt.guest).toEqual(HELD);
+    await killed.stop();
+    await limiterOf('boot-1').putBackOnce();
+    expect(libvirt.guest).toEqual(HELD);
+    wanted = NONE;
+    libvirt.answers = false;
+    await expect(limiterOf('boot-1').putBackOnce()).rejects.toThrow('command-failed');
+    expect(existsSync(join(stateDir, 'guests.json'))).toBe(true);
+    libvirt.answers = true;
+    await limiterOf('boot-1').putBackOnce();
+    // The downtime is libvirt's to put back, at the end of the migration.
+    expect(libvirt.guest).toEqual({ ...BEFORE, 'migrate-setmaxdowntime': 300 });
+    expect(existsSync(join(stateDir, 'guests.json'))).toBe(false);
+  });
+
+  it('forgets once a guest that has left while hostd was down', async () => {
+    const killed = await start();
+    await expect.poll(() => libvirt.guest).toEqual(HELD);
+    await killed.stop();
+    wanted = NONE;
+    libvirt.guest = null;
+    await limiterOf('boot-1').putBackOnce();
+    expect(existsSync(join(stateDir, 'guests.json'))).toBe(false);
   });
 
   it('puts back later if libvirt does not answer now', async () => {
