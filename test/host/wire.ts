@@ -12,18 +12,27 @@ export interface ClassCounters {
 
 export type Classes = Record<'control' | 'migration' | 'workload', ClassCounters>;
 
-const MINORS = { control: '10', migration: '20', workload: '30' } as const;
+/** Where each counts what it sent, and the leaves where what finds no room is dropped. */
+const MINORS = {
+  control: { sent: '10', leaves: ['10'] },
+  migration: { sent: '20', leaves: ['20'] },
+  workload: { sent: '30', leaves: ['31', '32'] },
+} as const;
 
 /** What hostd's classes on that device have sent, in tc's own words. */
 export async function classCounters(rig: Rig, device: 'nic0' | 'drover-ifb0'): Promise<Classes> {
   const text = await rig.tc('-s', 'class', 'show', 'dev', device);
-  const of = (minor: string): ClassCounters => {
+  const read = (minor: string): ClassCounters => {
     const pattern = `class htb d707:${minor} [^]*?Sent (\\d+) bytes (\\d+) pkt \\(dropped (\\d+)`;
     const [bytes = Number.NaN, packets = Number.NaN, dropped = Number.NaN] = (new RegExp(pattern).exec(text) ?? [])
       .slice(1)
       .map(Number);
     return { packets, bytes, dropped };
   };
+  const of = ({ sent, leaves }: (typeof MINORS)[keyof typeof MINORS]): ClassCounters => ({
+    ...read(sent),
+    dropped: leaves.reduce((sum, leaf) => sum + read(leaf).dropped, 0),
+  });
   return { control: of(MINORS.control), migration: of(MINORS.migration), workload: of(MINORS.workload) };
 }
 
