@@ -1,7 +1,7 @@
 import { dirtiedBytes, dirtyCurve } from './dirty.ts';
 import { type MigrationFeatures, type ModelParameters, streamBytes } from './features.ts';
 import type { Figures } from './figures.ts';
-import { over, preCopy } from './precopy.ts';
+import { over, preCopy, rounds } from './precopy.ts';
 import { type PhaseRates, phaseRates } from './share.ts';
 
 /** Post-copy: the guest goes first, after the little time that the switch takes; its memory follows. */
@@ -20,16 +20,16 @@ export function switched(features: MigrationFeatures, parameters: ModelParameter
   const delaySeconds = parameters.switchDelayMs / 1000;
 
   const passSeconds = (passes * all) / before.streamBytesPerSecond;
-  const pendingAfterPass = passes === 1 ? dirtiedBytes(curve, passSeconds) : all;
-  const threshold = (before.streamBytesPerSecond * parameters.limitBeforeSwitchMs) / 1000;
-  const sentInDelay = Math.min(pendingAfterPass, before.streamBytesPerSecond * delaySeconds);
-  // What is left so soon that QEMU ends it as a pre-copy before Nova's request comes.
-  if (
-    pendingAfterPass - sentInDelay <= threshold &&
-    dirtiedBytes(curve, sentInDelay / before.streamBytesPerSecond) <= threshold
-  ) {
+  const sourceSeconds = passSeconds + delaySeconds;
+  // QEMU ends it as a pre-copy if it converges before Nova's request comes.
+  const early = rounds(all, before.streamBytesPerSecond, parameters.limitBeforeSwitchMs, (seconds) =>
+    dirtiedBytes(curve, seconds),
+  );
+  if (early.converges && early.seconds <= sourceSeconds) {
     return preCopy({ ...features, downtimeLimitMs: parameters.limitBeforeSwitchMs }, parameters);
   }
+  const pendingAfterPass = passes === 1 ? dirtiedBytes(curve, passSeconds) : all;
+  const sentInDelay = Math.min(pendingAfterPass, before.streamBytesPerSecond * delaySeconds);
   const missing = Math.min(all, pendingAfterPass - sentInDelay + dirtiedBytes(curve, delaySeconds));
   const activity = 1 - parameters.faultSlowdown * (missing / all);
   const after = phaseRates(features, parameters, 'destination', activity);
@@ -39,7 +39,7 @@ export function switched(features: MigrationFeatures, parameters: ModelParameter
     missing,
     all,
     passes,
-    sourceSeconds: passSeconds + delaySeconds,
+    sourceSeconds,
     sentBefore: passes * all + sentInDelay,
   });
 }
