@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import type { MigrationEvent, MigrationRecord, PolicyStatus } from './contract.ts';
+import type { MigrationEvent, MigrationRecord, Notice, PolicyExplanation, PolicyStatus } from './contract.ts';
 import { DroverError, describeError } from './errors.ts';
 
 /** What the control API shows; the controller provides it. */
@@ -13,6 +13,9 @@ export interface ControlSource {
   migration(id: number): Promise<MigrationRecord | null>;
   events(id: number): Promise<MigrationEvent[]>;
   policy(): PolicyStatus;
+  /** What the policy says of a server, by name or id. */
+  explain(vm: string, destination: string | null): Promise<PolicyExplanation>;
+  notices(after: number, limit: number): Promise<Notice[]>;
   health(): { status: 'ok' | 'degraded'; problems: string[] };
 }
 
@@ -77,6 +80,16 @@ export class ControlServer {
       return url.searchParams.get('all') ? this.#source.newest(NEWEST_LIMIT) : this.#source.unfinished();
     }
     if (url.pathname === '/v1/policy') return this.#source.policy();
+    if (url.pathname === '/v1/policy/explain') {
+      const vm = url.searchParams.get('vm');
+      if (!vm) throw new DroverError('request-invalid', 'name the server: ?vm=NAME_OR_ID');
+      return this.#source.explain(vm, url.searchParams.get('destination'));
+    }
+    if (url.pathname === '/v1/notices') {
+      const after = url.searchParams.get('after') ?? '0';
+      if (!/^\d{1,15}$/.test(after)) throw new DroverError('request-invalid', 'after is the id of a notice');
+      return this.#source.notices(Number(after), NEWEST_LIMIT);
+    }
     if (url.pathname === '/healthz') return this.#source.health();
     throw new DroverError('request-invalid', `${url.pathname}: no such call; plugin/contract.ts lists them`);
   }

@@ -1,45 +1,20 @@
 #!/usr/bin/env node
-import axios from 'axios';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
+import { ask } from './cli/control.ts';
+import { duration, megabits } from './cli/figures.ts';
 import { registerPlan } from './cli/plan.ts';
+import { addPolicyCommands } from './cli/policy.ts';
 import { MigrationEvent, MigrationRecord } from './contract.ts';
 import { describeError } from './errors.ts';
 
 const DEFAULT_SOCKET = '/run/drover/control.sock';
 const FAILURE = 1;
 
-const ErrorBody = z.object({ error: z.object({ message: z.string() }) });
-
 function migrationId(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('it is a number from `drover queue`.');
   return Number(text);
-}
-
-async function ask<T>(socketPath: string, path: string, schema: z.ZodType<T>): Promise<T> {
-  const answer = await axios
-    .get(`http://control${path}`, { socketPath, proxy: false, validateStatus: () => true })
-    .catch((error: unknown) => {
-      const advice = 'Is drover-plugin running? --socket or DROVER_SOCKET names another control socket';
-      throw new Error(`${socketPath} does not answer (${describeError(error)}). ${advice}.`);
-    });
-  if (answer.status !== 200) {
-    const body = ErrorBody.safeParse(answer.data);
-    throw new Error(body.success ? body.data.error.message : `the control API answered HTTP ${answer.status}`);
-  }
-  return schema.parse(answer.data);
-}
-
-/** `12.3 s`, `45 ms`, `–` for null. */
-export function duration(ms: number | null | undefined): string {
-  if (ms === null || ms === undefined) return '–';
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
-}
-
-/** Megabits per second without decimals, `–` for null. */
-export function megabits(bitsPerSecond: number | null | undefined): string {
-  return bitsPerSecond === null || bitsPerSecond === undefined ? '–' : `${Math.round(bitsPerSecond / 1e6)} Mbit/s`;
 }
 
 function queueTable(migrations: MigrationRecord[]): string {
@@ -116,7 +91,7 @@ function explain(migration: MigrationRecord, events: MigrationEvent[]): string {
 
 async function main(argv: string[]): Promise<void> {
   const program = new Command('drover')
-    .description("Shows what Drover's plugin does and why")
+    .description("Shows what Drover's plugin does and why, and works on its policies")
     .option(
       '--socket <path>',
       "the plugin's control socket (or environment DROVER_SOCKET)",
@@ -149,6 +124,7 @@ async function main(argv: string[]): Promise<void> {
       console.log(explain(migration, await ask(socket(), `/v1/migrations/${id}/events`, z.array(MigrationEvent))));
     });
   registerPlan(program);
+  addPolicyCommands(program, socket);
   await program.parseAsync(argv);
 }
 

@@ -10,6 +10,8 @@
  * | GET /v1/migrations/{id}     | MigrationRecord |
  * | GET /v1/migrations/{id}/events | MigrationEvent[] |
  * | GET /v1/policy              | PolicyStatus    |
+ * | GET /v1/policy/explain?vm=NAME_OR_ID&destination=HOST | PolicyExplanation; destination may be left out |
+ * | GET /v1/notices?after=ID    | Notice[], oldest first, at most 200 |
  * | GET /healthz                | Health          |
  */
 import { LinkReservation, Priority } from 'drover-hostd/contract';
@@ -195,3 +197,42 @@ export const PolicyStatus = z.object({
   refused: z.object({ atMs: z.number(), errors: z.array(z.string()) }).nullable(),
 });
 export type PolicyStatus = z.infer<typeof PolicyStatus>;
+
+/** Something that concerns no single migration: a policy took effect or was refused, a window opened or closed. */
+export const Notice = z.object({
+  id: z.number().int().positive(),
+  atMs: z.number(),
+  code: z.enum(['policy-loaded', 'policy-refused', 'windows-changed']),
+  text: z.string(),
+  /** policy-refused: every error as `file:line:column: path: what to do`. */
+  details: z.array(z.string()),
+});
+export type Notice = z.infer<typeof Notice>;
+
+/** What the policy says of one server now, and why. */
+export const PolicyExplanation = z.object({
+  vm: z.string(),
+  atMs: z.number(),
+  source: z.string().nullable(),
+  destination: z.string().nullable(),
+  policy: z.string(),
+  priority: Priority,
+  reason: Reason,
+  /** Other rules that match, the most specific first. */
+  lost: z.array(z.object({ place: z.string(), selectors: z.string(), priority: Priority, why: z.string() })),
+  /** When it may start: null if its windows never open. */
+  startsAtMs: z.number().nullable(),
+  /** For each link that is known: what workload traffic is promised, bit/s, and the path that says so. */
+  limits: z.array(
+    z.object({
+      link: z.string(),
+      path: z.string(),
+      place: z.string().nullable(),
+      lowerBitsPerSecond: z.number(),
+      upperBitsPerSecond: z.number(),
+    }),
+  ),
+  /** Null where no traffic is known or given. */
+  decision: Decision.nullable(),
+});
+export type PolicyExplanation = z.infer<typeof PolicyExplanation>;

@@ -6,6 +6,8 @@ const CATALOGUE = {
   'hostd-refused': { status: 502, retryable: false },
   'hostd-answer-invalid': { status: 502, retryable: false },
   'migration-unknown': { status: 404, retryable: false },
+  'server-unknown': { status: 404, retryable: false },
+  'policy-missing': { status: 409, retryable: true },
   'request-invalid': { status: 400, retryable: false },
 } as const;
 

@@ -5,10 +5,12 @@ import { OpenStackClient } from 'openstack-client-ts';
 import { type Logger, pino } from 'pino';
 import { ControlServer } from './api.ts';
 import { type Config, readConfig } from './config.ts';
+import type { Notice } from './contract.ts';
 import { Controller } from './controller/run.ts';
 import { Store } from './controller/store.ts';
 import { describeError } from './errors.ts';
 import { createNovaCalls } from './nova/calls.ts';
+import { WindowAlarm } from './policy/alarm.ts';
 import { formatPolicyError } from './policy/load.ts';
 import { PolicyFiles } from './policy/watch.ts';
 import { ProxyServer } from './proxy/server.ts';
@@ -30,10 +32,6 @@ export async function startPlugin(config: Config, log: Logger): Promise<{ port: 
     computeEndpoint: config.nova.url,
   });
   const policy = new PolicyFiles(config.policy);
-  policy.on('loaded', (loaded) => log.info({ policy: loaded.id }, 'policy in effect'));
-  policy.on('refused', (errors) =>
-    log.error({ errors: errors.map(formatPolicyError) }, 'policy refused, the one before stays in effect'),
-  );
   const store = new Store(config.database);
   let controller: Controller | null = null;
   const clients = hostd.hosts.map(({ name, url }) => createHostClient(name, url, hostd, () => store.fence));
@@ -41,6 +39,27 @@ export async function startPlugin(config: Config, log: Logger): Promise<{ port: 
   const parts = { store, tracker, policy, nova: createNovaCalls(client), log };
   controller = new Controller({ ...parts, liveMigrateRoles: config.liveMigrateRoles });
   const running = controller;
+  const notice = (code: Notice['code'], text: string, details: string[] = []) => {
+    store.addNotice({ atMs: Date.now(), code, text, details }).catch((error: unknown) => {
+      log.error({ notice: code, error: describeError(error) }, 'a notice cannot be written down');
+    });
+  };
+  const alarm = new WindowAlarm(() => {
+    notice('windows-changed', 'a window of the policy opened or closed');
+    running.wake();
+  });
+  policy.on('loaded', (loaded) => {
+    log.info({ policy: loaded.id }, 'policy in effect');
+    notice('policy-loaded', `${loaded.id} is in effect`);
+    alarm.watch(loaded);
+    running.wake();
+  });
+  policy.on('refused', (found) => {
+    const errors = found.map(formatPolicyError);
+    const kept = policy.policy?.id ?? 'no policy';
+    log.error({ errors, inEffect: kept }, 'policy refused, the one before stays in effect');
+    notice('policy-refused', `refused with ${errors.length} error(s), ${kept} stays in effect`, errors);
+  });
   const control = new ControlServer(
     config.controlSocket,
     {
@@ -49,6 +68,8 @@ export async function startPlugin(config: Config, log: Logger): Promise<{ port: 
       migration: (id) => running.migration(id),
       events: (id) => running.events(id),
       policy: () => policy.status,
+      explain: (vm, destination) => running.explain(vm, destination),
+      notices: (after, limit) => running.notices(after, limit),
       health: () => health(tracker, policy),
     },
     log,
@@ -74,6 +95,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<{ port: 
       await running.stop();
       await proxy.stop();
       await tracker.stop();
+      alarm.stop();
       await policy.stop();
       await store.stop();
       await control.stop();

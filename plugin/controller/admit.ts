@@ -50,12 +50,21 @@ export async function admit(
   if (host !== null && !candidates.includes(host)) {
     return pass('destination-refused', `${host} is no other compute host that is up`);
   }
-  const { name, projectId, flavorName, memoryBytes, metadata } = server;
+  const { name, projectId, flavorName, memoryBytes, metadata, imageId, availabilityZone } = server;
   return {
     kind: 'take',
     userId: caller.userId,
     microversion: visible.microversion,
-    server: { name, projectId, flavorName, memoryBytes, metadata },
+    server: {
+      name,
+      projectId,
+      flavorName,
+      memoryBytes,
+      metadata,
+      imageId,
+      availabilityZone,
+      requesterRoles: caller.roles,
+    },
     source: server.host,
     // With one other host there is nothing for Nova to choose; the request itself stays as it came.
     destination: host ?? (candidates.length === 1 ? (candidates[0] ?? null) : null),

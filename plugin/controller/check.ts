@@ -3,8 +3,8 @@ import type { Decision, Strategy } from '../contract.ts';
 import { matchPriority, selectorsMatch } from '../policy/match.ts';
 import { limitsFor } from '../policy/schema/limits.ts';
 import type { Policy } from '../policy/schema.ts';
-import { mayStart, waitingSinceMs } from '../policy/starting.ts';
-import type { Action, QueuedMigration, World } from './world.ts';
+import { mayStart, startTimes, waitedMs } from '../policy/starting.ts';
+import { type Action, circumstances, type QueuedMigration, type World } from './world.ts';
 
 /**
  * Verifies the actions of a plan against the rules, by other code than the one that made them. It shares with the
@@ -52,6 +52,8 @@ interface View {
   flying: Running[];
   /** In flight and started by this plan. */
   running: Running[];
+  /** May start as far as the windows of its priority go. */
+  eligible(migration: QueuedMigration): boolean;
   /** Place in the order: 0 for what waited too long, then high, medium, low. */
   level(migration: QueuedMigration): number;
 }
@@ -73,15 +75,19 @@ function viewOf(world: World, policy: Policy, actions: readonly Action[]): View 
     strategy: migration.decision?.strategy ?? null,
   });
   const flying = world.inFlight.map(running);
+  const times = startTimes(policy, world.nowMs);
   return {
     starts,
     held: world.queue.filter(({ id }) => byId.get(id)?.kind === 'hold'),
     flying,
     running: [...flying, ...starts.map(running)],
+    eligible: (migration) =>
+      mayStart(policy, matchPriority(policy, migration.server, circumstances(world, migration)).priority, world.nowMs),
     level: (migration) => {
-      const { priority } = matchPriority(policy, migration.server, { host: migration.source, nowMs: world.nowMs });
-      const waitedMs = world.nowMs - waitingSinceMs(policy, priority, migration.receivedAtMs, world.nowMs);
-      return waitedMs >= policy.maxWaitMs ? 0 : 1 + GROUPS.indexOf(priority);
+      const { priority } = matchPriority(policy, migration.server, circumstances(world, migration));
+      return waitedMs(times[priority], migration.receivedAtMs, world.nowMs) >= policy.maxWaitMs
+        ? 0
+        : 1 + GROUPS.indexOf(priority);
     },
   };
 }
@@ -140,11 +146,11 @@ function checkTiming(world: World, policy: Policy, started: Started): string[] {
   return broken;
 }
 
-function checkOrder({ running, held, flying, level }: View, started: Started): string[] {
+function checkOrder({ running, held, flying, level, eligible }: View, started: Started): string[] {
   const own = level(started);
   const above = flying.filter((other) => other.group !== null && 1 + GROUPS.indexOf(other.group) < own);
   const users = above.filter((other) => shares(started, other));
-  const waiters = held.filter((other) => level(other) < own && shares(started, other));
+  const waiters = held.filter((other) => level(other) < own && shares(started, other) && eligible(other));
   const twins = running.filter((other) => other.id !== started.id && other.vmUuid === started.vmUuid);
   return [
     ...users.map(({ id }) => `${started.id}: starts on a link that ${id} of a higher group uses`),
@@ -198,7 +204,7 @@ function checkTechnique(world: World, policy: Policy, started: Started): string[
   const vm = world.hosts.get(started.source)?.sample?.vms.find(({ vmUuid }) => vmUuid === started.vmUuid);
   if (!vm || vm.postCopyBlockers.length > 0) broken.push(`${started.id}: ${technique} of a guest that cannot`);
   if (started.paused) broken.push(`${started.id}: ${technique} of a paused guest`);
-  const asked = { host: started.source, nowMs: world.nowMs };
+  const asked = circumstances(world, started);
   const { never, minMemoryBytes } = policy.postCopyGate;
   if (
     never.some((each) => selectorsMatch(each, started.server, asked)) ||
@@ -253,14 +259,17 @@ function checkReservation(
 }
 
 /** One whose links nobody uses and nobody of a higher group waits for has nothing to wait for. */
-function checkIdle(world: World, policy: Policy, { running, held, level }: View, waiting: QueuedMigration): string[] {
+function checkIdle(
+  world: World,
+  policy: Policy,
+  { running, held, level, eligible }: View,
+  waiting: QueuedMigration,
+): string[] {
   const obstacles = [
     ...running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid),
-    ...held.filter((other) => shares(waiting, other) && level(other) < level(waiting)),
+    ...held.filter((other) => shares(waiting, other) && level(other) < level(waiting) && eligible(other)),
   ];
-  const { priority } = matchPriority(policy, waiting.server, { host: waiting.source, nowMs: world.nowMs });
-  const mayGo =
-    mayStart(policy, priority, world.nowMs) && running.length < (policy.caps.clusterWide ?? Number.POSITIVE_INFINITY);
+  const mayGo = eligible(waiting) && running.length < (policy.caps.clusterWide ?? Number.POSITIVE_INFINITY);
   const windowOver = world.nowMs >= waiting.receivedAtMs + policy.batchWindowMs;
   return obstacles.length > 0 || !windowOver || !mayGo ? [] : [`${waiting.id}: waits for nothing`];
 }

@@ -6,6 +6,7 @@ import { describeError } from '../errors.ts';
 import type { NovaCalls, Submission } from '../nova/control.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { Drive, holdOf, leaseClients, trafficOf } from './drive.ts';
+import type { DecisionFacts } from './facts.ts';
 import { type End, measureOutcome } from './outcome.ts';
 import type { Entry, Queue } from './queue.ts';
 import type { Store, StoredMigration } from './store.ts';
@@ -65,7 +66,7 @@ export class Execution {
   }
 
   /** Reserves on both hosts, asks Nova, follows. */
-  async begin(received: Entry, decision: Decision): Promise<void> {
+  async begin(received: Entry, decision: Decision, facts: DecisionFacts): Promise<void> {
     if (await this.#leftByClient(received)) return;
     const { technique, strategy, priority } = decision;
     let entry = await this.#queue.move(
@@ -74,6 +75,7 @@ export class Execution {
       { code: 'decided', text: `${technique}, ${strategy}, priority ${priority}` },
       {
         decision,
+        facts,
         outcome: measureOutcome(UNSEEN, UNSEEN, {
           before: trafficOf(received, this.#parts.tracker),
           during: null,

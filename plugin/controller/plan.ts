@@ -1,7 +1,7 @@
 import type { LinkReservation } from 'drover-hostd/contract';
-import type { Decision, Reason } from '../contract.ts';
+import type { Decision, Priority, Reason } from '../contract.ts';
 import type { Policy } from '../policy/schema.ts';
-import { startsAtMs, waitingSinceMs } from '../policy/starting.ts';
+import { type StartTimes, startTimes, waitedMs } from '../policy/starting.ts';
 import { decide, reservationOf } from './decide.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
 import {
@@ -34,8 +34,9 @@ export function plan(world: World): Action[] {
   }
   const passed = queue.filter((migration) => !anyoneAnswers(world, migration));
   const ours = queue.filter((migration) => !passed.includes(migration));
+  const times = startTimes(policy, world.nowMs);
   const candidates = ours
-    .map((migration) => candidateOf(world, policy, migration))
+    .map((migration) => candidateOf(world, policy, times, migration))
     .sort((a, b) => compare(policy, a, b));
   const opensAtMs = batchEnds(queue, policy.batchWindowMs);
 
@@ -44,15 +45,12 @@ export function plan(world: World): Action[] {
   for (const candidate of candidates) {
     const { id } = candidate.migration;
     const opens = opensAtMs.get(id) ?? 0;
-    const closed = outsideWindows(world, policy, candidate);
-    if (closed && world.nowMs >= opens) {
-      actions.push({ kind: 'hold', id, ...closed });
-      continue;
-    }
-    const reason = world.nowMs < opens ? batchReason(policy) : links.obstacle(candidate);
+    const closed = outsideWindows(world, times, candidate);
+    const early = world.nowMs < opens;
+    const reason = early ? batchReason(policy) : (closed?.reason ?? links.obstacle(candidate));
     if (reason) {
-      links.wait(candidate);
-      actions.push({ kind: 'hold', id, untilMs: world.nowMs < opens ? opens : null, reason });
+      if (!closed) links.wait(candidate);
+      actions.push({ kind: 'hold', id, untilMs: early ? opens : (closed?.untilMs ?? null), reason });
     } else {
       links.run({ ...candidate.migration, decision: candidate.decision });
       actions.push({ kind: 'start', id, decision: withOrder(policy, candidate) });
@@ -77,10 +75,10 @@ function batchReason(policy: Policy): Reason {
 
 function outsideWindows(
   { nowMs }: World,
-  policy: Policy,
+  times: Record<Priority, StartTimes>,
   { decision: { priority } }: Candidate,
 ): { untilMs: number | null; reason: Reason } | null {
-  const untilMs = startsAtMs(policy, priority, nowMs);
+  const untilMs = times[priority].startsAtMs;
   if (untilMs === nowMs) return null;
   const when = untilMs === null ? 'never opens' : `opens ${new Date(untilMs).toISOString()}`;
   return {
@@ -89,17 +87,22 @@ function outsideWindows(
   };
 }
 
-function candidateOf(world: World, policy: Policy, migration: QueuedMigration): Candidate {
+function candidateOf(
+  world: World,
+  policy: Policy,
+  times: Record<Priority, StartTimes>,
+  migration: QueuedMigration,
+): Candidate {
   const decision = decide(world, policy, migration);
   const { priority } = decision;
-  const waitedMs = world.nowMs - waitingSinceMs(policy, priority, migration.receivedAtMs, world.nowMs);
+  const waited = waitedMs(times[priority], migration.receivedAtMs, world.nowMs);
   const byDefault = policy.deadlines.defaultMs[priority];
   return {
     migration,
     decision,
     links: linksOf(migration),
-    rank: waitedMs >= policy.maxWaitMs ? AGED : RANK[priority],
-    waitedMs,
+    rank: waited >= policy.maxWaitMs ? AGED : RANK[priority],
+    waitedMs: waited,
     predictedMs: predictedMs(world, migration, decision.reservation),
     deadlineAtMs:
       migration.deadlineAtMs ?? (byDefault === null ? Number.POSITIVE_INFINITY : migration.receivedAtMs + byDefault),

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { Contention, MigrationEvent, MigrationRecord } from '../contract.ts';
-import { describeError } from '../errors.ts';
+import type { Contention, MigrationEvent, MigrationRecord, Notice, PolicyExplanation } from '../contract.ts';
+import { DroverError, describeError } from '../errors.ts';
 import type { NovaCalls } from '../nova/control.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
@@ -8,11 +8,14 @@ import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
 import { Execution } from './execute.ts';
 import { Experience } from './experience.ts';
+import { explainPolicy } from './explain.ts';
+import { factsOf } from './facts.ts';
 import { Pause } from './pause.ts';
 import { type Action, contentionLevels, plan, type World } from './plan.ts';
 import { type Entry, Queue } from './queue.ts';
 import { shown } from './show.ts';
 import type { Store } from './store.ts';
+import type { QueuedMigration } from './world.ts';
 
 export interface ControllerParts {
   store: Store;
@@ -116,6 +119,28 @@ export class Controller {
     return this.#parts.store.events(id);
   }
 
+  notices(after: number, limit: number): Promise<Notice[]> {
+    return this.#parts.store.notices(after, limit);
+  }
+
+  /** What the policy says of a server now; the server may be queued or any that Nova knows by that name or id. */
+  async explain(vm: string, destination: string | null): Promise<PolicyExplanation> {
+    const world = this.#world();
+    const queued = world.queue.find(({ vmUuid, server }) => vmUuid === vm || server.name === vm);
+    const migration = queued ?? (await this.#wouldBe(vm));
+    const asked = destination === null ? migration : { ...migration, destination };
+    if (!world.policy) throw new DroverError('policy-missing', 'no policy is in effect; GET /v1/policy says why');
+    return explainPolicy(world, world.policy, asked);
+  }
+
+  async #wouldBe(vm: string): Promise<QueuedMigration> {
+    const server = await this.#parts.nova.findServer(vm);
+    if (!server) throw new DroverError('server-unknown', `Nova knows no server ${vm}, by name or id, or several`);
+    const { id, host, ...facts } = server;
+    if (host === null) throw new DroverError('server-unknown', `Nova names no host of ${vm}`);
+    return { id: 0, vmUuid: id, source: host, destination: null, receivedAtMs: Date.now(), server: facts };
+  }
+
   // ---- the loop
 
   async #run(): Promise<void> {
@@ -123,12 +148,13 @@ export class Controller {
       let untilMs = Date.now() + TICK_MS;
       try {
         // Together: a parallel gang is not spread out by the time that Nova takes for each answer.
-        const actions = this.#plan();
+        const world = this.#world();
+        const actions = this.#plan(world);
         const ends = actions.flatMap((action) =>
           action.kind === 'hold' && action.untilMs !== null ? [action.untilMs] : [],
         );
         untilMs = Math.min(untilMs, ...ends);
-        await Promise.all(actions.map((action) => this.#act(action)));
+        await Promise.all(actions.map((action) => this.#act(world, action)));
       } catch (error) {
         this.#parts.log.error(
           { error: describeError(error) },
@@ -140,12 +166,11 @@ export class Controller {
     }
   }
 
-  #plan(): Action[] {
+  #world(): World {
     const { policy, tracker } = this.#parts;
     const entries = this.#queue.entries();
-    if (entries.length === 0) return [];
     const waits = (entry: Entry) => entry.state === 'received' || entry.state === 'queued';
-    const world: World = {
+    return {
       nowMs: Date.now(),
       policy: policy.policy,
       queue: entries.filter(waits),
@@ -154,17 +179,21 @@ export class Controller {
       previousContention: this.#contention,
       calibration: this.#experience.calibration,
     };
+  }
+
+  #plan(world: World): Action[] {
+    if (world.queue.length === 0 && world.inFlight.length === 0) return [];
     const actions = plan(world);
     this.#contention = contentionLevels(world);
     return actions;
   }
 
-  async #act(action: Action): Promise<void> {
+  async #act(world: World, action: Action): Promise<void> {
     const entry = this.#queue.get(action.id);
     if (!entry) return;
     switch (action.kind) {
       case 'start':
-        return this.#execution.begin(entry, action.decision);
+        return this.#execution.begin(entry, action.decision, factsOf(world, entry));
       case 'pass':
         return this.#execution.beginUnchanged(entry, action.reason);
       case 'hold':

@@ -1,15 +1,18 @@
 import Database from 'better-sqlite3';
-import { type Generated, Kysely, type Selectable, SqliteDialect, sql, type Updateable } from 'kysely';
+import { Kysely, type Selectable, SqliteDialect, sql, type Updateable } from 'kysely';
 import {
   Decision,
   type MigrationEvent,
   type MigrationRecord,
   type MigrationState,
+  Notice,
   Outcome,
   Reason,
 } from '../contract.ts';
 import { DroverError, describeError } from '../errors.ts';
 import type { KeptRequest } from '../nova/control.ts';
+import type { DecisionFacts } from './facts.ts';
+import { bringUpToDate, type MigrationTable, type Schema } from './tables.ts';
 
 /** What plan and tracker need to know of the server itself, as it was when the request came. */
 export interface KeptServer {
@@ -18,51 +21,16 @@ export interface KeptServer {
   flavorName: string;
   memoryBytes: number;
   metadata: Record<string, string>;
+  /** These three are absent in records of before they were kept. */
+  imageId?: string | null | undefined;
+  availabilityZone?: string | null | undefined;
+  requesterRoles?: string[] | undefined;
 }
 
 /** A migration with what only the controller needs. */
 export interface StoredMigration extends MigrationRecord {
   request: KeptRequest;
   server: KeptServer;
-}
-
-interface MigrationTable {
-  id: Generated<number>;
-  vm_uuid: string;
-  vm_name: string;
-  project_id: string;
-  user_id: string;
-  source: string;
-  destination: string | null;
-  nova_migration_id: number | null;
-  nova_migration_uuid: string | null;
-  deferred: number;
-  state: MigrationState;
-  state_reason: string | null;
-  received_at_ms: number;
-  submitted_at_ms: number | null;
-  ended_at_ms: number | null;
-  decision: string | null;
-  outcome: string | null;
-  request: string;
-  server: string;
-}
-
-interface EventTable {
-  migration_id: number;
-  at_ms: number;
-  state: MigrationState;
-  reason: string;
-}
-
-interface LeadershipTable {
-  fence: number;
-}
-
-interface Schema {
-  leadership: LeadershipTable;
-  migration: MigrationTable;
-  event: EventTable;
 }
 
 const FINAL_STATES: MigrationState[] = ['completed', 'failed', 'aborted'];
@@ -84,7 +52,7 @@ export type Change = Partial<
     | 'decision'
     | 'outcome'
   >
->;
+> & { facts?: DecisionFacts };
 
 /**
  * The durable queue and history. Every write is one transaction that is on disk (`synchronous=FULL`) when the call
@@ -107,7 +75,7 @@ export class Store {
       sqlite.pragma('journal_mode = WAL');
       sqlite.pragma('synchronous = FULL');
       this.#db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: sqlite }) });
-      await createTables(this.#db);
+      await bringUpToDate(this.#db);
       this.fence = await takeLeadership(this.#db);
     } catch (error) {
       throw new DroverError('store-unavailable', `database ${this.#file}: ${describeError(error)}`, { cause: error });
@@ -254,6 +222,26 @@ export class Store {
     }));
   }
 
+  /** Writes what concerns no single migration. */
+  async addNotice({ atMs, code, text, details }: Omit<Notice, 'id'>): Promise<void> {
+    const values = { at_ms: atMs, code, text, details: JSON.stringify(details) };
+    await this.#open().insertInto('notice').values(values).execute();
+  }
+
+  /** At most `limit` notices with an id above `after`, oldest first. */
+  async notices(after: number, limit: number): Promise<Notice[]> {
+    const rows = await this.#open()
+      .selectFrom('notice')
+      .selectAll()
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(limit)
+      .execute();
+    return rows.map(({ at_ms, details, ...row }) =>
+      Notice.parse({ ...row, atMs: at_ms, details: JSON.parse(details) }),
+    );
+  }
+
   #open(): Kysely<Schema> {
     if (!this.#db) throw new DroverError('store-unavailable', 'the database is not open');
     return this.#db;
@@ -274,47 +262,6 @@ async function takeLeadership(db: Kysely<Schema>): Promise<number> {
   });
 }
 
-async function createTables(db: Kysely<Schema>): Promise<void> {
-  await db.schema
-    .createTable('leadership')
-    .ifNotExists()
-    .addColumn('fence', 'integer', (column) => column.notNull())
-    .execute();
-  await db.schema
-    .createTable('migration')
-    .ifNotExists()
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
-    .addColumn('vm_uuid', 'text', (column) => column.notNull())
-    .addColumn('vm_name', 'text', (column) => column.notNull())
-    .addColumn('project_id', 'text', (column) => column.notNull())
-    .addColumn('user_id', 'text', (column) => column.notNull())
-    .addColumn('source', 'text', (column) => column.notNull())
-    .addColumn('destination', 'text')
-    .addColumn('nova_migration_id', 'integer')
-    .addColumn('nova_migration_uuid', 'text')
-    .addColumn('deferred', 'integer', (column) => column.notNull())
-    .addColumn('state', 'text', (column) => column.notNull())
-    .addColumn('state_reason', 'text')
-    .addColumn('received_at_ms', 'integer', (column) => column.notNull())
-    .addColumn('submitted_at_ms', 'integer')
-    .addColumn('ended_at_ms', 'integer')
-    .addColumn('decision', 'text')
-    .addColumn('outcome', 'text')
-    .addColumn('request', 'text', (column) => column.notNull())
-    .addColumn('server', 'text', (column) => column.notNull())
-    .execute();
-  await db.schema
-    .createTable('event')
-    .ifNotExists()
-    .addColumn('migration_id', 'integer', (column) => column.notNull().references('migration.id'))
-    .addColumn('at_ms', 'integer', (column) => column.notNull())
-    .addColumn('state', 'text', (column) => column.notNull())
-    .addColumn('reason', 'text', (column) => column.notNull())
-    .execute();
-  await db.schema.createIndex('migration_state').ifNotExists().on('migration').column('state').execute();
-  await db.schema.createIndex('event_migration').ifNotExists().on('event').column('migration_id').execute();
-}
-
 function toColumns(change: Change): Updateable<MigrationTable> {
   const columns: Updateable<MigrationTable> = {};
   if (change.destination !== undefined) columns.destination = change.destination;
@@ -324,6 +271,7 @@ function toColumns(change: Change): Updateable<MigrationTable> {
   if (change.submittedAtMs !== undefined) columns.submitted_at_ms = change.submittedAtMs;
   if (change.endedAtMs !== undefined) columns.ended_at_ms = change.endedAtMs;
   if (change.decision !== undefined) columns.decision = JSON.stringify(change.decision);
+  if (change.facts !== undefined) columns.facts = JSON.stringify(change.facts);
   if (change.outcome !== undefined) columns.outcome = JSON.stringify(change.outcome);
   return columns;
 }

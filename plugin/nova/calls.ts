@@ -1,9 +1,10 @@
-import { type OpenStackClient, OpenStackError } from 'openstack-client-ts';
+import { type OpenStackClient, OpenStackError, type Server } from 'openstack-client-ts';
 import { ProxyError } from '../proxy/errors.ts';
-import type { NovaCalls, Submission } from './control.ts';
+import type { NovaCalls, ServerDetails, Submission } from './control.ts';
 import { findMigration, migrationById, wasIssued } from './watch.ts';
 
 const TEXT_LIMIT = 500;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The controller's calls to Keystone and Nova over the typed client. */
 export function createNovaCalls(client: OpenStackClient): NovaCalls {
@@ -20,19 +21,13 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
 
     async server(serverId) {
       const server = await unlessMissing(client.showServer(serverId));
-      if (!server) return null;
-      const { name, projectId, metadata, status, taskState, locked, host, flavor } = server;
-      return {
-        name,
-        projectId,
-        metadata,
-        status,
-        taskState,
-        locked,
-        host,
-        flavorName: flavor.name,
-        memoryBytes: flavor.memoryBytes,
-      };
+      return server && detailsOf(server);
+    },
+
+    async findServer(nameOrId) {
+      const byId = UUID.test(nameOrId) ? await unlessMissing(client.showServer(nameOrId)) : null;
+      const [found, second] = byId ? [byId] : await client.listServers({ name: nameOrId });
+      return found && !second ? { id: found.id, ...detailsOf(found) } : null;
     },
 
     async computeHosts() {
@@ -91,6 +86,23 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
     async wasIssued(vmUuid, sinceMs) {
       return (await wasIssued(client, vmUuid, sinceMs)) !== null;
     },
+  };
+}
+
+function detailsOf(server: Server): ServerDetails {
+  const { name, projectId, metadata, imageId, availabilityZone, status, taskState, locked, host, flavor } = server;
+  return {
+    name,
+    projectId,
+    metadata,
+    imageId,
+    availabilityZone,
+    status,
+    taskState,
+    locked,
+    host,
+    flavorName: flavor.name,
+    memoryBytes: flavor.memoryBytes,
   };
 }
 

@@ -14,6 +14,9 @@ export interface ServerDetails {
   flavorName: string;
   memoryBytes: number;
   metadata: Record<string, string>;
+  /** Null: booted from a volume. */
+  imageId: string | null;
+  availabilityZone: string | null;
   status: string;
   taskState: string | null;
   locked: boolean;
@@ -67,6 +70,8 @@ export interface DriveCalls {
 
 /** All that the controller asks of Keystone and Nova. */
 export interface NovaCalls extends AdmissionCalls, DriveCalls {
+  /** The server with this id or this name, with the service's token; null if there is none, or several of the name. */
+  findServer(nameOrId: string): Promise<(ServerDetails & { id: string }) | null>;
   /** Makes a kept request with the service's own token. Never throws. */
   submit(vmUuid: string, request: KeptRequest): Promise<Submission>;
   /** Makes the caller's own request. Never throws. */

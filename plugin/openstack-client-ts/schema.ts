@@ -52,6 +52,8 @@ export const Server = z
       /** GiB */
       disk: z.number(),
     }),
+    /** An empty text: booted from a volume. */
+    image: z.union([z.object({ id: z.string() }), z.string()]).optional(),
     'OS-EXT-AZ:availability_zone': text,
     'OS-EXT-SRV-ATTR:host': text,
     'OS-EXT-SRV-ATTR:instance_name': text,
@@ -78,6 +80,7 @@ export const Server = z
     metadata: server.metadata,
     projectId: server.tenant_id,
     userId: server.user_id,
+    imageId: typeof server.image === 'object' ? server.image.id : null,
     availabilityZone: server['OS-EXT-AZ:availability_zone'] || null,
     flavor: {
       name: server.flavor.original_name,

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { PolicyDocument } from './schema.ts';
 import { knownKeys, nearest } from './suggest.ts';
 import { find, type Path, type Place, pathText, type Traced } from './trace.ts';
 
@@ -10,28 +9,32 @@ export interface Advice {
   message: string;
 }
 
-type Locate = (place: Place) => { file: string; line: number; column: number };
+/** The schema that the files are checked by, and how a place reads. */
+export interface Reading {
+  schema: z.core.$ZodType;
+  locate: (place: Place) => { file: string; line: number; column: number };
+}
 
 /** What an issue of the schema means for who wrote the files. */
-export function adviceOn(root: Traced, issue: z.core.$ZodIssue, locate: Locate, under: Path = []): Advice[] {
+export function adviceOn(root: Traced, issue: z.core.$ZodIssue, reading: Reading, under: Path = []): Advice[] {
   const path = [...under, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
   const { value, place } = find(root, path);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       place: (value?.kind === 'map' && value.entries.get(key)?.key) || place,
       path: pathText([...path, key]),
-      message: unknownKey(key, path),
+      message: unknownKey(key, knownKeys(reading.schema, path)),
     }));
   }
   if (issue.code === 'invalid_union') {
     const meant = issue.errors.find((issues) => !issues.some((each) => isOtherKind(each, value)));
-    if (meant) return meant.flatMap((each) => adviceOn(root, each, locate, path));
+    if (meant) return meant.flatMap((each) => adviceOn(root, each, reading, path));
     const [first] = issue.errors[0] ?? [];
-    if (first && issue.message === 'Invalid input') return adviceOn(root, first, locate, path);
+    if (first && issue.message === 'Invalid input') return adviceOn(root, first, reading, path);
   }
   const missing = path.length > 0 && value === null && issue.code !== 'custom';
   const message = missing ? `is missing: add it (${wordsFor(issue)})` : wordsFor(issue);
-  return [{ place, path: pathText(path), message: message + otherPlace(root, issue, locate) }];
+  return [{ place, path: pathText(path), message: message + otherPlace(root, issue, reading) }];
 }
 
 /** The issue says that another kind of value was meant: a list, a map, a word. */
@@ -39,8 +42,7 @@ function isOtherKind({ path, code }: z.core.$ZodIssue, value: Traced | null): bo
   return path.length === 0 && (code === 'invalid_type' || (code === 'invalid_value' && value?.kind !== 'scalar'));
 }
 
-function unknownKey(key: string, path: Path): string {
-  const known = knownKeys(PolicyDocument, path);
+function unknownKey(key: string, known: readonly string[]): string {
   const meant = nearest(key, known);
   if (meant) return `there is no such key: did you mean ${meant}?`;
   const list = known.length > 0 ? `; there are ${known.join(', ')}` : '';
@@ -48,7 +50,7 @@ function unknownKey(key: string, path: Path): string {
 }
 
 /** A rule of the schema that concerns two places names the path of the other (`params.other`). */
-function otherPlace(root: Traced, issue: z.core.$ZodIssue, locate: Locate): string {
+function otherPlace(root: Traced, issue: z.core.$ZodIssue, { locate }: Reading): string {
   const other: unknown = issue.code === 'custom' ? issue.params?.other : undefined;
   if (!Array.isArray(other)) return '';
   const { file, line, column } = locate(find(root, other).place);

@@ -1,139 +1,31 @@
 import { createHash } from 'node:crypto';
-import { basename } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
-import { type Advice, adviceOn } from './advice.ts';
-import { oddities, yamlErrors } from './oddities.ts';
+import { type FileError, type FileText, formatFileError, readDocument, withShortNames } from './document.ts';
 import { type Policy, PolicyContent } from './schema.ts';
-import { merge, type Place, placesOf, plain, type Traced, TraceError, trace } from './trace.ts';
 
-/** One thing wrong in a policy file; line and column count from 1. */
-export interface PolicyError {
-  file: string;
-  line: number;
-  column: number;
-  /** Where in the document, e.g. `limits.default.lower`; empty for errors of the YAML itself. */
-  path: string;
-  /** What is wrong and what to do. */
-  message: string;
-}
+export type { FileError as PolicyError, FileText as PolicyText };
+export { formatFileError as formatPolicyError };
 
-/** A file of a policy, as it was read. */
-export interface PolicyText {
-  name: string;
-  text: string;
-}
-
-export type ParsedPolicy = { policy: Policy } | { errors: PolicyError[] };
-
-const MAX_TEXT = 1024 * 1024;
-
-/** `seed.yaml:12:5: limits.default.lower: lower is above upper: ...` */
-export function formatPolicyError({ file, line, column, path, message }: PolicyError): string {
-  return `${file}:${line}:${column}: ${path ? `${path}: ` : ''}${message}`;
-}
+export type ParsedPolicy = { policy: Policy } | { errors: FileError[] };
 
 /** Reads a policy of one file. */
 export function parsePolicy(text: string, fileName: string): ParsedPolicy {
   return parsePolicyFiles([{ name: fileName, text }]);
 }
 
-/**
- * Reads a policy from the texts of its files, later ones over earlier ones (trace.ts, `merge`). Pure, throws nothing;
- * returns every error of all files at once, in the order of the files. Parts that are still missing after merging are
- * errors of the first file.
- */
-export function parsePolicyFiles(given: readonly PolicyText[]): ParsedPolicy {
+/** Reads a policy from the texts of its files, in their order; see `readDocument` for what comes back. */
+export function parsePolicyFiles(given: readonly FileText[]): ParsedPolicy {
   const files = withShortNames(given);
   if (files.length === 0) {
     return { errors: [{ file: 'policy', line: 1, column: 1, path: '', message: 'there is no policy file' }] };
   }
-  const counters = files.map(() => new LineCounter());
-  const found: Advice[] = [];
-  const parts: Traced[] = [];
-  files.forEach(({ text }, file) => {
-    const part = readPart(text, file, counters[file] as LineCounter);
-    found.push(...part.errors);
-    if (part.content) parts.push(part.content);
-  });
-
-  // Broken syntax yields a document that nobody wrote; its other errors would mislead.
-  const [first, ...others] = parts;
-  let policy: Omit<Policy, 'id'> | null = null;
-  if (first && parts.length === files.length) {
-    const merged = others.reduce((earlier, later) => merge(earlier, later), first);
-    const parsed = PolicyContent.safeParse(plain(merged));
-    for (const issue of parsed.error?.issues ?? []) found.push(...adviceOn(merged, issue, locate));
-    if (parsed.success) policy = { ...parsed.data, places: rulePlaces(merged) };
-  }
-  if (policy && found.length === 0) return { policy: { ...policy, id: idOf(files) } };
-  return { errors: inOrder(withoutEchoes(found)).map(toError) };
-
-  function locate({ file, at }: Place): { file: string; line: number; column: number } {
-    const { line = 1, col = 1 } = counters[file]?.linePos(at) ?? {};
-    // An empty text has no lines yet: linePos says 0.
-    return { file: files[file]?.name ?? '', line: Math.max(1, line), column: Math.max(1, col) };
-  }
-
-  function toError({ place, path, message }: Advice): PolicyError {
-    return { ...locate(place), path, message };
-  }
-
-  function rulePlaces(merged: Traced): Record<string, string> {
-    const text = (place: Place) => {
-      const { file, line, column } = locate(place);
-      return `${file}:${line}:${column}`;
-    };
-    return Object.fromEntries([...placesOf(merged)].map(([path, place]) => [path, text(place)]));
-  }
+  const read = readDocument(files, PolicyContent);
+  return 'errors' in read ? read : { policy: { ...read.data, places: read.places, id: idOf(files) } };
 }
 
-/** Files are named without their folder, unless two would have the same name. */
-function withShortNames(files: readonly PolicyText[]): PolicyText[] {
-  const short = files.map(({ name }) => basename(name));
-  const unique = new Set(short).size === short.length;
-  return files.map(({ name, text }, index) => ({ name: unique ? (short[index] ?? name) : name, text }));
-}
-
-/** `content` null: what stands there is no document. */
-function readPart(text: string, file: number, lines: LineCounter): { content: Traced | null; errors: Advice[] } {
-  const advice = (at: number, message: string): Advice => ({ place: { file, at }, path: '', message });
-  if (text.length > MAX_TEXT) return { content: null, errors: [advice(0, `larger than ${MAX_TEXT} characters`)] };
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const errors = [...yamlErrors(document), ...oddities(document)].map(({ at, message }) => advice(at, message));
-  if (document.errors.some((error) => error.code !== 'DUPLICATE_KEY')) return { content: null, errors };
-  try {
-    const content = trace(document, file);
-    if (content.kind === 'map') return { content, errors };
-    const message = document.contents === null ? 'is empty: write the policy, or delete the file' : 'must be a map';
-    return { content: null, errors: [...errors, advice(0, message)] };
-  } catch (error) {
-    if (!(error instanceof TraceError)) throw error;
-    return { content: null, errors: [...errors, { place: error.place, path: '', message: error.message }] };
-  }
-}
-
-function idOf(files: readonly PolicyText[]): string {
+function idOf(files: readonly FileText[]): string {
   const hash = createHash('sha256');
   const [only, second] = files;
   if (only && !second) hash.update(only.text);
   else for (const { name, text } of files) hash.update(`${JSON.stringify(name)} ${text.length}\n${text}`);
   return `${files.map(({ name }) => name).join('+')}@${hash.digest('hex').slice(0, 8)}`;
-}
-
-/** A value that YAML already refused is not reported a second time by the schema. */
-function withoutEchoes(found: Advice[]): Advice[] {
-  const first = new Map<string, Advice>();
-  const kept = found.filter((error) => {
-    const at = `${error.place.file} ${error.place.at}`;
-    const earlier = first.get(at);
-    if (earlier && (earlier.path === '' || error.path === earlier.path)) return earlier.message === error.message;
-    first.set(at, earlier ?? error);
-    return true;
-  });
-  const key = ({ place, path, message }: Advice) => `${place.file} ${place.at} ${path} ${message}`;
-  return [...new Map(kept.map((error) => [key(error), error])).values()];
-}
-
-function inOrder(found: Advice[]): Advice[] {
-  return [...found].sort((a, b) => a.place.file - b.place.file || a.place.at - b.place.at);
 }

@@ -5,12 +5,27 @@ import { isOpen, openSinceMs, opensAtMs } from './window.ts';
 
 type WithWindows = Pick<Policy, 'windows'>;
 
-/** When a migration of this priority may start: `nowMs` if it may now, null if never. Without a window it always may. */
-export function startsAtMs(policy: WithWindows, priority: Priority, nowMs: number): number | null {
-  const own = windowsOf(policy, priority);
-  if (own.length === 0) return nowMs;
-  const times = own.flatMap((window) => opensAtMs(window, nowMs) ?? []);
-  return times.length === 0 ? null : Math.min(...times);
+/** What the windows say of one priority at one moment. */
+export interface StartTimes {
+  /** When it may start: now if it may now, null if never. */
+  startsAtMs: number | null;
+  /** Since when it may: minus infinity without a window, now while none is open. */
+  openSinceMs: number;
+}
+
+/** For every priority; one that no window names may always start. */
+export function startTimes(policy: WithWindows, nowMs: number): Record<Priority, StartTimes> {
+  const of = (priority: Priority): StartTimes => {
+    const own = windowsOf(policy, priority);
+    if (own.length === 0) return { startsAtMs: nowMs, openSinceMs: Number.NEGATIVE_INFINITY };
+    const opens = own.flatMap((window) => opensAtMs(window, nowMs) ?? []);
+    const opened = own.flatMap((window) => openSinceMs(window, nowMs) ?? []);
+    return {
+      startsAtMs: opens.length === 0 ? null : Math.min(...opens),
+      openSinceMs: opened.length === 0 ? nowMs : Math.min(...opened),
+    };
+  };
+  return { high: of('high'), medium: of('medium'), low: of('low') };
 }
 
 export function mayStart(policy: WithWindows, priority: Priority, nowMs: number): boolean {
@@ -19,15 +34,11 @@ export function mayStart(policy: WithWindows, priority: Priority, nowMs: number)
 }
 
 /**
- * Since when a migration waits for others, which is what `maxWait` counts: since its arrival, or since its window opened
- * if that was later, or since now if none is open. Those that waited for the night do not all overtake what is urgent
- * when it falls.
+ * How long a migration has waited for others, which is what `maxWait` counts: since its arrival, or since its window
+ * opened if that was later. Those that waited for the night do not all overtake what is urgent when it falls.
  */
-export function waitingSinceMs(policy: WithWindows, priority: Priority, receivedAtMs: number, nowMs: number): number {
-  const own = windowsOf(policy, priority);
-  if (own.length === 0) return receivedAtMs;
-  const opened = own.flatMap((window) => openSinceMs(window, nowMs) ?? []);
-  return opened.length === 0 ? nowMs : Math.max(receivedAtMs, Math.min(...opened));
+export function waitedMs({ openSinceMs: opened }: StartTimes, receivedAtMs: number, nowMs: number): number {
+  return nowMs - Math.max(receivedAtMs, opened);
 }
 
 function windowsOf({ windows }: WithWindows, priority: Priority): StartWindow[] {

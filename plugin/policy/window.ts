@@ -11,12 +11,12 @@ export interface Opening {
 
 /** Is the window open at this moment? */
 export function isOpen(window: DailyWindow, nowMs: number): boolean {
-  return openings(window, nowMs).some(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs);
+  return openings(window, nowMs, 0).some(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs);
 }
 
 /** When it opened, if it is open; else null. */
 export function openSinceMs(window: DailyWindow, nowMs: number): number | null {
-  return openings(window, nowMs).find(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs)?.fromMs ?? null;
+  return openings(window, nowMs, 0).find(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs)?.fromMs ?? null;
 }
 
 /** When it opens next, or `nowMs` if it is open; null if it never does. */
@@ -58,12 +58,12 @@ function minutesOfWeek({ fromMinute, toMinute, days }: DailyWindow): [number, nu
   });
 }
 
-/** The openings from the one that may still run to those of the week after, in order. */
-function openings(window: DailyWindow, nowMs: number): Opening[] {
+/** The openings from the one that may still run to that of so many days ahead, in order. */
+function openings(window: DailyWindow, nowMs: number, daysAhead = 8): Opening[] {
   const { fromMinute, toMinute, days, timeZone } = window;
   const today = wallClock(nowMs, timeZone);
   const found: Opening[] = [];
-  for (let ahead = -1; ahead <= 8; ahead++) {
+  for (let ahead = -1; ahead <= daysAhead; ahead++) {
     const midnight = Math.floor(today / DAY_MS) * DAY_MS + ahead * DAY_MS;
     if (!days.includes(new Date(midnight).getUTCDay())) continue;
     const fromMs = instantOf(midnight + fromMinute * MINUTE_MS, timeZone);

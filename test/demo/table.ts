@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { duration, megabits } from '../../plugin/cli.ts';
+import { duration, megabits } from '../../plugin/cli/figures.ts';
 import type { MigrationRecord } from '../../plugin/contract.ts';
 
 export interface Verdict {

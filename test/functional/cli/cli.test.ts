@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import axios from 'axios';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControlServer } from '../../../plugin/api.ts';
-import type { MigrationRecord } from '../../../plugin/contract.ts';
+import type { MigrationRecord, Notice, PolicyExplanation } from '../../../plugin/contract.ts';
 
 const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
 const RECORD: MigrationRecord = {
@@ -29,6 +30,24 @@ const RECORD: MigrationRecord = {
   outcome: null,
 };
 
+const EXPLANATION: PolicyExplanation = {
+  vm: 'vm-42',
+  atMs: 0,
+  source: 'compute-1',
+  destination: null,
+  policy: 'seed.yaml@00000000',
+  priority: 'high',
+  reason: { code: 'priority-rule', text: 'rule at seed.yaml:19:7 (metadata drover:priority=high): high' },
+  lost: [],
+  startsAtMs: 0,
+  limits: [],
+  decision: null,
+};
+const NOTICES: Notice[] = [
+  { id: 1, atMs: 1000, code: 'policy-loaded', text: 'seed.yaml@00000000 is in effect', details: [] },
+  { id: 2, atMs: 2000, code: 'policy-refused', text: 'refused', details: ['seed.yaml:1:1: x'] },
+];
+
 let folder = '';
 let socket = '';
 let server: ControlServer | null = null;
@@ -46,6 +65,8 @@ beforeEach(async () => {
         { migrationId: 7, atMs: 1000, state: 'queued', reason: { code: 'higher-runs', text: 'a higher group runs' } },
       ],
       policy: () => ({ active: null, loadedAtMs: null, refused: null }),
+      explain: async (vm, destination) => ({ ...EXPLANATION, vm, destination }),
+      notices: async (after) => NOTICES.filter(({ id }) => id > after),
       health: () => ({ status: 'ok', problems: [] }),
     },
     pino({ level: 'silent' }),
@@ -93,5 +114,27 @@ describe('drover', () => {
     const second = new ControlServer(socket, {} as never, pino({ level: 'silent' }));
     await expect(second.start()).rejects.toThrow('another drover-plugin is running');
     expect((await drover('queue')).code).toBe(0);
+  });
+
+  it('asks the running plugin what its policy says of a server', async () => {
+    const asked = await drover('policy', 'explain', '--vm', 'vm-42', '--to', 'compute-2');
+    expect(asked).toMatchObject({ code: 0, stderr: '' });
+    expect(asked.stdout).toContain('vm-42 on compute-1, to compute-2, by seed.yaml@00000000');
+    expect(asked.stdout).toContain('because   rule at seed.yaml:19:7 (metadata drover:priority=high): high');
+    expect(await drover('policy', 'explain', '--vm', 'vm-42', '--project', 'p')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('takes the facts from Nova'),
+    });
+  });
+});
+
+describe('GET /v1/notices', () => {
+  it('tells those after an id, and refuses what is no id', async () => {
+    const get = (path: string) =>
+      axios.get(`http://control${path}`, { socketPath: socket, proxy: false, validateStatus: () => true });
+    expect((await get('/v1/notices')).data).toEqual(NOTICES);
+    expect((await get('/v1/notices?after=1')).data).toEqual([NOTICES[1]]);
+    expect((await get('/v1/notices?after=x')).status).toBe(400);
+    expect((await get('/v1/policy/explain')).status).toBe(400);
   });
 });

@@ -22,6 +22,8 @@ export class NovaDouble {
       flavorName: 'm256',
       memoryBytes: 2 ** 28,
       metadata: {},
+      imageId: null,
+      availabilityZone: 'nova',
       status: 'ACTIVE',
       taskState: null,
       locked: false,
@@ -57,6 +59,11 @@ export class NovaDouble {
       caller: async (token) => (token === 'good' ? { userId: 'user', roles: ['admin'] } : null),
       visible: async (_token, id, microversion) => (this.servers.has(id) ? { microversion } : null),
       server: async (id) => this.servers.get(id) ?? null,
+      findServer: async (vm) => {
+        const found = [...this.servers].filter(([id, { name }]) => id === vm || name === vm);
+        const [id, server] = found.length === 1 ? (found[0] ?? []) : [];
+        return id && server ? { id, ...server } : null;
+      },
       computeHosts: async () => ['compute-1', 'compute-2'],
       find: async (vmUuid) => this.records.get(vmUuid) ?? null,
       forceComplete: async (vmUuid) => {

@@ -1,8 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { factsOf } from '../../../plugin/controller/facts.ts';
 import { Store } from '../../../plugin/controller/store.ts';
+import { queued, world } from '../../unit/controller/worlds.ts';
 
 const REQUEST = {
   vmUuid: '6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c11',
@@ -72,5 +75,56 @@ describe('Store', () => {
     const file = join(folder, 'drover.db');
     writeFileSync(file, 'not a database, just a text that is long enough to be read as a header');
     await expect(new Store(file).start()).rejects.toThrow(`database ${file}: file is not a database`);
+  });
+
+  it('keeps what a decision was made from, and notices in their order', async () => {
+    const store = new Store(join(folder, 'drover.db'));
+    await store.start();
+    const { id } = await store.add(REQUEST);
+    const migration = queued(id, { priority: 'high' });
+    const now = world({ queue: [migration] });
+    const facts = factsOf(now, migration);
+    await store.transition(id, 'reserving', { code: 'decided', text: '' }, 1500, { facts });
+    await store.addNotice({ atMs: 1, code: 'policy-loaded', text: 'a', details: [] });
+    await store.addNotice({ atMs: 2, code: 'policy-refused', text: 'b', details: ['seed.yaml:1:1: x'] });
+    expect((await store.notices(0, 10)).map(({ text }) => text)).toEqual(['a', 'b']);
+    expect(await store.notices(1, 10)).toEqual([
+      { id: 2, atMs: 2, code: 'policy-refused', text: 'b', details: ['seed.yaml:1:1: x'] },
+    ]);
+    expect(await store.notices(0, 1)).toHaveLength(1);
+    await store.stop();
+    const raw = new Database(join(folder, 'drover.db'), { readonly: true });
+    expect(JSON.parse(raw.prepare('SELECT facts FROM migration').pluck().get() as string)).toEqual(
+      JSON.parse(JSON.stringify(facts)),
+    );
+    raw.close();
+  });
+
+  it('takes over a database of before facts and notices, with what is in it', async () => {
+    const file = join(folder, 'drover.db');
+    const before = new Store(file);
+    await before.start();
+    const { id } = await before.add(REQUEST);
+    await before.stop();
+    const raw = new Database(file);
+    raw.exec('ALTER TABLE migration DROP COLUMN facts; DROP TABLE notice; PRAGMA user_version = 0;');
+    raw.close();
+
+    const after = new Store(file);
+    await after.start();
+    expect((await after.unfinished()).map((each) => each.id)).toEqual([id]);
+    expect(await after.notices(0, 10)).toEqual([]);
+    await after.stop();
+  });
+
+  it('refuses a database of a newer version and leaves it as it is', async () => {
+    const file = join(folder, 'drover.db');
+    const raw = new Database(file);
+    raw.exec('PRAGMA user_version = 99;');
+    raw.close();
+    await expect(new Store(file).start()).rejects.toThrow(/version 99, this Drover knows 2: start the newer one/);
+    const again = new Database(file, { readonly: true });
+    expect(again.pragma('user_version', { simple: true })).toBe(99);
+    again.close();
   });
 });

@@ -8,6 +8,8 @@ const SERVER: ServerDetails = {
   flavorName: 'm256',
   memoryBytes: 2 ** 28,
   metadata: {},
+  imageId: 'image-1',
+  availabilityZone: 'nova',
   status: 'ACTIVE',
   taskState: null,
   locked: false,

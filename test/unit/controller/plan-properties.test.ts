@@ -2,8 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Contention, Decision, Priority } from '../../../plugin/contract.ts';
 import { checkPlan } from '../../../plugin/controller/check.ts';
+import { decide } from '../../../plugin/controller/decide.ts';
+import { DecisionFacts, factsOf, worldOf } from '../../../plugin/controller/facts.ts';
 import { contentionLevels, linkKey, plan, type World } from '../../../plugin/controller/plan.ts';
 import type { InFlightMigration } from '../../../plugin/controller/world.ts';
+import type { OrderKey, StartWindow } from '../../../plugin/policy/schema/timing.ts';
+import type { Policy } from '../../../plugin/policy/schema.ts';
 import { flying, host, NOW, queued, seedPolicy, vm, vmUuid, world } from './worlds.ts';
 
 const RUNS = 4000;
@@ -53,6 +57,47 @@ const computeHost = fc.record({
   lostMs: lossMs,
 });
 
+const few = fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined, freq: 2 });
+const gibibytes = fc.integer({ min: 0, max: 64 });
+
+/** NOW is a Friday, 08:00 UTC. */
+const window = fc.record({
+  priority: fc.subarray<Priority>(['high', 'medium', 'low'], { minLength: 1 }),
+  fromMinute: fc.integer({ min: 0, max: 719 }),
+  toMinute: fc.integer({ min: 720, max: 1440 }).map((minute) => minute - 719),
+  days: fc.subarray([0, 1, 2, 3, 4, 5, 6], { minLength: 1 }),
+  timeZone: fc.constantFrom('UTC', 'Europe/Berlin'),
+});
+
+const policyParts = fc.record({
+  caps: fc.record({ perSource: few, perDestination: few, clusterWide: few }),
+  windows: fc.oneof(
+    { weight: 3, arbitrary: fc.constant<StartWindow[]>([]) },
+    { weight: 1, arbitrary: fc.array(window, { maxLength: 3 }) },
+  ),
+  order: fc.shuffledSubarray<OrderKey>(['deadline', 'predicted', 'arrival'], { minLength: 1 }),
+  deadlines: fc.record({ high: few, medium: few, low: few }).map(({ high = 5, medium = null, low = null }) => ({
+    defaultMs: { high: high * 1000, medium: medium && medium * 1000, low: low && low * 60_000 },
+    maxMs: null,
+    admission: 'accept' as const,
+  })),
+  postCopyGate: fc.oneof(
+    { weight: 2, arbitrary: fc.constant(seed.postCopyGate) },
+    {
+      weight: 1,
+      arbitrary: gibibytes.map((size) => ({
+        ...seed.postCopyGate,
+        minMemoryBytes: size * 2 ** 30,
+        never: [{ name: ['vm-1'] }],
+      })),
+    },
+  ),
+  clusters: fc.constantFrom(seed.clusters, {
+    ...seed.clusters,
+    fuzzy: { fuzzifier: 2, tolerance: 1e-3, maxIterations: 20 },
+  }),
+});
+
 const worlds: fc.Arbitrary<World> = fc
   .record({
     requests: fc.array(request, { maxLength: 12 }),
@@ -62,8 +107,9 @@ const worlds: fc.Arbitrary<World> = fc
     cap: fc.integer({ min: 1, max: 5 }),
     noPolicy: fc.integer({ min: 0, max: 20 }),
     strict: seldom,
+    more: policyParts,
   })
-  .map(({ requests, running: flights, hosts, levels, cap, noPolicy, strict }) => {
+  .map(({ requests, running: flights, hosts, levels, cap, noPolicy, strict, more }) => {
     const queue = requests.map((r, index) => {
       const own = queued(index + 1, {
         source: r.source,
@@ -118,7 +164,7 @@ const worlds: fc.Arbitrary<World> = fc
     });
     const keys = names.flatMap((name) => [linkKey(name, 'tx'), linkKey(name, 'rx')]);
     return world({
-      policy: noPolicy === 0 ? null : { ...seed, strict, caps: { parallelPerLink: cap } },
+      policy: noPolicy === 0 ? null : { ...seed, ...more, strict, caps: { parallelPerLink: cap, ...more.caps } },
       queue,
       inFlight,
       hosts: Object.fromEntries(entries),
@@ -158,6 +204,21 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
     );
   });
 
+  it('decides the same again from the facts that are recorded of a start', () => {
+    fc.assert(
+      fc.property(worlds, (w) => {
+        for (const migration of w.policy ? w.queue : []) {
+          const kept = DecisionFacts.parse(JSON.parse(JSON.stringify(factsOf(w, migration))));
+          const then = worldOf(kept, w.policy as Policy);
+          expect(decide(then.world, w.policy as Policy, then.migration)).toEqual(
+            decide(w, w.policy as Policy, migration),
+          );
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('reaches every kind of action, every reason to hold, every technique', () => {
     const seen = new Set<string>();
     for (const w of fc.sample(worlds, { numRuns: 2000, seed: 7 })) {
@@ -166,7 +227,17 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
         if (action.kind === 'start') seen.add(action.decision.technique).add(action.decision.strategy);
       }
     }
-    const holds = ['batch-window', 'vm-busy', 'higher-runs', 'higher-waits', 'serial-busy', 'nova-limit', 'link-cap'];
+    const caps = ['source-cap', 'destination-cap', 'cluster-cap', 'window'];
+    const holds = [
+      ...caps,
+      'batch-window',
+      'vm-busy',
+      'higher-runs',
+      'higher-waits',
+      'serial-busy',
+      'nova-limit',
+      'link-cap',
+    ];
     const decided = ['pre-copy', 'post-copy', 'hybrid-copy', 'serial', 'parallel'];
     expect([...seen].sort()).toEqual(['adjust', 'pass', 'start', ...holds, ...decided].sort());
   });

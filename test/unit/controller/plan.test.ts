@@ -301,3 +301,111 @@ describe('contentionLevels', () => {
     expect(levels(320e6, second).get('compute-1 tx')).toBe('moderate');
   });
 });
+
+describe('plan: what the policy adds', () => {
+  const at = (iso: string) => Date.parse(iso);
+  const night = { fromMinute: 22 * 60, toMinute: 6 * 60, days: [0, 1, 2, 3, 4, 5, 6], timeZone: 'Europe/Berlin' };
+  const atNight = seedPolicy({ windows: [{ priority: ['low'], ...night }] });
+
+  function later(nowMs: number, queue: World['queue']): World {
+    const base = world({ nowMs, queue, policy: atNight });
+    return { ...base, hosts: new Map([...base.hosts].map(([name, h]) => [name, { ...h, sampleAtMs: nowMs - 100 }])) };
+  }
+
+  it('keeps low priority for the night, until its window opens, and nobody waits for it', () => {
+    const noon = at('2026-11-24T11:00:00Z');
+    const low = queued(1, { priority: 'low', receivedAtMs: noon - 3_000_000 });
+    const w = later(noon, [low, queued(2, { receivedAtMs: noon - 2000 })]);
+    expect(course(w)).toEqual(['2 start', '1 hold window']);
+    expect(plan(w).at(-1)).toMatchObject({ untilMs: at('2026-11-24T21:00:00Z') });
+    expect(course(later(at('2026-11-24T21:00:00Z'), [low]))).toEqual(['1 start']);
+  });
+
+  it('counts ageing from the opening of the window: what waited all day does not overtake what is urgent', () => {
+    const evening = at('2026-11-24T21:00:10Z');
+    const low = queued(1, { priority: 'low', receivedAtMs: evening - 36_000_000 });
+    const high = queued(2, { priority: 'high', receivedAtMs: evening - 2000 });
+    expect(course(later(evening, [low, high]))).toEqual(['2 start', '1 hold higher-runs']);
+    expect(course(later(evening + atNight.maxWaitMs, [low, { ...high, receivedAtMs: evening + 1000 }]))[0]).toBe(
+      '1 start',
+    );
+  });
+
+  it.each([
+    ['source-cap', { perSource: 1 }, { source: 'compute-1', destination: 'compute-3' }],
+    ['destination-cap', { perDestination: 1 }, { source: 'compute-3', destination: 'compute-2' }],
+    ['cluster-cap', { clusterWide: 1 }, { source: 'compute-3', destination: 'compute-4' }],
+  ])('holds with %s what would be one too many', (code, caps, places) => {
+    const hosts = Object.fromEntries(
+      [1, 2, 3, 4].map((n) => [`compute-${n}`, host(`compute-${n}`, { vms: [vm(1), vm(2)] })]),
+    );
+    const queue = [queued(1), queued(2, places)];
+    const policy = seedPolicy({ caps: { parallelPerLink: 4, ...caps } });
+    expect(course(world({ queue, hosts, policy }))).toEqual(['1 start', `2 hold ${code}`]);
+    expect(course(world({ queue, hosts }))).toEqual(['1 start', '2 start']);
+  });
+
+  it('orders a group by the keys of the policy', () => {
+    const serial = seedPolicy({
+      strategy: [{ priority: ['high', 'medium', 'low'], contention: ['low', 'moderate', 'high'], strategy: 'serial' }],
+    });
+    const large = queued(1, { server: { ...queued(1).server, memoryBytes: 8e9 }, receivedAtMs: NOW - 3000 });
+    const queue = [
+      large,
+      queued(2, { receivedAtMs: NOW - 2000 }),
+      queued(3, { deadlineAtMs: NOW + 60_000, receivedAtMs: NOW - 1500 }),
+    ];
+    const first = (order: typeof serial.order) => course(world({ queue, policy: { ...serial, order } }))[0];
+    expect(first(['deadline', 'predicted', 'arrival'])).toBe('3 start');
+    expect(first(['predicted', 'arrival'])).toBe('2 start');
+    expect(first(['arrival'])).toBe('1 start');
+  });
+
+  it('takes the default deadline of the priority where a migration has none', () => {
+    const policy = seedPolicy({
+      strategy: [{ priority: ['high', 'medium', 'low'], contention: ['low', 'moderate', 'high'], strategy: 'serial' }],
+      order: ['deadline', 'predicted'],
+      deadlines: { defaultMs: { high: null, medium: 60_000, low: null }, maxMs: null, admission: 'accept' },
+    });
+    const queue = [queued(1, { deadlineAtMs: NOW + 120_000, receivedAtMs: NOW - 3000 }), queued(2)];
+    expect(course(world({ queue, policy }))[0]).toBe('2 start');
+  });
+
+  it('holds back post-copy from small guests and from servers that the policy names', () => {
+    const busy = {
+      'compute-1': host('compute-1', { tx: 400e6, vms: [vm(1, { txBitsPerSecond: 300e6 })] }),
+      'compute-2': host('compute-2'),
+    };
+    const queue = [queued(1, { priority: 'high' })];
+    const gate = seedPolicy().postCopyGate;
+    const under = (change: Partial<typeof gate>) => {
+      const w = world({ queue, hosts: busy, policy: seedPolicy({ postCopyGate: { ...gate, ...change } }) });
+      expect(checkPlan(w, plan(w))).toEqual([]);
+      return started(w, 1);
+    };
+    expect(under({}).technique).toBe('hybrid-copy');
+    const small = under({ minMemoryBytes: 200e6 });
+    expect([small.technique, small.reasons.map(({ code }) => code)]).toEqual([
+      'pre-copy',
+      expect.arrayContaining(['memory-small']),
+    ]);
+    const named = under({ never: [{ host: ['compute-*'], name: ['vm-1'] }] });
+    expect([named.technique, named.alternatives[0]?.reason.code]).toEqual(['pre-copy', 'post-copy-never']);
+    expect(under({ never: [{ host: ['compute-2'] }] }).technique).toBe('hybrid-copy');
+  });
+
+  it('takes the limits of the NIC, of the host, of the NIC of the host, the nearest first', () => {
+    const mbit = (n: number) => ({ kind: 'rate' as const, bitsPerSecond: n * 1e6 });
+    const pair = (lower: number) => ({ lower: mbit(lower), upper: mbit(lower + 100) });
+    const limits = { default: pair(10), nics: { nic0: pair(20) }, hosts: {} };
+    const lowerUnder = (hosts: object) => {
+      const policy = seedPolicy({ limits: { ...limits, hosts: hosts as typeof limits.hosts } });
+      return started(world({ queue: [queued(1, { priority: 'high' })], policy }), 1).reservation.sourceTx?.workload
+        .rateBitsPerSecond;
+    };
+    expect(lowerUnder({})).toBe(20e6);
+    expect(lowerUnder({ 'compute-1': pair(30) })).toBe(30e6);
+    expect(lowerUnder({ 'compute-1': { ...pair(30), nics: { nic0: pair(40) } } })).toBe(40e6);
+    expect(lowerUnder({ 'compute-1': { nics: { nic1: pair(40) } } })).toBe(20e6);
+  });
+});

@@ -1,0 +1,189 @@
+import { dirname, resolve } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { PolicyExplanation } from '../contract.ts';
+import { explainPolicy } from '../controller/explain.ts';
+import { readHistory } from '../controller/history.ts';
+import { readDocument } from '../policy/document.ts';
+import { formatPolicyError, type PolicyError, parsePolicyFiles } from '../policy/load.ts';
+import type { Policy } from '../policy/schema.ts';
+import { readPolicyFiles } from '../policy/watch.ts';
+import { CaseFile, runCase } from './cases.ts';
+import { ask } from './control.ts';
+import { diffReport } from './diff.ts';
+import { casesReport, explanationReport } from './report.ts';
+import { Scene, stage } from './scene.ts';
+
+const FAILURE = 1;
+
+/** Errors of files, to be shown one a line. */
+class FileErrors extends Error {
+  constructor(errors: readonly PolicyError[]) {
+    super(`${errors.length} error(s)\n${errors.map(formatPolicyError).join('\n')}`);
+  }
+}
+
+/** @throws FileErrors with everything that is wrong in any of the files. */
+async function readPolicy(paths: readonly string[]): Promise<Policy> {
+  const read = await readPolicyFiles(paths);
+  const parsed = 'errors' in read ? read : parsePolicyFiles(read.files);
+  if ('errors' in parsed) throw new FileErrors(parsed.errors);
+  return parsed.policy;
+}
+
+/** Adds `drover policy check | explain | test | diff`. */
+export function addPolicyCommands(program: Command, socket: () => string): void {
+  const policy = program.command('policy').description('checks, explains, tests and compares policy files');
+
+  policy
+    .command('check')
+    .argument('<file...>', 'files or directories of ONE policy, later ones over earlier ones')
+    .description('tells every error with its line and column; exit status 1 if there is one')
+    .action(async (files: string[]) => {
+      const { id, priorities, technique } = await readPolicy(files);
+      const how = technique.kind === 'table' ? `${technique.rows.length} technique rows` : 'technique by prediction';
+      console.log(`${id} is valid: ${priorities.rules.length} priority rules, ${how}`);
+    });
+
+  policy
+    .command('explain')
+    .argument('[file...]', 'files of the policy; without any the running plugin is asked, with its traffic of now')
+    .description('which rule decides for a server, why, which others match, and what would be done')
+    .requiredOption('--vm <name>', 'name of the server; for the running plugin its name or id')
+    .option('--host <name>', 'the host that it is on')
+    .option('--to <name>', 'the destination')
+    .option('--project <id>')
+    .option('--flavor <name>')
+    .option('--image <id>')
+    .option('--zone <name>', 'availability zone')
+    .option('--role <name>', 'role of who asks, may be repeated', collect, [])
+    .option('--metadata <key=value>', 'may be repeated', collectPair, {})
+    .option('--memory <amount>', 'like 4 GiB')
+    .option('--sends <rate>', 'traffic of the server, like 300 Mbit')
+    .option('--receives <rate>', 'likewise')
+    .option('--link <rate>', 'rate of both links, 1 Gbit unless given')
+    .option('--source-sends <rate>', 'workload traffic that leaves the source, like 70 %')
+    .option('--source-receives <rate>', 'that comes to it')
+    .option('--destination-sends <rate>', 'that leaves the destination')
+    .option('--destination-receives <rate>', 'that comes to it')
+    .option('--at <moment>', 'like 2026-11-24T22:30:00+01:00; now unless given')
+    .option('--json', 'as JSON')
+    .action(async (files: string[], options: ExplainOptions) => {
+      const explanation =
+        files.length > 0 ? await explainOffline(files, options) : await explainRunning(socket(), options);
+      console.log(options.json ? JSON.stringify(explanation, null, 2) : explanationReport(explanation));
+    });
+
+  policy
+    .command('test')
+    .argument('<file...>', 'files of cases, each naming its policy')
+    .description('decides the cases and shows what differs from what they expect; exit status 1 if anything does')
+    .action(async (files: string[]) => {
+      let failed = 0;
+      for (const file of files) {
+        const results = await runCases(file);
+        failed += results.filter(({ differences }) => differences.length > 0).length;
+        console.log(casesReport(file, results));
+      }
+      if (failed > 0) process.exitCode = FAILURE;
+    });
+
+  policy
+    .command('diff')
+    .argument('<old>', 'file or directory, or several separated by commas')
+    .argument('<new>', 'likewise')
+    .requiredOption('--history <database>', "the plugin's database; it may be in use")
+    .option('--json', 'as JSON, one object a migration')
+    .description('decides the recorded migrations again under both and shows which would be decided otherwise')
+    .action(async (before: string, after: string, options: { history: string; json?: boolean }) => {
+      const [old, next] = [await readPolicy(before.split(',')), await readPolicy(after.split(','))];
+      console.log(diffReport(readHistory(options.history), old, next, options.json ?? false));
+    });
+}
+
+interface ExplainOptions {
+  vm: string;
+  host?: string;
+  to?: string;
+  project?: string;
+  flavor?: string;
+  image?: string;
+  zone?: string;
+  role: string[];
+  metadata: Record<string, string>;
+  memory?: string;
+  sends?: string;
+  receives?: string;
+  link?: string;
+  sourceSends?: string;
+  sourceReceives?: string;
+  destinationSends?: string;
+  destinationReceives?: string;
+  at?: string;
+  json?: boolean;
+}
+
+async function explainOffline(files: string[], options: ExplainOptions): Promise<PolicyExplanation> {
+  const policy = await readPolicy(files);
+  const { vm: name, project, flavor, image, zone, role, metadata, memory, sends, receives, link } = options;
+  const given = {
+    vm: {
+      name,
+      project,
+      flavor,
+      image,
+      zone,
+      role: role.length > 0 ? role : undefined,
+      metadata,
+      memory,
+      sends,
+      receives,
+    },
+    source: { name: options.host, link, sends: options.sourceSends, receives: options.sourceReceives },
+    destination: { name: options.to, link, sends: options.destinationSends, receives: options.destinationReceives },
+    at: options.at ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+  };
+  // What was not given is left out, not undefined.
+  const parsed = Scene.safeParse(JSON.parse(JSON.stringify(given)));
+  if (!parsed.success) {
+    throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'));
+  }
+  const { world, migration } = stage(parsed.data, policy);
+  const explanation = explainPolicy(world, policy, migration);
+  const traffic = [
+    sends,
+    receives,
+    options.sourceSends,
+    options.sourceReceives,
+    options.destinationSends,
+    options.destinationReceives,
+  ];
+  return traffic.some((each) => each !== undefined) ? explanation : { ...explanation, decision: null };
+}
+
+function explainRunning(socket: string, { vm, to, ...others }: ExplainOptions): Promise<PolicyExplanation> {
+  const { role, metadata, json: _json, ...facts } = others;
+  if (Object.keys(facts).length > 0 || role.length > 0 || Object.keys(metadata).length > 0) {
+    throw new Error('the running plugin takes the facts from Nova: give --vm and --to only, or name the policy files');
+  }
+  const query = new URLSearchParams({ vm, ...(to === undefined ? {} : { destination: to }) });
+  return ask(socket, `/v1/policy/explain?${query}`, PolicyExplanation);
+}
+
+async function runCases(file: string) {
+  const read = await readPolicyFiles([file]);
+  if ('errors' in read) throw new FileErrors(read.errors);
+  const document = readDocument(read.files, CaseFile);
+  if ('errors' in document) throw new FileErrors(document.errors);
+  const policy = await readPolicy(document.data.policy.map((path) => resolve(dirname(file), path)));
+  return document.data.cases.map((each) => runCase(policy, each));
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+function collectPair(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('write KEY=VALUE, like drover:priority=high.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}

@@ -1,0 +1,173 @@
+import type { HostSample, VmSample } from 'drover-hostd/contract';
+import { z } from 'zod';
+import type { QueuedMigration, World, WorldHost } from '../controller/world.ts';
+import { oneOrMany, Text } from '../policy/schema/words.ts';
+import type { Policy } from '../policy/schema.ts';
+import { type Amount, amountOn, Bandwidth, Duration, Memory } from '../policy/units.ts';
+
+/** A Monday noon: cases that name no time must not change with the day on which they are run. */
+const SOME_TIME = Date.parse('2026-01-05T12:00:00Z');
+const NONE: Amount = { kind: 'rate', bitsPerSecond: 0 };
+const GIGABIT = 1e9;
+const GIBIBYTE = 2 ** 30;
+const VM_UUID = '00000000-0000-4000-8000-000000000001';
+
+/** `2026-11-24T22:30:00+01:00`; without its zone a time could mean several moments. */
+export const Moment = z
+  .string({ error: 'is not a moment: write it like 2026-11-24T22:30:00+01:00' })
+  .refine(
+    (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)),
+    {
+      error: 'is not a moment: write it with its zone, like 2026-11-24T22:30:00+01:00 or 2026-11-24T21:30:00Z',
+    },
+  )
+  .transform((text) => Date.parse(text));
+
+const Traffic = { sends: Bandwidth.optional(), receives: Bandwidth.optional() };
+
+const SceneHost = z.strictObject({
+  name: Text.optional(),
+  nic: Text.optional(),
+  /** Rate of the link; 1 Gbit. */
+  link: Bandwidth.refine((amount) => amount.kind === 'rate' && amount.bitsPerSecond > 0, {
+    error: 'the link is a rate, like 10 Gbit',
+  }).optional(),
+  /** Workload traffic of the whole host, as a rate or a share of the link. */
+  ...Traffic,
+  postCopy: z.boolean().optional(),
+  /** Age of the newest sample. */
+  sampleAge: Duration.optional(),
+});
+type SceneHost = z.infer<typeof SceneHost>;
+
+/** What is given: a server, where it is and goes, and the traffic there. What is left out is ordinary and calm. */
+export const Scene = z.strictObject({
+  vm: z
+    .strictObject({
+      name: Text.optional(),
+      project: Text.optional(),
+      flavor: Text.optional(),
+      image: Text.optional(),
+      zone: Text.optional(),
+      metadata: z.record(Text, Text).optional(),
+      /** Roles of who asks. */
+      role: oneOrMany(Text).optional(),
+      memory: Memory.optional(),
+      /** Memory dirtied per second. */
+      dirties: Memory.optional(),
+      ...Traffic,
+      paused: z.boolean().optional(),
+      /** What keeps QEMU from post-copy, in hostd's words. */
+      blockers: z.array(Text).optional(),
+    })
+    .default({}),
+  /** The other VMs of the source, for fuzzy clustering. */
+  others: z.array(z.strictObject(Traffic)).default([]),
+  source: SceneHost.default({}),
+  destination: SceneHost.default({}),
+  at: Moment.default(SOME_TIME),
+});
+export type Scene = z.infer<typeof Scene>;
+
+/** The world that a scene describes, with its one migration. */
+export function stage(scene: Scene, policy: Policy): { world: World; migration: QueuedMigration } {
+  const { vm, others, source, destination, at } = scene;
+  const [from, to] = [source.name ?? 'source', destination.name ?? 'destination'];
+  const link = linkOf(source);
+  const memoryBytes = vm.memory ?? GIBIBYTE;
+  const own = vmSample(1, link, vm);
+  const vms = [
+    { ...own, memoryBytes, dirtyBytesPerSecond: vm.dirties ?? null, postCopyBlockers: vm.blockers ?? [] },
+    ...others.map((other, index) => vmSample(index + 2, link, other)),
+  ];
+  const migration: QueuedMigration = {
+    id: 1,
+    vmUuid: VM_UUID,
+    source: from,
+    destination: to,
+    // Before its batch window.
+    receivedAtMs: at - policy.batchWindowMs,
+    paused: vm.paused ?? false,
+    server: {
+      name: vm.name ?? 'vm',
+      projectId: vm.project ?? 'project',
+      flavorName: vm.flavor ?? 'flavor',
+      metadata: vm.metadata ?? {},
+      imageId: vm.image ?? null,
+      availabilityZone: vm.zone ?? null,
+      requesterRoles: vm.role ?? [],
+      memoryBytes,
+    },
+  };
+  const hosts = new Map([
+    [from, hostOf(from, source, at, vms)],
+    [to, hostOf(to, destination, at, [])],
+  ]);
+  return {
+    world: { nowMs: at, policy, queue: [migration], inFlight: [], hosts, previousContention: new Map() },
+    migration,
+  };
+}
+
+export function linkOf({ link }: SceneHost): number {
+  return link ? amountOn(link, GIGABIT) : GIGABIT;
+}
+
+function vmSample(
+  index: number,
+  link: number,
+  { sends, receives }: { sends?: Amount | undefined; receives?: Amount | undefined },
+): VmSample {
+  return {
+    vmUuid: `${VM_UUID.slice(0, -4)}${String(index).padStart(4, '0')}`,
+    domain: `instance-${index}`,
+    taps: [],
+    memoryBytes: GIBIBYTE,
+    txBitsPerSecond: amountOn(sends ?? NONE, link),
+    rxBitsPerSecond: amountOn(receives ?? NONE, link),
+    localTrafficIncluded: false,
+    dirtyBytesPerSecond: null,
+    dirtyWindows: [],
+    postCopyBlockers: [],
+  };
+}
+
+function hostOf(name: string, host: SceneHost, at: number, vms: VmSample[]): WorldHost {
+  const link = linkOf(host);
+  // The host carries at least what its VMs do.
+  const sum = (rate: (vm: VmSample) => number) => vms.reduce((total, vm) => total + rate(vm), 0);
+  const tx = host.sends ? amountOn(host.sends, link) : sum((vm) => vm.txBitsPerSecond);
+  const rx = host.receives ? amountOn(host.receives, link) : sum((vm) => vm.rxBitsPerSecond);
+  const sample: HostSample = {
+    host: name,
+    nowMs: at,
+    ageMs: host.sampleAge ?? 0,
+    windowMs: 5000,
+    nic: {
+      txBitsPerSecond: tx,
+      rxBitsPerSecond: rx,
+      migrationTxBitsPerSecond: 0,
+      migrationRxBitsPerSecond: 0,
+      controlTxBitsPerSecond: 0,
+      controlRxBitsPerSecond: 0,
+      workloadTxBitsPerSecond: tx,
+      workloadRxBitsPerSecond: rx,
+    },
+    reserved: { tx: null, rx: null },
+    vms,
+  };
+  const info = {
+    host: name,
+    nic: host.nic ?? 'nic0',
+    linkBitsPerSecond: link,
+    shapeableBitsPerSecond: link,
+    migrationAddress: '',
+    counting: { method: 'nftables' as const, reason: '' },
+    clock: { synchronised: true, maxErrorMs: 0 },
+    postCopy: { permitted: host.postCopy ?? true, reason: host.postCopy === false ? 'given' : '' },
+    maxConcurrentLiveMigrations: 0,
+    libvirtVersion: '',
+    qemuVersion: '',
+  };
+  return { info, sample, sampleAtMs: at, linkLostAtMs: null, reachable: true };
+}

@@ -1,0 +1,113 @@
+import { basename } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { type Advice, adviceOn } from './advice.ts';
+import { oddities, yamlErrors } from './oddities.ts';
+import { merge, type Place, placesOf, plain, type Traced, TraceError, trace } from './trace.ts';
+
+/** One thing wrong in a file; line and column count from 1. */
+export interface FileError {
+  file: string;
+  line: number;
+  column: number;
+  /** Where in the document, e.g. `limits.default.lower`; empty for errors of the YAML itself. */
+  path: string;
+  /** What is wrong and what to do. */
+  message: string;
+}
+
+/** A file as it was read. */
+export interface FileText {
+  name: string;
+  text: string;
+}
+
+/** What the files say, and where each value stands: `seed.yaml:15:7` by path. */
+export type ReadDocument<T> = { data: T; places: Record<string, string> } | { errors: FileError[] };
+
+const MAX_TEXT = 1024 * 1024;
+
+/** `seed.yaml:12:5: limits.default.lower: lower is above upper: ...` */
+export function formatFileError({ file, line, column, path, message }: FileError): string {
+  return `${file}:${line}:${column}: ${path ? `${path}: ` : ''}${message}`;
+}
+
+/** Files are named without their folder, unless two would have the same name. */
+export function withShortNames(files: readonly FileText[]): FileText[] {
+  const short = files.map(({ name }) => basename(name));
+  const unique = new Set(short).size === short.length;
+  return files.map(({ name, text }, index) => ({ name: unique ? (short[index] ?? name) : name, text }));
+}
+
+/**
+ * Reads YAML files as one document, later ones over earlier ones (trace.ts, `merge`), and checks it by a schema. Pure,
+ * throws nothing; returns every error of all files at once, in the order of the files. Parts that are still missing
+ * after merging are errors of the first file.
+ */
+export function readDocument<T>(files: readonly FileText[], schema: z.ZodType<T>): ReadDocument<T> {
+  const counters = files.map(() => new LineCounter());
+  const found: Advice[] = [];
+  const parts: Traced[] = [];
+  files.forEach(({ text }, file) => {
+    const part = readPart(text, file, counters[file] as LineCounter);
+    found.push(...part.errors);
+    if (part.content) parts.push(part.content);
+  });
+
+  // Broken syntax yields a document that nobody wrote; its other errors would mislead.
+  const [first, ...others] = parts;
+  if (first && parts.length === files.length) {
+    const merged = others.reduce((earlier, later) => merge(earlier, later), first);
+    const parsed = schema.safeParse(plain(merged));
+    for (const issue of parsed.error?.issues ?? []) found.push(...adviceOn(merged, issue, { schema, locate }));
+    if (parsed.success && found.length === 0) return { data: parsed.data, places: placeTexts(merged) };
+  }
+  const ordered = withoutEchoes(found).sort((a, b) => a.place.file - b.place.file || a.place.at - b.place.at);
+  return { errors: ordered.map(({ place, path, message }) => ({ ...locate(place), path, message })) };
+
+  function locate({ file, at }: Place): { file: string; line: number; column: number } {
+    const { line = 1, col = 1 } = counters[file]?.linePos(at) ?? {};
+    // An empty text has no lines yet: linePos says 0.
+    return { file: files[file]?.name ?? '', line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
+  function placeTexts(merged: Traced): Record<string, string> {
+    const text = (place: Place) => {
+      const { file, line, column } = locate(place);
+      return `${file}:${line}:${column}`;
+    };
+    return Object.fromEntries([...placesOf(merged)].map(([path, place]) => [path, text(place)]));
+  }
+}
+
+/** `content` null: what stands there is no document. */
+function readPart(text: string, file: number, lines: LineCounter): { content: Traced | null; errors: Advice[] } {
+  const advice = (at: number, message: string): Advice => ({ place: { file, at }, path: '', message });
+  if (text.length > MAX_TEXT) return { content: null, errors: [advice(0, `larger than ${MAX_TEXT} characters`)] };
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const errors = [...yamlErrors(document), ...oddities(document)].map(({ at, message }) => advice(at, message));
+  if (document.errors.some((error) => error.code !== 'DUPLICATE_KEY')) return { content: null, errors };
+  try {
+    const content = trace(document, file);
+    if (content.kind === 'map') return { content, errors };
+    const message = document.contents === null ? 'is empty: write into it, or delete the file' : 'must be a map';
+    return { content: null, errors: [...errors, advice(0, message)] };
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error;
+    return { content: null, errors: [...errors, { place: error.place, path: '', message: error.message }] };
+  }
+}
+
+/** A value that YAML already refused is not reported a second time by the schema. */
+function withoutEchoes(found: Advice[]): Advice[] {
+  const first = new Map<string, Advice>();
+  const kept = found.filter((error) => {
+    const at = `${error.place.file} ${error.place.at}`;
+    const earlier = first.get(at);
+    if (earlier && (earlier.path === '' || error.path === earlier.path)) return earlier.message === error.message;
+    first.set(at, earlier ?? error);
+    return true;
+  });
+  const key = ({ place, path, message }: Advice) => `${place.file} ${place.at} ${path} ${message}`;
+  return [...new Map(kept.map((error) => [key(error), error])).values()];
+}

@@ -1,0 +1,225 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decide } from '../../../plugin/controller/decide.ts';
+import { factsOf } from '../../../plugin/controller/facts.ts';
+import { Store } from '../../../plugin/controller/store.ts';
+import { host, queued, vm, world } from '../../unit/controller/worlds.ts';
+
+const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
+const POLICIES = join(import.meta.dirname, '../../../policies');
+const SEED = readFileSync(join(POLICIES, 'seed.yaml'), 'utf8');
+
+let folder = '';
+let seed = '';
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-policy-cli-'));
+  seed = put('seed.yaml', SEED);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function put(name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+function drover(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [CLI, 'policy', ...args], { env: {} }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+}
+
+describe('drover policy check', () => {
+  it('names the policy that the files make together', async () => {
+    const site = put('site.yaml', 'maxWait: 5 min\n');
+    expect(await drover('check', seed, site)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^seed\.yaml\+site\.yaml@[0-9a-f]{8} is valid: 3 priority rules, 8 technique rows\n$/,
+      ),
+    });
+  });
+
+  it('ends with 1 and every error of every file', async () => {
+    const site = put('site.yaml', 'maxWait: 5\nmaxWiat: 5 s\n');
+    const { code, stdout, stderr } = await drover('check', seed, site);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.split('\n')).toEqual([
+      'drover: 2 error(s)',
+      expect.stringMatching(/^site\.yaml:1:10: maxWait: "5" is not a time/),
+      'site.yaml:2:1: maxWiat: there is no such key: did you mean maxWait?',
+      '',
+    ]);
+    expect(await drover('check', join(folder, 'none.yaml'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('none.yaml:1:1: cannot be read: ENOENT'),
+    });
+  });
+});
+
+describe('drover policy explain', () => {
+  it('tells the rule, which others lost, the window, the limits with their places, and the decision', async () => {
+    const site = put(
+      'site.yaml',
+      [
+        'priorities: { rules: [{ project: p1, metadata: { "drover:priority": high }, priority: low }] }',
+        'windows: [{ priority: low, from: "22:00", to: "06:00", timeZone: Europe/Berlin }]',
+        'limits: { hosts: { c1: { lower: 100 Mbit, upper: 300 Mbit } } }',
+        '',
+      ].join('\n'),
+    );
+    const facts = ['--vm', 'db', '--project', 'p1', '--metadata', 'drover:priority=high', '--host', 'c1', '--to', 'c2'];
+    const traffic = ['--sends', '500 Mbit', '--at', '2026-11-24T12:00:00+01:00'];
+    const { code, stdout } = await drover('explain', seed, site, ...facts, ...traffic);
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      '  priority    low\n    because   rule at site.yaml:1:23 (metadata drover:priority=high, project p1): low',
+    );
+    expect(stdout).toMatch(
+      / {4}not {7}rule at seed\.yaml:\d+:7 \(metadata drover:priority=high\): high; 2 selectors against 1\n/,
+    );
+    expect(stdout).toContain('starts      not before 2026-11-24T21:00:00.000Z');
+    expect(stdout).toContain('c1 tx: at least 100 Mbit/s, at most 300 Mbit/s (limits.hosts.c1 at site.yaml:3:24)');
+    expect(stdout).toMatch(/c2 rx: at least 200 Mbit\/s, at most 600 Mbit\/s \(limits\.default at seed\.yaml:\d+:12\)/);
+    expect(stdout).toMatch(
+      / {2}technique {3}pre-copy, serial; predicted TMT [\d.]+ s, downtime \d+ ms, longest stall \d+ ms\n/,
+    );
+    expect(stdout).toContain('    not       post-copy: no row that matches names post-copy [no-row]');
+  });
+
+  it('decides nothing without traffic, and says so', async () => {
+    const { stdout } = await drover('explain', seed, '--vm', 'x', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      priority: 'medium',
+      reason: { code: 'priority-default' },
+      decision: null,
+    });
+  });
+
+  it.each([
+    [['--metadata', 'x'], 'write KEY=VALUE'],
+    [['--at', 'noon'], 'at: is not a moment'],
+    [['--sends', '300'], 'vm.sends: "300" is not a bandwidth'],
+  ])('refuses %j', async (args, message) => {
+    expect(await drover('explain', seed, '--vm', 'x', ...args)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(message),
+    });
+  });
+});
+
+describe('drover policy test', () => {
+  it('passes the shipped cases of the shipped policies', async () => {
+    const { code, stdout } = await drover('test', join(POLICIES, 'seed.test.yaml'));
+    expect(stdout).toMatch(/\n11 passed, 0 failed\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('shows what differs and why, and ends with 1', async () => {
+    const cases = put(
+      'site.test.yaml',
+      [
+        'policy: [seed.yaml, site.yaml]',
+        'cases:',
+        '  - { name: wrong, given: { vm: { sends: 800 Mbit } }, expect: { technique: post-copy, strategy: serial, limits: { source: { lower: 30 % } } } }',
+        '  - { name: right, given: { vm: { name: db-1 } }, expect: { priority: high } }',
+        '',
+      ].join('\n'),
+    );
+    put('site.yaml', 'priorities: { rules: [{ name: db-*, priority: high }] }\n');
+    const { code, stdout } = await drover('test', cases);
+    expect(code).toBe(1);
+    expect(stdout).toContain('  FAILED  wrong\n            technique: expected post-copy, got hybrid-copy\n');
+    expect(stdout).toContain('            limits.source.lower: expected 300 Mbit, got 200 Mbit\n');
+    expect(stdout).not.toContain('strategy: expected');
+    expect(stdout).toMatch(/because row \d of seed\.yaml\+site\.yaml@/);
+    expect(stdout).toMatch(/ok {6}right\n1 passed, 1 failed\n$/);
+  });
+
+  it('refuses cases that are wrong themselves, with their places', async () => {
+    const cases = put(
+      'a.test.yaml',
+      'policy: seed.yaml\ncases: [{ name: x, given: { vm: { send: 1 Mbit } }, expect: {} }]\n',
+    );
+    const { code, stderr } = await drover('test', cases);
+    expect(code).toBe(1);
+    expect(stderr).toContain('a.test.yaml:2:35: cases[0].given.vm.send: there is no such key: did you mean sends?');
+    expect(stderr).toContain('cases[0].expect: this case expects nothing');
+  });
+});
+
+describe('drover policy diff', () => {
+  async function record(count: number): Promise<string> {
+    const file = join(folder, 'drover.db');
+    const store = new Store(file);
+    await store.start();
+    for (let id = 1; id <= count; id++) {
+      const migration = queued(id, { priority: 'high' });
+      const busy = { tx: 400e6, vms: [vm(id, { txBitsPerSecond: 300e6 })] };
+      const now = world({
+        queue: [migration],
+        hosts: { 'compute-1': host('compute-1', busy), 'compute-2': host('compute-2') },
+      });
+      if (!now.policy) throw new Error('there is one');
+      const stored = await store.add({
+        vmUuid: migration.vmUuid,
+        userId: 'user',
+        source: migration.source,
+        destination: migration.destination,
+        receivedAtMs: migration.receivedAtMs,
+        request: { host: null, blockMigration: 'auto', diskOverCommit: null, force: null, microversion: '2.93' },
+        server: { ...migration.server, metadata: { ...migration.server.metadata }, requesterRoles: [] },
+      });
+      const decision = decide(now, now.policy, migration);
+      // The last one is of before facts were kept.
+      await store.update(stored.id, id < count ? { decision, facts: factsOf(now, migration) } : { decision });
+    }
+    await store.stop();
+    return file;
+  }
+
+  it('decides the recorded migrations again under both and shows what would differ', async () => {
+    const history = await record(3);
+    const changed = put(
+      'new.yaml',
+      SEED.replace('priority: high, technique: hybrid-copy', 'priority: high, technique: post-copy'),
+    );
+    const { code, stdout } = await drover('diff', seed, changed, '--history', history);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/│ 1 .*│ compute-1 │ compute-2 │ technique hybrid-copy → post-copy/);
+    expect(stdout).toMatch(/2 of 2 recorded decisions would differ under new\.yaml@\w+ from seed\.yaml@/);
+    expect(stdout).toMatch(/predicted for 2 of them together: TMT [\d.]+ s → [\d.]+ s, downtime \d+ ms → \d+ ms/);
+    expect(stdout).toContain('1 were recorded without what they were decided from');
+    const [first] = JSON.parse((await drover('diff', seed, changed, '--history', history, '--json')).stdout);
+    expect(first).toMatchObject({
+      migration: 1,
+      changes: ['technique hybrid-copy → post-copy'],
+      before: { technique: 'hybrid-copy' },
+      after: { technique: 'post-copy' },
+    });
+  });
+
+  it('says so when nothing would differ, while the plugin has the database open', async () => {
+    const history = await record(2);
+    const store = new Store(history);
+    await store.start();
+    const same = put('same.yaml', `# only a comment\n${SEED}`);
+    const { stdout } = await drover('diff', seed, same, '--history', history);
+    await store.stop();
+    expect(stdout).toMatch(/^0 of 1 recorded decisions would differ/);
+  });
+
+  it('refuses what is no database of a plugin', async () => {
+    expect(await drover('diff', seed, seed, '--history', seed)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('file is not a database'),
+    });
+    expect(await drover('diff', seed, seed, '--history', join(folder, 'no.db'))).toMatchObject({ code: 1 });
+  });
+});
