@@ -31,7 +31,10 @@ const CLUSTERS = 3;
  * points give the same clusters in whatever order they come. There are fewer clusters than three where fewer points
  * differ.
  */
-export function fuzzyCMeans(points: readonly TrafficPoint[], parameters: FuzzyParameters): FuzzyClusters {
+export function fuzzyCMeans(given: readonly TrafficPoint[], parameters: FuzzyParameters): FuzzyClusters {
+  // Sums of floats depend on the order of their terms, and the iteration makes much of little.
+  const order = given.map((_, index) => index).sort((a, b) => compare(given[a], given[b]));
+  const points = order.flatMap((index) => given[index] ?? []);
   let centroids = firstCentroids(points);
   let memberships = points.map((point) => membershipOf(point, centroids, parameters.fuzzifier));
   let iterations = 0;
@@ -43,7 +46,13 @@ export function fuzzyCMeans(points: readonly TrafficPoint[], parameters: FuzzyPa
     memberships = next;
     if (moved <= parameters.tolerance) break;
   }
-  return { centroids, memberships, iterations };
+  const inGivenOrder: number[][] = [];
+  for (const [place, index] of order.entries()) inGivenOrder[index] = memberships[place] ?? [];
+  return { centroids, memberships: inGivenOrder, iterations };
+}
+
+function compare(a: TrafficPoint | undefined, b: TrafficPoint | undefined): number {
+  return a && b ? a.tx - b.tx || a.rx - b.rx : 0;
 }
 
 /**
@@ -77,10 +86,9 @@ export function nameOf({ tx, rx }: TrafficPoint, idleShare: number): Cluster {
   return rx > tx ? 'inbound' : 'outbound';
 }
 
+/** Of points in their order. */
 function firstCentroids(points: readonly TrafficPoint[]): TrafficPoint[] {
-  const distinct = [...new Map(points.map((point) => [`${point.tx} ${point.rx}`, point])).values()].sort(
-    (a, b) => a.tx - b.tx || a.rx - b.rx,
-  );
+  const distinct = points.filter((point, index) => index === 0 || compare(point, points[index - 1]) !== 0);
   const chosen: TrafficPoint[] = [];
   const choose = (worth: (point: TrafficPoint) => number) => {
     const left = distinct.filter((point) => !chosen.includes(point));

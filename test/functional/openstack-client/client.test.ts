@@ -67,6 +67,7 @@ test('it logs in with the password, finds Nova in the catalogue and reads a serv
     metadata: { 'drover:postcopy': 'never' },
     projectId: 'project-1',
     userId: 'user-1',
+    imageId: null,
     availabilityZone: 'nova',
     flavor: { name: 'm1', vcpus: 2, memoryBytes: 256 * MIB, diskBytes: 1024 * MIB },
     microversion: '2.80',
