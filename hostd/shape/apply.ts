@@ -52,7 +52,7 @@ export class Shaper {
   readonly #options: ShaperOptions;
   readonly #log: Logger;
   readonly #run: RunCommand;
-  /** The interfaces that the last call left behind. */
+  /** The interfaces that the last call left classes on. */
   #left: { nic: number; ifb: number | null } | null = null;
   /** What the present call met. */
   #before: Trees | null = null;
@@ -84,6 +84,8 @@ export class Shaper {
     } catch (error) {
       throw await this.#failure(error);
     }
+    // Where nothing of hostd's stands nothing can be lost.
+    if (desired.tx === null && desired.rx === null) return;
     const [nic, ifb] = await Promise.all([readLink(this.#options.nic), readLink(IFB)]);
     this.#left = nic === null ? null : { nic: nic.ifindex, ifb: desired.rx === null ? null : (ifb?.ifindex ?? null) };
   }

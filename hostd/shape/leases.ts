@@ -22,6 +22,8 @@ export interface LeasesOptions {
 const PULSE_MS = 1000;
 /** The kernel is compared with the leases this often, so that what somebody else changed is put right. */
 const RECONCILE_MS = 10_000;
+/** While there are none, nobody waits for it. */
+const IDLE_RECONCILE_MS = 60_000;
 /** Between two attempts to bring the kernel to the leases. */
 const RETRY_MS = 1000;
 
@@ -223,7 +225,8 @@ export class Leases {
 
   async #look(): Promise<void> {
     const nowMs = bootTimeMs();
-    const due = nowMs - this.#comparedAtMs >= RECONCILE_MS || this.#leases.some((lease) => lease.expiresAtMs <= nowMs);
+    const everyMs = this.#leases.length === 0 && this.problem === null ? IDLE_RECONCILE_MS : RECONCILE_MS;
+    const due = nowMs - this.#comparedAtMs >= everyMs || this.#leases.some((lease) => lease.expiresAtMs <= nowMs);
     if (due || !(await this.#options.intact())) await this.#settle();
   }
 
