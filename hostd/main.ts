@@ -58,8 +58,9 @@ Exit status 1 if something is missing that hostd needs; warnings keep 0.
   clean: {
     usage: `usage: drover-hostd clean [--all] [--unless-running] [--config FILE]
 
-Brings the NIC to the leases on disk that have not ended: where there is none, to the qdiscs that hostd found. For a
-hostd that was stopped for good; a running one does it by itself, and clean refuses (exit status 1).
+Brings the NIC to the leases on disk that have not ended: where there is none, to the qdiscs that hostd found. Speed
+limits that ended leases have set on guests are put back; those that libvirt does not take now are noted for the next time.
+For a hostd that was stopped for good; a running one does it by itself, and clean refuses (exit status 1).
 
   --all             ends every lease, and takes hostd's counters away too
   --unless-running  does nothing and exits with 0 if a hostd runs

@@ -88,15 +88,19 @@ export class GuestLimiter {
 
   /**
    * Puts back, once, what was found on guests of which no lease asks anything any more: for a hostd that is down for good.
-   * A guest that has left is forgotten. @throws HostdError `command-failed` if libvirt does not answer.
+   * A guest that has left is forgotten, and one that refuses keeps no other from its own. @throws HostdError
+   * `command-failed` if libvirt does not answer, and of the first guest that refused.
    */
   async putBackOnce(): Promise<void> {
     this.#found = await this.#read();
+    const refused: unknown[] = [];
     for (const vmUuid of [...this.#found.keys()]) {
       if (!isEmpty(wantedSettings(this.#options.wanted(vmUuid)))) continue;
+      // Throws where libvirt hangs: then the others are not waited for.
       if ((await this.#options.running(vmUuid)) === false) await this.#remember(vmUuid, {});
-      else await this.#settle(vmUuid, {}, false);
+      else await this.#settle(vmUuid, {}, false).catch((error) => refused.push(error));
     }
+    if (refused.length > 0) throw refused[0];
   }
 
   /** Why the limits of a guest are not as they should be, null if they are. */

@@ -10,6 +10,7 @@ import type { GuestLimits } from '../../../hostd/shape/combine.ts';
 import { GuestLimiter } from '../../../hostd/shape/limiter.ts';
 
 const VM = '3f6a1c9e-4b1d-4a55-9a3c-0d6d5a1f2b10';
+const REFUSES = '0b8c5f0e-1f4a-4d0e-8a53-5f6b7c8d9e01';
 const NONE: GuestLimits = { maxDowntimeMs: null, maxBandwidthBitsPerSecond: null };
 const LIMITS: GuestLimits = { maxDowntimeMs: 300, maxBandwidthBitsPerSecond: 100e6 };
 const BEFORE = { 'migrate-setmaxdowntime': 50, 'migrate-setspeed': 8796093022207, 'migrate-setspeed--postcopy': 0 };
@@ -21,6 +22,9 @@ class Libvirt {
   answers = true;
   log: string[] = [];
 
+  /** A guest of which libvirt tells and takes nothing. */
+  refuses: string | null = null;
+
   async one(command: string, _uuid: string, value: string, flag = ''): Promise<string> {
     if (!this.answers || this.guest === null) throw new Error('command-failed');
     this.log.push(`${command}${flag} ${value}`);
@@ -30,7 +34,8 @@ class Libvirt {
 
   async batch(commands: string[][]): Promise<string[]> {
     if (!this.answers) throw new Error('command-failed');
-    return commands.map(([command = '', , flag = '']) => {
+    return commands.map(([command = '', uuid, flag = '']) => {
+      if (uuid === this.refuses) return '';
       const value = this.guest?.[command.replace('get', 'set') + flag];
       return value === undefined ? '' : `${value}\n`;
     });
@@ -168,6 +173,20 @@ describe('GuestLimiter', () => {
     // The downtime is libvirt's to put back, at the end of the migration.
     expect(libvirt.guest).toEqual({ ...BEFORE, 'migrate-setmaxdowntime': 300 });
     expect(existsSync(join(stateDir, 'guests.json'))).toBe(false);
+  });
+
+  it('puts back once what it can where another guest refuses, and keeps note of that one', async () => {
+    const killed = await start();
+    await expect.poll(() => libvirt.guest).toEqual(HELD);
+    await killed.stop();
+    wanted = NONE;
+    const file = join(stateDir, 'guests.json');
+    const { bootId, guests } = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(file, JSON.stringify({ bootId, guests: { [REFUSES]: guests[VM], ...guests } }));
+    libvirt.refuses = REFUSES;
+    await expect(limiterOf('boot-1').putBackOnce()).rejects.toThrow('libvirt does not tell its limits');
+    expect(libvirt.guest).toEqual({ ...BEFORE, 'migrate-setmaxdowntime': 300 });
+    expect(Object.keys(JSON.parse(await readFile(file, 'utf8')).guests)).toEqual([REFUSES]);
   });
 
   it('forgets once a guest that has left while hostd was down', async () => {
