@@ -98,6 +98,8 @@ export class VirshShell {
       if (tail.includes(`${batch.mark}-end`)) setImmediate(() => this.#end(child, batch));
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      // The last words of one that was ended are no complaint about the batch that the next one works off.
+      if (this.#child !== child) return;
       if (this.#batch !== null) this.#batch.complaint = `${this.#batch.complaint}${text}`.slice(-2000);
       else if (LOST.test(text)) this.#drop(child);
     });
