@@ -65,6 +65,8 @@ export function learn(calibration: Calibration, migration: FinishedMigration): C
 }
 
 function bestVariant(mine: readonly Remembered[]): number {
+  // Where no time was measured no variant explains anything.
+  if (mine.every(({ observed }) => observed.totalMigrationTimeMs === undefined)) return 0;
   const cost = VARIANTS.map((_, variant) => {
     const loyalty = variant === 0 ? 0 : LOYALTY / mine.length;
     return misfit(pointsOf(mine, 'totalMigrationTimeMs', variant)) + loyalty;

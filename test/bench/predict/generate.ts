@@ -1,7 +1,8 @@
 /** Executions of the same shape as the public ones, made by the simulator: for whoever does not have those. */
+
+import { randomFrom } from '../../../plugin/schedule/random.ts';
 import type { GuestLoad } from '../simulator/guest.ts';
 import { simulate } from '../simulator/migration.ts';
-import { randomFrom } from '../simulator/random.ts';
 import type { ExecutedMigration } from './grid5000.ts';
 
 const REPETITIONS = 4;

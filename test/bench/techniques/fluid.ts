@@ -4,8 +4,8 @@ import { decide } from '../../../plugin/controller/decide.ts';
 import { median } from '../../../plugin/model/interval.ts';
 import { TECHNIQUES } from '../../../plugin/model/predict.ts';
 import type { Policy } from '../../../plugin/policy/schema.ts';
+import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { type SimulatedOutcome, simulate } from '../simulator/migration.ts';
-import { randomFrom } from '../simulator/random.ts';
 import { allCells, type Cell } from './grid.ts';
 import { MIGRATION, sceneOf, worldOf } from './world.ts';
 

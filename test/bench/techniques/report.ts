@@ -5,8 +5,8 @@ import { type Calibration, correctorOf, learn, UNCALIBRATED } from '../../../plu
 import { median } from '../../../plugin/model/interval.ts';
 import { TECHNIQUES } from '../../../plugin/model/predict.ts';
 import type { Policy } from '../../../plugin/policy/schema.ts';
+import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { type LabRun, readLab, readLabRuns } from '../predict/lab.ts';
-import { randomFrom } from '../simulator/random.ts';
 import { cellName } from './grid.ts';
 import { type Judged, regretOf } from './regret.ts';
 

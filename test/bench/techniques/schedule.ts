@@ -1,6 +1,6 @@
 import type { Technique } from '../../../plugin/contract.ts';
 import { TECHNIQUES } from '../../../plugin/model/predict.ts';
-import { randomFrom } from '../simulator/random.ts';
+import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { type Cell, cellName } from './grid.ts';
 
 export interface PlannedRun {

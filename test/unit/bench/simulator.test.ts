@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { measureDirtyRate } from '../../bench/simulator/guest.ts';
 import { type Scene, simulate } from '../../bench/simulator/migration.ts';
-import { randomFrom } from '../../bench/simulator/random.ts';
 
 const MEBI = 2 ** 20;
 

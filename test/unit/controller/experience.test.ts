@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Decision, type Outcome } from '../../../plugin/contract.ts';
 import { decide } from '../../../plugin/controller/decide.ts';
 import { Experience, lessonOf } from '../../../plugin/controller/experience.ts';
-import { randomFrom } from '../../bench/simulator/random.ts';
+import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { shippedPolicy } from '../../bench/techniques/shipped.ts';
 import { MIGRATION, worldOf } from '../../bench/techniques/world.ts';
 

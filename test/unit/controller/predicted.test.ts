@@ -3,7 +3,7 @@ import { Decision, type Technique } from '../../../plugin/contract.ts';
 import { decide } from '../../../plugin/controller/decide.ts';
 import { chooseByPrediction, type PredictRule } from '../../../plugin/controller/predicted.ts';
 import type { Estimates } from '../../../plugin/model/calibrate.ts';
-import { randomFrom } from '../../bench/simulator/random.ts';
+import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { allCells } from '../../bench/techniques/grid.ts';
 import { shippedPolicy } from '../../bench/techniques/shipped.ts';
 import { MIGRATION, worldOf } from '../../bench/techniques/world.ts';

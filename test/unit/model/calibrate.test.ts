@@ -8,7 +8,7 @@ import {
   UNCALIBRATED,
 } from '../../../plugin/model/calibrate.ts';
 import { predictOne } from '../../../plugin/model/predict.ts';
-import { randomFrom } from '../../bench/simulator/random.ts';
+import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { features } from './features.ts';
 
 const PAIR = { technique: 'pre-copy', source: 'a', destination: 'b' } as const;
@@ -54,6 +54,13 @@ describe('calibration', () => {
     expect(
       error(calibration, { ...PAIR, features: measured, observed: { totalMigrationTimeMs: outcome } }),
     ).toBeLessThan(0.08);
+  });
+
+  it('stays with the first variant of the model where no time was ever measured', () => {
+    const timeless = cloud(10, {}).map((each) => ({ ...each, observed: { bytes: 1e9 } }));
+    const calibration = taught(timeless);
+    expect(calibration.variant).toEqual({ 'pre-copy': 0 });
+    expect(Calibration.parse(calibration)).toEqual(calibration);
   });
 
   it('one strange migration changes little', () => {
