@@ -5,7 +5,7 @@ import { phaseRates } from './share.ts';
 
 /** QEMU looks at what is pending after each burst (migration/ram.c, MAX_WAIT). */
 export const BURST_SECONDS = 0.05;
-/** A round that leaves more than this of the one before does not lead anywhere. */
+/** Rounds in which this share of what is sent is dirtied anew do not lead anywhere. */
 const STANDSTILL = 0.995;
 const MOST_ROUNDS = 1000;
 
@@ -54,7 +54,7 @@ export function rounds(
     if (next < threshold || next === 0) {
       return { seconds: bytes / bytesPerSecond, bytes, rounds: count, pendingBytes: next, converges: true };
     }
-    if (next >= STANDSTILL * pending) break;
+    if (next - leave >= STANDSTILL * sent) break;
     pending = next;
   }
   return { seconds: bytes / bytesPerSecond, bytes, rounds: count, pendingBytes: pending, converges: false };

@@ -137,6 +137,16 @@ describe('for whatever hostd could report', () => {
     );
   });
 
+  it('a large downtime limit is no standstill: rounds that get shorter end', () => {
+    const slow = features({
+      memoryBytes: 1_048_579,
+      dirtyWindows: [{ windowMs: 250, bytesPerSecond: 110_577 }],
+      downtimeLimitMs: 3598,
+      streamLimitBitsPerSecond: 1_621_447,
+    });
+    expect(predict(slow)['pre-copy'].ends).toBe('completed');
+  });
+
   it('more memory never takes less time or fewer bytes', () => {
     fc.assert(
       fc.property(anyFeatures, fc.double({ min: 1, max: 4, noNaN: true }), (measured, factor) => {
