@@ -18,14 +18,15 @@ export function registerPlan(program: Command): void {
     .command('plan')
     .description('plans the migrations of a BtrPlace instance or plan file: when each starts, and how long all take')
     .requiredOption('--instance <file>', 'a file with `model` and `constraints`, or with `origin` and `actions`')
-    .option('--json', 'one JSON object: seconds and Mbit/s, the numbers of VMs and nodes as in the file')
+    .option('--json', 'one JSON object: seconds and Mbit/s, the numbers as in the file; notes go to standard error')
     .option('--budget <ms>', 'stop after this time; the plan may then differ between runs', positive)
     .option('--seed <n>', 'seed of the search; the same seed gives the same plan', whole, 1)
     .action((options: PlanOptions) => {
       const read = readInstanceFile(options.instance);
       const { solved, planningMs } = planOf(read, options);
-      if (options.json) console.log(planJson(read, solved, planningMs));
-      else console.log(planText(read, solved, planningMs));
+      // Beside the one object, not in it: a plan that was made on assumptions must say so.
+      for (const note of new Set(read.notes)) console.error(`note: ${note}`);
+      console.log(options.json ? planJson(read, solved, planningMs) : planText(read, solved, planningMs));
     });
 }
 
@@ -124,7 +125,6 @@ function planText(read: Read, solved: Solved, planningMs: number): string {
       : '';
   return [
     ...(read.instance.moves.length > 0 ? [table.toString()] : []),
-    ...new Set(read.notes.map((note) => `note: ${note}`)),
     `${read.instance.moves.length} migrations, makespan ${makespanSeconds} s${optimal ? ' (no shorter one exists)' : ''}`,
     `lower bound ${lowerBoundSeconds.toFixed(1)} s (${lowerBoundSeconds > 0 ? above(lowerBoundSeconds) : 'nothing to do'})${tight}`,
     `planned in ${planningMs.toFixed(1)} ms`,

@@ -66,7 +66,8 @@ export function readBtrplace(text: string, model: DurationModel | null): Read {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // A byte order mark is how some editors begin a text.
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new UnreadableInstance(`it is not JSON: ${(error as Error).message}`);
   }
@@ -81,7 +82,7 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, where = ''): T {
       ({ path, message }) => `${[where, ...path].filter((part) => part !== '').join('.') || 'the file'}: ${message}`,
     );
   const more = result.error.issues.length > 5 ? ` (and ${result.error.issues.length - 5} more)` : '';
-  throw new UnreadableInstance(`it is neither a BtrPlace instance nor a plan: ${issues.join('; ')}${more}`);
+  throw new UnreadableInstance(`it is not as BtrPlace writes an instance or a plan: ${issues.join('; ')}${more}`);
 }
 
 function readInstance({ model, constraints }: z.infer<typeof InstanceFile>, duration: DurationModel): Read {
@@ -105,7 +106,7 @@ function readInstance({ model, constraints }: z.infer<typeof InstanceFile>, dura
   });
   for (const [id, times] of strange) notes.push(`constraint ${id} (${times}) is not known here and not kept`);
   const twice = wishes.find(({ vm }, index) => wishes.findIndex((other) => other.vm === vm) !== index);
-  if (twice) throw new UnreadableInstance(`VM ${twice.vm} has two fences: which of them is its destination?`);
+  if (twice) throw new UnreadableInstance(`VM ${twice.vm} has two fences: keep the one that names its destination`);
   const shutdowns = new Map([...off].map((node) => [node, model.attributes.nodes[node]?.shutdown ?? 0]));
   return assemble(model, wishes, shutdowns, new Map(), duration, notes);
 }
@@ -122,6 +123,7 @@ function readPlan({ origin, actions }: z.infer<typeof PlanFile>, duration: Durat
       if (where.get(vm) !== from) {
         throw new UnreadableInstance(`actions.${index}: VM ${vm} does not run on node ${from}`);
       }
+      if (from === to) throw new UnreadableInstance(`actions.${index}: VM ${vm} is on node ${to} already`);
       wishes.push({ vm, from, to, bw, seconds: end - start, start });
     } else if (action.id === 'bootNode' || action.id === 'shutdownNode') {
       const { node, start, end } = parse(NodeAction, action, `actions.${index}`);
@@ -167,6 +169,9 @@ function assemble(
     if (!known.has(to))
       throw new UnreadableInstance(`VM ${vm} shall go to node ${to}, which the mapping does not have`);
     if (shutdowns.has(to)) throw new UnreadableInstance(`VM ${vm} shall go to node ${to}, which is to be switched off`);
+  }
+  for (const node of [...boots.keys(), ...shutdowns.keys()]) {
+    if (!known.has(node)) throw new UnreadableInstance(`node ${node} is switched on or off, but not in the mapping`);
   }
   const leaving = new Set(wishes.map(({ vm }) => vm));
   for (const [vm, node] of where) {
@@ -223,14 +228,14 @@ function assemble(
 
 function resourceViews({ views }: Model): ResourceView[] {
   const found = views.flatMap((view, index) =>
-    view.id === 'shareableResource' ? [parse(ResourceView, view, `views.${index}`)] : [],
+    view.id === 'shareableResource' ? [parse(ResourceView, view, `model.views.${index}`)] : [],
   );
   return found.sort((a, b) => (a.rcId < b.rcId ? -1 : 1));
 }
 
 function networkFor(model: Model, nodes: number[], wishes: Wish[], notes: string[]): Network {
   const index = model.views.findIndex(({ id }) => id === 'net');
-  if (index >= 0) return networkOf(parse(NetworkView, model.views[index], `views.${index}`));
+  if (index >= 0) return networkOf(parse(NetworkView, model.views[index], `model.views.${index}`));
   const nics = nicsOfPlan(nodes, wishes, DEFAULT_NIC_MBIT_PER_SECOND);
   notes.push(nics.note);
   return flatNetwork(nics.mbitPerSecond);

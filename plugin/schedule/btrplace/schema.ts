@@ -1,11 +1,14 @@
 import { z } from 'zod';
 
 const Id = z.int().nonnegative();
-const Amount = z.number().nonnegative();
-const ById = z.record(z.string().regex(/^\d+$/, 'is not a number of a node or VM'), z.unknown());
+/** Above this, seconds and Mbit/s added up would lose their last places, or overflow. */
+const MOST = 1e12;
+const Amount = z.number().nonnegative().max(MOST);
 
 /** `-1` is BtrPlace's word for a link or switch that blocks nothing. */
-const LinkCapacity = z.number().refine((mbit) => mbit === -1 || mbit > 0, 'is neither above 0 nor -1 (unlimited)');
+const LinkCapacity = z
+  .number()
+  .refine((mbit) => mbit === -1 || (mbit > 0 && mbit <= MOST), 'is neither above 0 nor -1 (unlimited)');
 
 const OnlineNode = z.object({
   runningVMs: z.array(Id).default([]),
@@ -18,7 +21,7 @@ const Mapping = z.object({
 });
 
 const VmAttributes = z.object({
-  memUsed: z.number().positive().optional(),
+  memUsed: Amount.positive().optional(),
   hotDirtySize: Amount.optional(),
   hotDirtyDuration: Amount.optional(),
   coldDirtyRate: Amount.optional(),
@@ -44,18 +47,28 @@ export const ResourceView = z.object({
 });
 export type ResourceView = z.infer<typeof ResourceView>;
 
-export const NetworkView = z.object({
-  id: z.literal('net'),
-  switches: z.array(z.object({ id: Id, capacity: LinkCapacity.default(-1) })),
-  links: z.array(
-    z.object({
-      id: Id.optional(),
-      capacity: LinkCapacity.default(-1),
-      switch: Id,
-      physicalElement: z.object({ id: Id, type: z.enum(['node', 'switch']) }),
-    }),
-  ),
-});
+export const NetworkView = z
+  .object({
+    id: z.literal('net'),
+    switches: z.array(z.object({ id: Id, capacity: LinkCapacity.default(-1) })),
+    links: z.array(
+      z.object({
+        id: Id.optional(),
+        capacity: LinkCapacity.default(-1),
+        switch: Id,
+        physicalElement: z.object({ id: Id, type: z.enum(['node', 'switch']) }),
+      }),
+    ),
+  })
+  .superRefine(({ switches, links }, context) => {
+    const known = new Set(switches.map(({ id }) => id));
+    links.forEach(({ switch: above, physicalElement: { id, type } }, index) => {
+      const path = ['links', index];
+      const lost = [above, ...(type === 'switch' ? [id] : [])].find((one) => !known.has(one));
+      if (lost === undefined) return;
+      context.addIssue({ code: 'custom', path, message: `goes to switch ${lost}, which \`switches\` does not have` });
+    });
+  });
 export type NetworkView = z.infer<typeof NetworkView>;
 
 const Model = z.object({
@@ -79,7 +92,7 @@ export const MigrateAction = z
     vm: Id,
     from: Id,
     to: Id,
-    bw: z.number().positive().optional(),
+    bw: z.number().min(1e-3).max(MOST).optional(),
     start: Amount,
     end: Amount,
   })
@@ -90,6 +103,3 @@ export const NodeAction = z
 
 /** A plan: what there is and what was done about it. */
 export const PlanFile = z.object({ origin: Model, actions: z.array(Action) });
-
-/** Numbers of nodes and VMs as keys of an object. */
-export const Ids = ById;

@@ -43,6 +43,23 @@ describe('drover plan --instance', () => {
     expect(answer.planningMs).toBeGreaterThan(0);
   });
 
+  it('keeps standard output to the object: what was assumed or left out goes to standard error', async () => {
+    const instance = {
+      model: {
+        mapping: { onlineNodes: { 0: { runningVMs: [1] }, 7: {} } },
+        attributes: { vms: { 1: { memUsed: 2000 } } },
+      },
+      constraints: [
+        { id: 'fence', vm: 1, nodes: [7] },
+        { id: 'spread', vms: [1] },
+      ],
+    };
+    const { stdout, stderr } = await plan(JSON.stringify(instance), '--json');
+    expect(JSON.parse(stdout).migrations).toEqual([{ vm: 1, from: 0, to: 7, start: 0, end: 18, bandwidth: 1000 }]);
+    expect(stderr).toMatch(/^note: constraint spread \(1\) is not known here and not kept$/m);
+    expect(stderr).toMatch(/^note: no network in the file/m);
+  });
+
   it('shows a table, the makespan and how far it is from the bound', async () => {
     const { stdout } = await plan(smallPlan(1));
     expect(stdout).toMatch(/10 migrations, makespan \d+ s \(no shorter one exists\)/);

@@ -118,6 +118,10 @@ describe('readBtrplace', () => {
     expect(instance.links.map(({ capacity }) => capacity)).toEqual([600, 600, 600, 600]);
   });
 
+  it('reads a file that begins with a byte order mark', () => {
+    expect(readBtrplace(`\uFEFF${smallPlan(1)}`, null).instance.moves).toHaveLength(10);
+  });
+
   it.each([
     ['{', 'not JSON'],
     ['[]', 'the file: '],
@@ -149,7 +153,25 @@ describe('readBtrplace', () => {
     ],
     [
       JSON.stringify({ model: { mapping, views: [{ id: 'net', switches: [], links: [link('node', 0, 0, 0)] }] } }),
-      'neither above 0 nor -1',
+      'model.views.0.links.0.capacity: is neither above 0 nor -1',
+    ],
+    [
+      JSON.stringify({
+        model: { mapping, views: [{ id: 'net', switches: [{ id: 3 }], links: [link('node', 0, 4, 9)] }] },
+      }),
+      'model.views.0.links.0: goes to switch 4',
+    ],
+    [
+      JSON.stringify({ origin: { mapping }, actions: [{ id: 'migrateVM', vm: 1, from: 0, to: 0, start: 0, end: 1 }] }),
+      'VM 1 is on node 0 already',
+    ],
+    [
+      JSON.stringify({ origin: { mapping }, actions: [{ id: 'bootNode', node: 8, start: 0, end: 1 }] }),
+      'node 8 is switched on or off',
+    ],
+    [
+      JSON.stringify({ model: { mapping, attributes: { vms: { '1': { memUsed: 1e300 } } } } }),
+      'model.attributes.vms.1.memUsed: Too big',
     ],
     [
       JSON.stringify({
