@@ -7,6 +7,8 @@ import { Deadlines, Order, StartWindows } from './schema/timing.ts';
 import { Clusters, ContentionLevels, StrategyTable } from './schema/traffic.ts';
 import { Bandwidth, Duration } from './units.ts';
 
+const LONGEST_BATCH_MS = 3600e3;
+
 /** A policy as it is written, after its files were merged. */
 export const PolicyDocument = z.strictObject({
   version: z.literal(1, { error: 'the only version of the policy language is 1: write version: 1' }),
@@ -17,7 +19,9 @@ export const PolicyDocument = z.strictObject({
   technique: TechniqueRule,
   strategy: StrategyTable,
   order: Order,
-  batchWindow: Duration,
+  batchWindow: Duration.refine((ms) => ms <= LONGEST_BATCH_MS, {
+    error: 'every migration waits for the whole batch window: write at most 1 h',
+  }),
   maxWait: Duration.refine((ms) => ms > 0, {
     error: 'maxWait must be longer than 0, or everything overtakes everything',
   }),

@@ -5,7 +5,10 @@ export type Amount = { kind: 'rate'; bitsPerSecond: number } | { kind: 'share'; 
 
 const RATE_UNITS: Record<string, number> = { bit: 1, kbit: 1e3, Mbit: 1e6, Gbit: 1e9 };
 const TIME_UNITS: Record<string, number> = { ms: 1, s: 1e3, min: 60e3, h: 3600e3 };
+/** A year. Far beyond it, a moment that is so far away could not be written as a date. */
+const LONGEST_MS = 8760 * 3600e3;
 const MEMORY_UNITS: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
 /** What an editor checks of a quantity, as a regular expression. */
 function pattern(units: Record<string, number>, percent = false): { type: 'string'; pattern: string } {
   const names = [...(percent ? ['%'] : []), ...Object.keys(units)];
@@ -22,23 +25,25 @@ export const Share = z
     if (quantity?.unit === '%' && quantity.number <= 100) return quantity.number / 100;
     context.addIssue({
       code: 'custom',
-      message: `${show(value)} is not a share: write 0 to 100 with its sign, like 40 %`,
+      message: refusal(value, 'a share', '0 to 100 with its sign, like 40 %'),
     });
     return z.NEVER;
   })
   .meta({ ...pattern({}, true), description: 'a share, like 40 %' });
 
-/** Time in milliseconds: `300 ms`, `1 s`, `10 min`, `2 h`. */
+/** Time in milliseconds, at most a year: `300 ms`, `1 s`, `10 min`, `2 h`. */
 export const Duration = z
   .unknown()
   .transform((value, context) => {
     const quantity = split(value);
     const factor = quantity && TIME_UNITS[quantity.unit];
-    if (quantity && factor) return Math.round(quantity.number * factor);
-    context.addIssue({
-      code: 'custom',
-      message: `${show(value)} is not a time: write a number with one of the units ms, s, min, h, like 10 s`,
-    });
+    const ms = quantity && factor ? Math.round(quantity.number * factor) : null;
+    if (ms !== null && ms <= LONGEST_MS) return ms;
+    const message =
+      ms === null
+        ? refusal(value, 'a time', 'a number with one of the units ms, s, min, h, like 10 s')
+        : `${show(value)} is longer than a year: write at most 8760 h`;
+    context.addIssue({ code: 'custom', message });
     return z.NEVER;
   })
   .meta({ ...pattern(TIME_UNITS), description: 'a time, like 300 ms, 1 s, 10 min, 2 h' });
@@ -53,7 +58,11 @@ export const Bandwidth = z
     if (quantity && factor) return { kind: 'rate', bitsPerSecond: quantity.number * factor };
     context.addIssue({
       code: 'custom',
-      message: `${show(value)} is not a bandwidth: write a number with one of bit, kbit, Mbit, Gbit (per second) or %, like 300 Mbit or 30 %`,
+      message: refusal(
+        value,
+        'a bandwidth',
+        'a number with one of bit, kbit, Mbit, Gbit (per second) or %, like 300 Mbit or 30 %',
+      ),
     });
     return z.NEVER;
   })
@@ -71,7 +80,7 @@ export const Memory = z
     if (quantity && factor) return Math.round(quantity.number * factor);
     context.addIssue({
       code: 'custom',
-      message: `${show(value)} is not an amount of memory: write a number with one of KiB, MiB, GiB, TiB, like 512 MiB`,
+      message: refusal(value, 'an amount of memory', 'a number with one of KiB, MiB, GiB, TiB, like 512 MiB'),
     });
     return z.NEVER;
   })
@@ -87,10 +96,10 @@ function split(value: unknown): { number: number; unit: string } | null {
   return found?.[1] && found[2] ? { number: Number(found[1]), unit: found[2] } : null;
 }
 
+function refusal(value: unknown, kind: string, how: string): string {
+  return value === undefined ? `is missing: write ${how}` : `${show(value)} is not ${kind}: write ${how}`;
+}
+
 function show(value: unknown): string {
-  return value === undefined
-    ? 'what is missing'
-    : typeof value === 'object' && value !== null
-      ? 'a list or map'
-      : `"${value}"`;
+  return typeof value === 'object' && value !== null ? 'a list or map' : `"${value}"`;
 }

@@ -110,13 +110,22 @@ export async function readPolicyFiles(
   const errors: PolicyError[] = [];
   for (const path of paths) {
     try {
-      for (const name of await filesOf(path)) files.push({ name, text: await readFile(name, 'utf8') });
+      for (const name of await filesOf(path)) files.push({ name, text: textOf(await readFile(name)) });
     } catch (error) {
       const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
       errors.push({ file: basename(path), line: 1, column: 1, path: '', message });
     }
   }
   return errors.length > 0 ? { errors } : { files };
+}
+
+/** A name with a byte that is no UTF-8 would be read as another one, and match nothing. */
+function textOf(content: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch {
+    throw new Error('it is not UTF-8: save it in that encoding');
+  }
 }
 
 async function filesOf(path: string): Promise<string[]> {

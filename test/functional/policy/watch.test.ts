@@ -100,6 +100,12 @@ describe('PolicyFiles', () => {
     expect(events.filter((event) => event.startsWith('loaded'))).toEqual(['loaded 300', 'loaded 800']);
   });
 
+  it('refuses bytes that are no UTF-8, as an editor in another encoding writes them', async () => {
+    await writeFile(file, Buffer.from(SEED.replace('default: medium', 'default: médium'), 'latin1'));
+    await eventually(() => expect(events).toEqual(['loaded 300', 'refused 1']));
+    expect(policies.status.refused?.errors[0]).toContain('it is not UTF-8');
+  });
+
   it('says nothing when the content is the same again', async () => {
     await writeFile(file, SEED);
     await polls(5);

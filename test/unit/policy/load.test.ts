@@ -147,6 +147,9 @@ describe('parsePolicy', () => {
       'contention.hysteresis: hysteresis must be smaller',
     ],
     ['a missing key', 'clusters: { idle: 1 % }', '', null, 'clusters: is missing: add it'],
+    ['a missing time', 'maxWait: 30 min', '', null, 'maxWait: is missing: write a number with one of the units'],
+    ['a time beyond all dates', 'maxWait: 30 min', 'maxWait: 999999999999 h', 9, 'is longer than a year'],
+    ['a batch that never ends', 'batchWindow: 1 s', 'batchWindow: 61 min', 13, 'write at most 1 h'],
     [
       'a rule for everything',
       '{ metadata: { "drover:priority": low }, priority: low }',
