@@ -6,7 +6,9 @@ import type { Policy } from '../policy/schema.ts';
 import { amountOn, Bandwidth } from '../policy/units.ts';
 import { linkOf, Scene, stage } from './scene.ts';
 
-const ExpectedLimits = z.strictObject({ lower: Bandwidth.optional(), upper: Bandwidth.optional() });
+const ExpectedLimits = z
+  .strictObject({ lower: Bandwidth.optional(), upper: Bandwidth.optional() })
+  .refine(namesSomething, { error: 'this expects nothing: name lower or upper' });
 
 const Expected = z
   .strictObject({
@@ -18,13 +20,19 @@ const Expected = z
     cluster: Cluster.optional(),
     /** `now`, `later` (outside its windows). */
     starts: z.enum(['now', 'later']).optional(),
-    limits: z.strictObject({ source: ExpectedLimits.optional(), destination: ExpectedLimits.optional() }).optional(),
+    limits: z
+      .strictObject({ source: ExpectedLimits.optional(), destination: ExpectedLimits.optional() })
+      .refine(namesSomething, { error: 'this expects nothing: name source or destination' })
+      .optional(),
     /** Codes of reasons that must be among those of the decision. */
     reasons: oneOrMany(Text).optional(),
   })
-  .refine((expected) => Object.keys(expected).length > 0, {
-    error: 'this case expects nothing: name priority, technique, …',
-  });
+  .refine(namesSomething, { error: 'this case expects nothing: name priority, technique, …' });
+
+/** A case that can only pass tests nothing. */
+function namesSomething(expected: object): boolean {
+  return Object.keys(expected).length > 0;
+}
 
 const Case = z.strictObject({ name: Text, given: Scene, expect: Expected });
 type Case = z.infer<typeof Case>;

@@ -1,4 +1,5 @@
-import { dirname, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { PolicyExplanation } from '../contract.ts';
 import { explainPolicy } from '../controller/explain.ts';
@@ -17,8 +18,11 @@ const FAILURE = 1;
 
 /** Errors of files, to be shown one a line. */
 class FileErrors extends Error {
+  readonly errors: readonly PolicyError[];
+
   constructor(errors: readonly PolicyError[]) {
     super(`${errors.length} error(s)\n${errors.map(formatPolicyError).join('\n')}`);
+    this.errors = errors;
   }
 }
 
@@ -51,13 +55,14 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
     .requiredOption('--vm <name>', 'name of the server; for the running plugin its name or id')
     .option('--host <name>', 'the host that it is on')
     .option('--to <name>', 'the destination')
-    .option('--project <id>')
-    .option('--flavor <name>')
-    .option('--image <id>')
+    .option('--project <id>', 'its project')
+    .option('--flavor <name>', 'its flavor')
+    .option('--image <id>', 'the image it was made from')
     .option('--zone <name>', 'availability zone')
-    .option('--role <name>', 'role of who asks, may be repeated', collect, [])
-    .option('--metadata <key=value>', 'may be repeated', collectPair, {})
+    .option('--role <name>', 'role of who asks, may be repeated', collect)
+    .option('--metadata <key=value>', 'may be repeated', collectPair)
     .option('--memory <amount>', 'like 4 GiB')
+    .option('--dirties <amount>', 'memory that it writes a second, like 20 MiB; not measured unless given')
     .option('--sends <rate>', 'traffic of the server, like 300 Mbit')
     .option('--receives <rate>', 'likewise')
     .option('--link <rate>', 'rate of both links, 1 Gbit unless given')
@@ -75,16 +80,23 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
 
   policy
     .command('test')
-    .argument('<file...>', 'files of cases, each naming its policy')
+    .argument('<file...>', 'files of cases, each naming its policy; a directory stands for its *.test.yaml files')
     .description('decides the cases and shows what differs from what they expect; exit status 1 if anything does')
     .action(async (files: string[]) => {
-      let failed = 0;
-      for (const file of files) {
-        const results = await runCases(file);
-        failed += results.filter(({ differences }) => differences.length > 0).length;
-        console.log(casesReport(file, results));
+      let failed = false;
+      const errors: PolicyError[] = [];
+      for (const file of await caseFiles(files)) {
+        const run = await runCases(file).catch((error: unknown) => {
+          if (!(error instanceof FileErrors)) throw error;
+          errors.push(...error.errors);
+          return null;
+        });
+        if (!run) continue;
+        failed ||= run.some(({ differences }) => differences.length > 0);
+        console.log(casesReport(file, run));
       }
-      if (failed > 0) process.exitCode = FAILURE;
+      if (errors.length > 0) throw new FileErrors(errors);
+      if (failed) process.exitCode = FAILURE;
     });
 
   policy
@@ -108,9 +120,10 @@ interface ExplainOptions {
   flavor?: string;
   image?: string;
   zone?: string;
-  role: string[];
-  metadata: Record<string, string>;
+  role?: string[];
+  metadata?: Record<string, string>;
   memory?: string;
+  dirties?: string;
   sends?: string;
   receives?: string;
   link?: string;
@@ -124,7 +137,7 @@ interface ExplainOptions {
 
 async function explainOffline(files: string[], options: ExplainOptions): Promise<PolicyExplanation> {
   const policy = await readPolicy(files);
-  const { vm: name, project, flavor, image, zone, role, metadata, memory, sends, receives, link } = options;
+  const { vm: name, project, flavor, image, zone, role, metadata, memory, dirties, sends, receives, link } = options;
   const given = {
     vm: {
       name,
@@ -132,9 +145,10 @@ async function explainOffline(files: string[], options: ExplainOptions): Promise
       flavor,
       image,
       zone,
-      role: role.length > 0 ? role : undefined,
+      role,
       metadata,
       memory,
+      dirties,
       sends,
       receives,
     },
@@ -161,12 +175,26 @@ async function explainOffline(files: string[], options: ExplainOptions): Promise
 }
 
 function explainRunning(socket: string, { vm, to, ...others }: ExplainOptions): Promise<PolicyExplanation> {
-  const { role, metadata, json: _json, ...facts } = others;
-  if (Object.keys(facts).length > 0 || role.length > 0 || Object.keys(metadata).length > 0) {
+  const { json: _json, ...facts } = others;
+  if (Object.keys(facts).length > 0) {
     throw new Error('the running plugin takes the facts from Nova: give --vm and --to only, or name the policy files');
   }
   const query = new URLSearchParams({ vm, ...(to === undefined ? {} : { destination: to }) });
   return ask(socket, `/v1/policy/explain?${query}`, PolicyExplanation);
+}
+
+/** @throws Error if a directory has none: a run of no cases would look as if all had passed. */
+async function caseFiles(paths: readonly string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const isDirectory = (await stat(path).catch(() => null))?.isDirectory() ?? false;
+    const found = isDirectory
+      ? (await readdir(path)).filter((name) => /^[^.].*\.test\.ya?ml$/.test(name)).sort()
+      : null;
+    if (found?.length === 0) throw new Error(`there is no *.test.yaml file in ${path}`);
+    files.push(...(found?.map((name) => join(path, name)) ?? [path]));
+  }
+  return files;
 }
 
 async function runCases(file: string) {
@@ -178,11 +206,11 @@ async function runCases(file: string) {
   return document.data.cases.map((each) => runCase(policy, each));
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-function collectPair(text: string, before: Record<string, string>): Record<string, string> {
+function collectPair(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('write KEY=VALUE, like drover:priority=high.');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };

@@ -12,15 +12,19 @@ const GIGABIT = 1e9;
 const GIBIBYTE = 2 ** 30;
 const VM_UUID = '00000000-0000-4000-8000-000000000001';
 
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/;
+
+/** Date.parse takes 30 February for 2 March. */
+function isDay(text: string): boolean {
+  return new Date(`${text}T00:00Z`).toISOString().startsWith(text);
+}
+
 /** `2026-11-24T22:30:00+01:00`; without its zone a time could mean several moments. */
 export const Moment = z
   .string({ error: 'is not a moment: write it like 2026-11-24T22:30:00+01:00' })
-  .refine(
-    (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)),
-    {
-      error: 'is not a moment: write it with its zone, like 2026-11-24T22:30:00+01:00 or 2026-11-24T21:30:00Z',
-    },
-  )
+  .refine((text) => MOMENT.test(text) && !Number.isNaN(Date.parse(text)) && isDay(text.slice(0, 10)), {
+    error: 'is not a moment: write it with its zone, like 2026-11-24T22:30:00+01:00 or 2026-11-24T21:30:00Z',
+  })
   .transform((text) => Date.parse(text));
 
 const Traffic = { sends: Bandwidth.optional(), receives: Bandwidth.optional() };
@@ -41,43 +45,48 @@ const SceneHost = z.strictObject({
 type SceneHost = z.infer<typeof SceneHost>;
 
 /** What is given: a server, where it is and goes, and the traffic there. What is left out is ordinary and calm. */
-export const Scene = z.strictObject({
-  vm: z
-    .strictObject({
-      name: Text.optional(),
-      project: Text.optional(),
-      flavor: Text.optional(),
-      image: Text.optional(),
-      zone: Text.optional(),
-      metadata: z.record(Text, Text).optional(),
-      /** Roles of who asks. */
-      role: oneOrMany(Text).optional(),
-      memory: Memory.optional(),
-      /** Memory dirtied per second. */
-      dirties: Memory.optional(),
-      ...Traffic,
-      paused: z.boolean().optional(),
-      /** What keeps QEMU from post-copy, in hostd's words. */
-      blockers: z.array(Text).optional(),
-    })
-    .default({}),
-  /** The other VMs of the source, for fuzzy clustering. */
-  others: z.array(z.strictObject(Traffic)).default([]),
-  source: SceneHost.default({}),
-  destination: SceneHost.default({}),
-  at: Moment.default(SOME_TIME),
-});
+export const Scene = z
+  .strictObject({
+    vm: z
+      .strictObject({
+        name: Text.optional(),
+        project: Text.optional(),
+        flavor: Text.optional(),
+        image: Text.optional(),
+        zone: Text.optional(),
+        metadata: z.record(Text, Text).optional(),
+        /** Roles of who asks. */
+        role: oneOrMany(Text).optional(),
+        memory: Memory.optional(),
+        /** Memory dirtied per second; not measured unless given. */
+        dirties: Memory.optional(),
+        ...Traffic,
+        paused: z.boolean().optional(),
+        /** What keeps QEMU from post-copy, in hostd's words. */
+        blockers: z.array(Text).optional(),
+      })
+      .default({}),
+    /** The other VMs of the source, for fuzzy clustering. */
+    others: z.array(z.strictObject(Traffic)).default([]),
+    source: SceneHost.default({}),
+    destination: SceneHost.default({}),
+    at: Moment.default(SOME_TIME),
+  })
+  .refine(({ source, destination }) => nameOf(source, 'source') !== nameOf(destination, 'destination'), {
+    path: ['destination'],
+    error: 'is the source itself: name another host, or none',
+  });
 export type Scene = z.infer<typeof Scene>;
 
 /** The world that a scene describes, with its one migration. */
 export function stage(scene: Scene, policy: Policy): { world: World; migration: QueuedMigration } {
   const { vm, others, source, destination, at } = scene;
-  const [from, to] = [source.name ?? 'source', destination.name ?? 'destination'];
+  const [from, to] = [nameOf(source, 'source'), nameOf(destination, 'destination')];
   const link = linkOf(source);
   const memoryBytes = vm.memory ?? GIBIBYTE;
   const own = vmSample(1, link, vm);
   const vms = [
-    { ...own, memoryBytes, dirtyBytesPerSecond: vm.dirties ?? null, postCopyBlockers: vm.blockers ?? [] },
+    { ...own, memoryBytes, ...dirtyingOf(vm.dirties, at), postCopyBlockers: vm.blockers ?? [] },
     ...others.map((other, index) => vmSample(index + 2, link, other)),
   ];
   const migration: QueuedMigration = {
@@ -107,6 +116,20 @@ export function stage(scene: Scene, policy: Policy): { world: World; migration: 
     world: { nowMs: at, policy, queue: [migration], inFlight: [], hosts, previousContention: new Map() },
     migration,
   };
+}
+
+function nameOf({ name }: SceneHost, otherwise: string): string {
+  return name ?? otherwise;
+}
+
+/** What hostd would measure: a window of a second is what predictions read (model/dirty.ts). */
+function dirtyingOf(
+  bytesPerSecond: number | undefined,
+  at: number,
+): Pick<VmSample, 'dirtyBytesPerSecond' | 'dirtyWindows'> {
+  return bytesPerSecond === undefined
+    ? { dirtyBytesPerSecond: null, dirtyWindows: [] }
+    : { dirtyBytesPerSecond: bytesPerSecond, dirtyWindows: [{ windowMs: 1000, bytesPerSecond, measuredAtMs: at }] };
 }
 
 export function linkOf({ link }: SceneHost): number {

@@ -116,9 +116,39 @@ describe('drover policy explain', () => {
 
 describe('drover policy test', () => {
   it('passes the shipped cases of the shipped policies', async () => {
-    const { code, stdout } = await drover('test', join(POLICIES, 'seed.test.yaml'));
-    expect(stdout).toMatch(/\n11 passed, 0 failed\n$/);
+    const { code, stdout } = await drover('test', POLICIES);
+    expect(stdout).toMatch(
+      /default\.test\.yaml\n[\s\S]*\n9 passed, 0 failed\n.*seed\.test\.yaml\n[\s\S]*\n11 passed, 0 failed\n$/,
+    );
     expect(code).toBe(0);
+  });
+
+  it('runs the cases of all other files, and tells what is wrong with one at the end', async () => {
+    const wrong = put('a.test.yaml', 'policy: seed.yaml\ncases: []\n');
+    const right = put(
+      'b.test.yaml',
+      'policy: seed.yaml\ncases: [{ name: x, given: {}, expect: { priority: medium } }]\n',
+    );
+    const { code, stdout, stderr } = await drover('test', wrong, right);
+    expect(code).toBe(1);
+    expect(stdout).toContain('1 passed, 0 failed');
+    expect(stderr).toContain('a.test.yaml:2:8: cases: ');
+  });
+
+  it('refuses a directory without cases', async () => {
+    expect(await drover('test', folder)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`there is no *.test.yaml file in ${folder}`),
+    });
+  });
+
+  it('predicts from the dirty rate that a case gives', async () => {
+    const text = (dirties: string, technique: string) =>
+      `policy: ${join(POLICIES, 'default.yaml')}\ncases: [{ name: x, given: { vm: { memory: 1 GiB, dirties: ${dirties} } }, expect: { technique: ${technique} } }]\n`;
+    const calm = await drover('test', put('calm.test.yaml', text('0 MiB', 'post-copy')));
+    const busy = await drover('test', put('busy.test.yaml', text('200 MiB', 'post-copy')));
+    expect(calm).toMatchObject({ code: 1, stdout: expect.stringContaining('expected post-copy, got hybrid-copy') });
+    expect(busy).toMatchObject({ code: 0 });
   });
 
   it('shows what differs and why, and ends with 1', async () => {
@@ -151,6 +181,20 @@ describe('drover policy test', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('a.test.yaml:2:35: cases[0].given.vm.send: there is no such key: did you mean sends?');
     expect(stderr).toContain('cases[0].expect: this case expects nothing');
+  });
+
+  it.each([
+    ['expect: { limits: {} }', 'cases[0].expect.limits: this expects nothing: name source or destination'],
+    ['expect: { limits: { source: {} } }', 'cases[0].expect.limits.source: this expects nothing: name lower or upper'],
+    ['given: { at: 2026-02-30T12:00Z }, expect: { priority: low }', 'cases[0].given.at: is not a moment'],
+    [
+      'given: { source: { name: a }, destination: { name: a } }, expect: { priority: low }',
+      'cases[0].given.destination: is the source itself',
+    ],
+  ])('refuses %s', async (text, message) => {
+    const given = text.startsWith('given') ? '' : 'given: {}, ';
+    const cases = put('a.test.yaml', `policy: seed.yaml\ncases: [{ name: x, ${given}${text} }]\n`);
+    expect(await drover('test', cases)).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
   });
 });
 
