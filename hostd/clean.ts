@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import { readBootId } from './capability.ts';
-import { runCommand } from './command.ts';
 import type { Config } from './config.ts';
 import { describeError, HostdError } from './errors.ts';
 import { Host } from './host.ts';
 import { Virsh } from './libvirt/virsh.ts';
 import { acquireLock } from './lock.ts';
-import { createLeases } from './reservation.ts';
+import { IptablesCounters } from './measure/count/iptables.ts';
+import { NftCounters } from './measure/count/nftables.ts';
+import type { OwnTraffic } from './measure/netfilter.ts';
+import { createLeases, ownTraffic } from './reservation.ts';
 import type { Leases } from './shape/leases.ts';
 import { GuestLimiter } from './shape/limiter.ts';
 
@@ -27,7 +29,7 @@ export async function clean(config: Config, { all }: CleanOptions, log: Logger):
     await host.start();
     const leases = await createLeases(config, host, log);
     await leases.settleOnce({ all });
-    if (all) await removeCounters();
+    if (all) await removeCounters(ownTraffic(config, host), log);
     await putBackGuests(config, leases, log);
   } finally {
     host.stop();
@@ -49,16 +51,25 @@ async function putBackGuests({ libvirtUri, stateDir }: Config, leases: Leases, l
   }
 }
 
-/** A table is added before it is deleted, so that it does not matter whether it is there. */
-async function removeCounters(): Promise<void> {
-  const tables = ['bridge', 'inet'].flatMap((family) => [
-    `add table ${family} drover`,
-    `delete table ${family} drover`,
-  ]);
+/** Those of either method: `counting` may have been another when they were made. */
+async function removeCounters(own: OwnTraffic, log: Logger): Promise<void> {
+  const nftables = new NftCounters(own, true);
   try {
-    await runCommand('nft', ['-f', '-'], { input: `${tables.join('\n')}\n` });
+    await nftables.remove();
   } catch (error) {
-    if (error instanceof HostdError && error.message.includes('ENOENT')) return;
-    throw error;
+    if (!isMissing(error)) throw error;
+  } finally {
+    nftables.close();
   }
+  try {
+    await new IptablesCounters(own, true).remove();
+  } catch (error) {
+    // Where iptables does not work, as is common beside nftables, it did not count either.
+    if (!isMissing(error)) log.warn({ error: describeError(error) }, 'Cannot look for counters in iptables');
+  }
+}
+
+/** No such program. */
+function isMissing(error: unknown): boolean {
+  return error instanceof HostdError && error.message.includes('ENOENT');
 }
