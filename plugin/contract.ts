@@ -222,6 +222,9 @@ export const PolicyExplanation = z.object({
   lost: z.array(z.object({ place: z.string(), selectors: z.string(), priority: Priority, why: z.string() })),
   /** When it may start: null if its windows never open. */
   startsAtMs: z.number().nullable(),
+  /** When it must have ended if it were asked for now, null: no deadline; and what of the server's wish does not count. */
+  deadlineAtMs: z.number().nullable().default(null),
+  deadlineReason: Reason.nullable().default(null),
   /** For each link that is known: what workload traffic is promised, bit/s, and the path that says so. */
   limits: z.array(
     z.object({

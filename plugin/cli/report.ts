@@ -11,6 +11,7 @@ export function explanationReport(explanation: PolicyExplanation): string {
     `    because   ${reason.text} [${reason.code}]`,
     ...lost.map((rule) => `    not       ${rule.place} (${rule.selectors}): ${rule.priority}; ${rule.why}`),
     `  starts      ${startText(explanation)}`,
+    ...deadlineLines(explanation),
     ...limits.map(
       ({ link, lowerBitsPerSecond, upperBitsPerSecond, path, place }) =>
         `  workload    ${link}: at least ${megabits(lowerBitsPerSecond)}, at most ${megabits(upperBitsPerSecond)} (${path}${place ? ` at ${place}` : ''})`,
@@ -39,6 +40,13 @@ function startText({ startsAtMs, atMs }: PolicyExplanation): string {
   return startsAtMs <= atMs
     ? 'at once, as far as windows go'
     : `not before ${new Date(startsAtMs).toISOString()} (windows)`;
+}
+
+function deadlineLines({ deadlineAtMs, deadlineReason }: PolicyExplanation): string[] {
+  return [
+    ...(deadlineAtMs === null ? [] : [`  deadline    ${new Date(deadlineAtMs).toISOString()}, if it is asked for now`]),
+    ...(deadlineReason ? [`    because   ${deadlineReason.text} [${deadlineReason.code}]`] : []),
+  ];
 }
 
 /** What `drover policy test` prints. */

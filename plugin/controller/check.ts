@@ -1,5 +1,6 @@
 import type { LinkReservation, Priority } from 'drover-hostd/contract';
 import type { Decision, Strategy } from '../contract.ts';
+import { deadlineOf } from '../policy/deadline.ts';
 import { matchPriority, selectorsMatch } from '../policy/match.ts';
 import { limitsFor } from '../policy/schema/limits.ts';
 import type { Policy } from '../policy/schema.ts';
@@ -8,7 +9,7 @@ import { type Action, circumstances, type QueuedMigration, type World } from './
 
 /**
  * Verifies the actions of a plan against the rules, by other code than the one that made them. It shares with the
- * planner the types and the matching of priorities, nothing that orders, counts or reserves.
+ * planner the types, the matching of priorities and the reading of deadlines, nothing that orders, counts or reserves.
  *
  * @returns one text for each broken rule; empty if the plan is right.
  */
@@ -27,6 +28,8 @@ export function checkPlan(world: World, actions: readonly Action[]): string[] {
       ...checkReservation(world, policy, started.decision.priority, started, started.decision.reservation),
     ]),
     ...view.held.flatMap((waiting) => checkIdle(world, policy, view, waiting)),
+    ...view.held.flatMap((waiting) => checkDeadlines(world, policy, view, waiting)),
+    ...view.refused.flatMap((refused) => checkRefusal(world, policy, refused)),
     ...actions.flatMap((action) => {
       const flying = world.inFlight.find(({ id }) => id === action.id);
       if (action.kind !== 'adjust' || !flying?.decision) return [];
@@ -49,6 +52,7 @@ type Running = Place & { id: number; vmUuid: string; group: Priority | null; str
 interface View {
   starts: Started[];
   held: QueuedMigration[];
+  refused: QueuedMigration[];
   flying: Running[];
   /** In flight and started by this plan. */
   running: Running[];
@@ -79,6 +83,7 @@ function viewOf(world: World, policy: Policy, actions: readonly Action[]): View 
   return {
     starts,
     held: world.queue.filter(({ id }) => byId.get(id)?.kind === 'hold'),
+    refused: world.queue.filter(({ id }) => byId.get(id)?.kind === 'refuse'),
     flying,
     running: [...flying, ...starts.map(running)],
     eligible: (migration) =>
@@ -272,4 +277,31 @@ function checkIdle(
   const mayGo = eligible(waiting) && running.length < (policy.caps.clusterWide ?? Number.POSITIVE_INFINITY);
   const windowOver = world.nowMs >= waiting.receivedAtMs + policy.batchWindowMs;
   return obstacles.length > 0 || !windowOver || !mayGo ? [] : [`${waiting.id}: waits for nothing`];
+}
+
+/** Where only one start of its own group keeps it waiting, that one has no later deadline, if deadlines order first. */
+function checkDeadlines(world: World, policy: Policy, view: View, waiting: QueuedMigration): string[] {
+  const { starts, running, held, level, eligible } = view;
+  if (policy.order[0] !== 'deadline' || !eligible(waiting) || level(waiting) === 0) return [];
+  if (batchOpen(world, policy, waiting)) return [];
+  const users = running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid);
+  const above = held.some((other) => shares(waiting, other) && level(other) < level(waiting) && eligible(other));
+  const [only, ...more] = users;
+  const rival = starts.find(({ id }) => id === only?.id);
+  if (!rival || more.length > 0 || above || level(rival) !== level(waiting)) return [];
+  const later = ownDeadline(world, policy, rival) > ownDeadline(world, policy, waiting);
+  return later ? [`${waiting.id}: waits for ${rival.id}, whose deadline is later`] : [];
+}
+
+function checkRefusal(world: World, policy: Policy, refused: QueuedMigration): string[] {
+  const allowed =
+    policy.deadlines.admission === 'refuse' &&
+    refused.deferred !== true &&
+    Number.isFinite(ownDeadline(world, policy, refused));
+  return allowed ? [] : [`${refused.id}: is refused although it may not be`];
+}
+
+function ownDeadline(world: World, policy: Policy, migration: QueuedMigration): number {
+  const { priority } = matchPriority(policy, migration.server, circumstances(world, migration));
+  return migration.deadlineAtMs ?? deadlineOf(policy, priority, migration).atMs ?? Number.POSITIVE_INFINITY;
 }

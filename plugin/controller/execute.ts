@@ -4,6 +4,7 @@ import { dropLeases, putLeases } from '../bandwidth/lease.ts';
 import type { Decision, Reason } from '../contract.ts';
 import { describeError } from '../errors.ts';
 import type { NovaCalls, Submission } from '../nova/control.ts';
+import { newRequestId } from '../proxy/live-migrate.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { Drive, holdOf, leaseClients, trafficOf } from './drive.ts';
 import type { DecisionFacts } from './facts.ts';
@@ -35,6 +36,8 @@ export class Execution {
   readonly #queue: Queue;
   readonly #drives = new Map<number, { drive: Drive; done: Promise<void> }>();
   readonly #background = new Set<Promise<void>>();
+  /** Code of the last warning of each that waits. */
+  readonly #warned = new Map<number, string>();
   readonly #stop = new AbortController();
 
   constructor(parts: ExecutionParts) {
@@ -55,7 +58,7 @@ export class Execution {
   }
 
   /** Keeps it waiting; a caller who has no answer yet is told 202 once that is on disk. */
-  async hold(entry: Entry, reason: Reason): Promise<void> {
+  async hold(entry: Entry, reason: Reason, warning: Reason | null): Promise<void> {
     if (reason.code === 'batch-window') return;
     if (entry.state === 'received') {
       if (await this.#leftByClient(entry)) return;
@@ -63,11 +66,34 @@ export class Execution {
     } else if (entry.stateReason?.code !== reason.code) {
       await this.#queue.move(entry, 'queued', reason);
     }
+    await this.#warn(entry, warning);
+  }
+
+  /** Nova is not asked; the caller, who has no answer yet, reads why. */
+  async refuse(entry: Entry, reason: Reason): Promise<void> {
+    if (await this.#leftByClient(entry)) return;
+    await this.#end(entry, 'failed', reason);
+    this.#queue.answer(entry.id, {
+      kind: 'refused',
+      message: reason.text,
+      requestId: newRequestId(),
+      microversion: entry.request.microversion,
+    });
+  }
+
+  /** Says once for each cause that a deadline is in danger. */
+  async #warn({ id, vmName }: Entry, warning: Reason | null): Promise<void> {
+    if (!warning || this.#warned.get(id) === warning.code) return;
+    this.#warned.set(id, warning.code);
+    this.#parts.log.warn({ migration: id, vm: vmName, reason: warning }, 'a deadline is in danger');
+    await this.#parts.store.note(id, warning, Date.now());
   }
 
   /** Reserves on both hosts, asks Nova, follows. */
-  async begin(received: Entry, decision: Decision, facts: DecisionFacts): Promise<void> {
+  async begin(received: Entry, decision: Decision, facts: DecisionFacts, warning: Reason | null): Promise<void> {
     if (await this.#leftByClient(received)) return;
+    await this.#warn(received, warning);
+    this.#warned.delete(received.id);
     const { technique, strategy, priority } = decision;
     let entry = await this.#queue.move(
       received,
@@ -222,6 +248,7 @@ export class Execution {
 
   async #end(entry: Entry, state: 'failed' | 'aborted', reason: Reason): Promise<void> {
     this.#parts.log.warn({ migration: entry.id, vm: entry.vmName, state, reason }, 'migration ended');
+    this.#warned.delete(entry.id);
     await this.#dropLeases(entry);
     await this.#queue.move(entry, state, reason);
   }

@@ -1,4 +1,5 @@
 import type { PolicyExplanation } from '../contract.ts';
+import { deadlineOf } from '../policy/deadline.ts';
 import { matchPriority } from '../policy/match.ts';
 import { limitsFor } from '../policy/schema/limits.ts';
 import type { Policy } from '../policy/schema.ts';
@@ -11,6 +12,7 @@ import { circumstances, type QueuedMigration, sampledHost, type World } from './
 export function explainPolicy(world: World, policy: Policy, migration: QueuedMigration): PolicyExplanation {
   const { source, destination, server } = migration;
   const match = matchPriority(policy, server, circumstances(world, migration));
+  const deadline = deadlineOf(policy, match.priority, migration);
   const measured = sampledHost(world, source) !== null;
   return {
     vm: server.name,
@@ -22,6 +24,8 @@ export function explainPolicy(world: World, policy: Policy, migration: QueuedMig
     reason: match.reason,
     lost: match.lost.map(({ place, selectors, priority, why }) => ({ place, selectors, priority, why })),
     startsAtMs: startTimes(policy, world.nowMs)[match.priority].startsAtMs,
+    deadlineAtMs: deadline.atMs,
+    deadlineReason: deadline.reason,
     limits: [
       ...linkLimits(world, policy, source, 'tx'),
       ...(destination === null ? [] : linkLimits(world, policy, destination, 'rx')),

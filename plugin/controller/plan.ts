@@ -1,7 +1,9 @@
 import type { LinkReservation } from 'drover-hostd/contract';
 import type { Decision, Priority, Reason } from '../contract.ts';
+import { deadlineOf } from '../policy/deadline.ts';
 import type { Policy } from '../policy/schema.ts';
 import { type StartTimes, startTimes, waitedMs } from '../policy/starting.ts';
+import { admission, outlookOf } from './admission.ts';
 import { decide, reservationOf } from './decide.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
 import {
@@ -22,8 +24,8 @@ export { type Action, linkKey, type World, type WorldHost } from './world.ts';
  * the same actions, in whatever order the queue comes.
  *
  * Order: high, medium, low; inside a group by the policy's `order` (earliest deadline, shortest predicted time, arrival).
- * What may start only later (`windows`) keeps nobody else waiting. A lower group does not start on a link that a higher one uses or waits for. `serial` and
- * `parallel` are rules inside a group: urgent work never waits for a running lower group, whose bandwidth it takes.
+ * What may start only later (`windows`) keeps nobody else waiting, and what is refused for its deadline neither. A lower
+ * group does not start on a link that a higher one uses or waits for. `serial` and `parallel` are rules inside a group: urgent work never waits for a running lower group, whose bandwidth it takes.
  */
 export function plan(world: World): Action[] {
   const { policy } = world;
@@ -42,18 +44,29 @@ export function plan(world: World): Action[] {
 
   const links = occupancy(world, policy);
   const actions: Action[] = [...adjustments(world, policy), ...passed.map(({ id, source }) => pass(id, source))];
+  const ahead: Candidate[] = [];
   for (const candidate of candidates) {
     const { id } = candidate.migration;
     const opens = opensAtMs.get(id) ?? 0;
     const closed = outsideWindows(world, times, candidate);
     const early = world.nowMs < opens;
     const reason = early ? batchReason(policy) : (closed?.reason ?? links.obstacle(candidate));
+    const startsAtMs = times[candidate.decision.priority].startsAtMs;
+    const outlook = outlookOf(world, candidate, ahead, startsAtMs, reason !== null);
+    const { refused, warning } = early
+      ? { refused: null, warning: null }
+      : admission(world, policy, candidate, outlook);
+    if (refused) {
+      actions.push({ kind: 'refuse', id, reason: refused });
+      continue;
+    }
+    if (!closed) ahead.push(candidate);
     if (reason) {
       if (!closed) links.wait(candidate);
-      actions.push({ kind: 'hold', id, untilMs: early ? opens : (closed?.untilMs ?? null), reason });
+      actions.push({ kind: 'hold', id, untilMs: early ? opens : (closed?.untilMs ?? null), reason, warning });
     } else {
       links.run({ ...candidate.migration, decision: candidate.decision });
-      actions.push({ kind: 'start', id, decision: withOrder(policy, candidate) });
+      actions.push({ kind: 'start', id, decision: withOrder(policy, candidate, warning), warning });
     }
   }
   return actions;
@@ -96,21 +109,24 @@ function candidateOf(
   const decision = decide(world, policy, migration);
   const { priority } = decision;
   const waited = waitedMs(times[priority], migration.receivedAtMs, world.nowMs);
-  const byDefault = policy.deadlines.defaultMs[priority];
+  const deadline = deadlineOf(policy, priority, migration);
+  const { reason } = deadline;
   return {
     migration,
-    decision,
+    decision: reason ? { ...decision, reasons: [...decision.reasons, reason] } : decision,
     links: linksOf(migration),
     rank: waited >= policy.maxWaitMs ? AGED : RANK[priority],
     waitedMs: waited,
-    predictedMs: predictedMs(world, migration, decision.reservation),
-    deadlineAtMs:
-      migration.deadlineAtMs ?? (byDefault === null ? Number.POSITIVE_INFINITY : migration.receivedAtMs + byDefault),
+    // What never ends by prediction stands last of its group; what cannot be predicted goes by one pass.
+    predictedMs: decision.prediction
+      ? (decision.prediction.totalMigrationTimeMs.value ?? Number.POSITIVE_INFINITY)
+      : onePassMs(world, migration, decision.reservation),
+    deadlineAtMs: migration.deadlineAtMs ?? deadline.atMs ?? Number.POSITIVE_INFINITY,
   };
 }
 
-/** One pass over the memory at the rate that is free for it: enough to order by. Infinite without any measured link. */
-function predictedMs(world: World, { source, destination, server }: QueuedMigration, held: Decision['reservation']) {
+/** One pass over the memory at the rate that is free for it, where nothing better is known. Infinite without any measured link. */
+function onePassMs(world: World, { source, destination, server }: QueuedMigration, held: Decision['reservation']) {
   const free = (host: string | null, direction: 'tx' | 'rx', reservation: LinkReservation | null) => {
     const nic = host === null ? null : sampledHost(world, host)?.sample.nic;
     if (!nic || !reservation) return Number.POSITIVE_INFINITY;
@@ -146,13 +162,18 @@ function batchEnds(byArrival: readonly QueuedMigration[], windowMs: number): Map
   return ends;
 }
 
-function withOrder(policy: Policy, { decision, rank, waitedMs, predictedMs, links }: Candidate): Decision {
+function withOrder(
+  policy: Policy,
+  { decision, rank, waitedMs, predictedMs, links }: Candidate,
+  warning: Reason | null,
+): Decision {
   const text =
     rank === AGED
       ? `waited ${Math.round(waitedMs / 1000)} s, longer than maxWait (${policy.maxWaitMs / 1000} s): before all groups`
       : `group ${decision.priority}: nothing of a higher group on ${links.join(', ')}` +
         (Number.isFinite(predictedMs) ? `, predicted ${(predictedMs / 1000).toFixed(1)} s` : '');
-  return { ...decision, reasons: [...decision.reasons, { code: rank === AGED ? 'aged' : 'order', text }] };
+  const reasons = [...decision.reasons, ...(warning ? [warning] : [])];
+  return { ...decision, reasons: [...reasons, { code: rank === AGED ? 'aged' : 'order', text }] };
 }
 
 /** A reservation is changed if a rate moves by more than this share of itself; each change is a tc call on a host. */

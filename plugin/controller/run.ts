@@ -193,11 +193,13 @@ export class Controller {
     if (!entry) return;
     switch (action.kind) {
       case 'start':
-        return this.#execution.begin(entry, action.decision, factsOf(world, entry));
+        return this.#execution.begin(entry, action.decision, factsOf(world, entry), action.warning);
       case 'pass':
         return this.#execution.beginUnchanged(entry, action.reason);
       case 'hold':
-        return this.#execution.hold(entry, action.reason);
+        return this.#execution.hold(entry, action.reason, action.warning);
+      case 'refuse':
+        return this.#execution.refuse(entry, action.reason);
       case 'adjust':
         return this.#execution.adjust(entry, action.reservation);
     }

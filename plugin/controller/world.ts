@@ -34,6 +34,8 @@ export interface QueuedMigration {
   paused?: boolean;
   /** When it must have ended; absent or null: the policy's default for its priority. */
   deadlineAtMs?: number | null;
+  /** Its caller has a 202: it can no longer be refused. */
+  deferred?: boolean;
 }
 
 export interface InFlightMigration {
@@ -43,6 +45,8 @@ export interface InFlightMigration {
   destination: string | null;
   /** Null: passed to Nova unchanged. */
   decision: Decision | null;
+  /** Since when Nova has it, Unix time in ms. */
+  submittedAtMs?: number | null;
 }
 
 export interface WorldHost {
@@ -58,11 +62,13 @@ export interface WorldHost {
 
 /**
  * What to do now. `start`: reserve and give it to Nova. `hold`: keep it waiting, until that time or, if null, until
- * something ends or changes. `adjust`: change the reservation of one in flight. `pass`: give it to Nova unchanged.
+ * something ends or changes. `adjust`: change the reservation of one in flight. `pass`: give it to Nova unchanged. `refuse`: it cannot keep its deadline
+ * and the policy says that such are refused. `warning`: its deadline is in danger.
  */
 export type Action =
-  | { kind: 'start'; id: number; decision: Decision }
-  | { kind: 'hold'; id: number; untilMs: number | null; reason: Reason }
+  | { kind: 'start'; id: number; decision: Decision; warning: Reason | null }
+  | { kind: 'hold'; id: number; untilMs: number | null; reason: Reason; warning: Reason | null }
+  | { kind: 'refuse'; id: number; reason: Reason }
   | { kind: 'adjust'; id: number; reservation: Decision['reservation'] }
   | { kind: 'pass'; id: number; reason: Reason };
 

@@ -75,6 +75,7 @@ export function admitDeadline(question: DeadlineQuestion): DeadlineAnswer {
   return answer('warn', 'deadline-close', text);
 }
 
+/** A time that never comes has no date. */
 function iso(atMs: number): string {
-  return new Date(Math.round(atMs)).toISOString();
+  return Math.abs(atMs) <= 8.64e15 ? new Date(Math.round(atMs)).toISOString() : 'no time that can be told';
 }

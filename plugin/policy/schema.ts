@@ -36,7 +36,6 @@ export const PolicyDocument = z.strictObject({
     error: 'a floor of 0 lets a low-priority migration run for ever: write at least 1 %',
   }),
   strict: z.boolean({ error: 'write true or false' }).default(false),
-  destination: z.enum(['keep', 'least-contended']).default('keep'),
   postCopyGate: PostCopyGate,
 });
 

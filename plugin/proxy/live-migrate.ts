@@ -36,11 +36,13 @@ export interface LiveMigrateRequest extends LiveMigrateAction {
  * | answered | this answer, which came through `forward()`                                       |
  * | accepted | a 202 as Nova writes it; the migration waits and somebody answers for it          |
  * | busy     | a 409 as Nova writes it: this server is being migrated already                    |
+ * | refused  | a 409 in the same form with Drover's reason: the policy does not take it          |
  */
 export type Verdict =
   | { kind: 'forward' }
   | { kind: 'answered'; answer: UpstreamAnswer }
-  | ({ kind: 'accepted' | 'busy' } & VersionedAnswer);
+  | ({ kind: 'accepted' | 'busy' } & VersionedAnswer)
+  | ({ kind: 'refused'; message: string } & VersionedAnswer);
 
 /** What an answer in Nova's place carries. */
 export interface VersionedAnswer {
@@ -90,8 +92,24 @@ export function acceptedAnswer(verdict: VersionedAnswer, legacyV2: boolean): Ups
  * raise_http_conflict_for_instance_invalid_state).
  */
 export function busyAnswer(serverId: string, verdict: VersionedAnswer, legacyV2: boolean): UpstreamAnswer {
-  const message = `Cannot 'os-migrateLive' instance ${serverId} while it is in task_state migrating`;
-  const body = Buffer.from(`{"conflictingRequest": {"code": 409, "message": "${message}"}}`);
+  return conflict(
+    `Cannot 'os-migrateLive' instance ${serverId} while it is in task_state migrating`,
+    verdict,
+    legacyV2,
+  );
+}
+
+/** A migration that the policy refuses, in the form of Nova's own conflicts. */
+export function refusedAnswer(
+  serverId: string,
+  verdict: VersionedAnswer & { message: string },
+  legacyV2: boolean,
+): UpstreamAnswer {
+  return conflict(`Cannot 'os-migrateLive' instance ${serverId}: ${verdict.message}`, verdict, legacyV2);
+}
+
+function conflict(message: string, verdict: VersionedAnswer, legacyV2: boolean): UpstreamAnswer {
+  const body = Buffer.from(`{"conflictingRequest": {"code": 409, "message": ${JSON.stringify(message)}}}`);
   return {
     status: 409,
     statusMessage: 'Conflict',

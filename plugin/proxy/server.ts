@@ -12,6 +12,7 @@ import {
   acceptedAnswer,
   busyAnswer,
   type LiveMigrateHandler,
+  refusedAnswer,
   type UpstreamAnswer,
   type Verdict,
 } from './live-migrate.ts';
@@ -150,6 +151,8 @@ export class ProxyServer {
       const { legacyV2 } = target;
       if (verdict.kind === 'accepted') writeAnswer(acceptedAnswer(verdict, legacyV2), request, response);
       else if (verdict.kind === 'busy') writeAnswer(busyAnswer(action.serverId, verdict, legacyV2), request, response);
+      else if (verdict.kind === 'refused')
+        writeAnswer(refusedAnswer(action.serverId, verdict, legacyV2), request, response);
       else if (verdict.kind === 'answered') writeAnswer(verdict.answer, request, response);
       // What went to Nova once must not go there again.
       else if (sent.answer) writeAnswer(await sent.answer, request, response);

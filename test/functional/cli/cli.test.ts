@@ -40,6 +40,8 @@ const EXPLANATION: PolicyExplanation = {
   reason: { code: 'priority-rule', text: 'rule at seed.yaml:19:7 (metadata drover:priority=high): high' },
   lost: [],
   startsAtMs: 0,
+  deadlineAtMs: 0,
+  deadlineReason: null,
   limits: [],
   decision: null,
 };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MigrationView } from 'drover-hostd/contract';
@@ -11,11 +11,13 @@ import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../../../plugi
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
 import { HostDouble, NovaDouble } from './doubles.ts';
 
+const SEED_CAPS = 'caps: { parallelPerLink: 4 }';
 const SEED = join(import.meta.dirname, '../../../policies/seed.yaml');
 const WINDOW_MS = 1000;
 const vm = (n: number) => `6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c${n.toString().padStart(2, '0')}`;
 
 let folder = '';
+let policyFile = SEED;
 let nova: NovaDouble;
 let hosts: [HostDouble, HostDouble];
 let running: { controller: Controller; stop(): Promise<void>; store: Store } | null = null;
@@ -24,7 +26,7 @@ async function startController(): Promise<Controller> {
   const log = pino({ level: 'silent' });
   const store = new Store(join(folder, 'drover.db'));
   await store.start();
-  const policy = new PolicyFiles(SEED);
+  const policy = new PolicyFiles(policyFile);
   await policy.start();
   let wake = () => {};
   const tracker = new Tracker(hosts, log, () => wake());
@@ -107,6 +109,15 @@ function sourceView(n: number, change: Partial<MigrationView>): MigrationView {
   };
 }
 
+/** The shipped policy with more keys, or with others in place of its caps. */
+function seedWith(more: string, caps = SEED_CAPS): string {
+  const text = readFileSync(SEED, 'utf8');
+  expect(text).toContain(SEED_CAPS);
+  const file = join(folder, 'policy.yaml');
+  writeFileSync(file, `${text.replace(SEED_CAPS, caps)}\n${more}\n`);
+  return file;
+}
+
 async function states(): Promise<Record<string, string>> {
   const records = (await running?.store.newest(100)) ?? [];
   return Object.fromEntries(records.map((record) => [record.vmUuid.slice(-2), record.state]));
@@ -114,6 +125,7 @@ async function states(): Promise<Record<string, string>> {
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'drover-run-'));
+  policyFile = SEED;
   nova = new NovaDouble();
   hosts = [new HostDouble('compute-1'), new HostDouble('compute-2')];
   hosts[0].vmUuids = [1, 2, 3].map(vm);
@@ -215,6 +227,52 @@ describe('Controller', () => {
     expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 409 } });
     await expect.poll(states).toEqual({ '01': 'failed' });
     expect(hosts[0].leases.size).toBe(0);
+  });
+
+  it('refuses what cannot keep its deadline with a 409 that names the earliest time, and never asks Nova', async () => {
+    policyFile = seedWith('deadlines: { admission: refuse }');
+    nova.addServer(vm(1), { metadata: { 'drover:deadline': new Date(Date.now() + 1500).toISOString() } });
+    const controller = await startController();
+    const verdict = await ask(controller, 1);
+    expect(verdict).toMatchObject({ kind: 'refused', message: expect.stringContaining('cannot be over before 20') });
+    expect(nova.issued).toEqual([]);
+    expect(await states()).toEqual({ '01': 'failed' });
+    expect((await controller.events(1)).at(-1)?.reason.code).toBe('deadline-unreachable');
+  });
+
+  it('migrates what may miss its deadline where the policy only warns, with one event that says so', async () => {
+    policyFile = seedWith('deadlines: { admission: warn }');
+    nova.addServer(vm(1), { metadata: { 'drover:deadline': new Date(Date.now() + 1500).toISOString() } });
+    const controller = await startController();
+    expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    const warned = (await controller.events(1)).filter(({ reason }) => reason.code === 'deadline-unreachable');
+    expect(warned).toHaveLength(1);
+  });
+
+  it('starts no more at a time in the whole cluster than caps.clusterWide, though links would carry more', async () => {
+    policyFile = seedWith('', 'caps: { parallelPerLink: 4, clusterWide: 1 }');
+    for (const n of [1, 2]) nova.addServer(vm(n), { metadata: { 'drover:priority': 'high' } });
+    const controller = await startController();
+    await Promise.all([ask(controller, 1), ask(controller, 2)]);
+    expect(nova.issued).toHaveLength(1);
+    const first = nova.issued[0]?.vmUuid ?? '';
+    nova.set(first, { phase: 'completed', status: 'completed' });
+    await expect.poll(() => nova.issued.length, { timeout: 8000 }).toBe(2);
+  });
+
+  it('keeps one whose window is closed for later, says when, and lets the others pass', async () => {
+    // Open for the minute that lies half a day away.
+    const far = new Date(Date.now() + 12 * 3_600_000).toISOString().slice(11, 16);
+    const end = new Date(Date.now() + 12 * 3_600_000 + 60_000).toISOString().slice(11, 16);
+    policyFile = seedWith(`windows: [{ priority: low, from: "${far}", to: "${end}", timeZone: UTC }]`);
+    nova.addServer(vm(1), { metadata: { 'drover:priority': 'low' } });
+    nova.addServer(vm(2), { metadata: { 'drover:priority': 'medium' } });
+    const controller = await startController();
+    const verdicts = await Promise.all([ask(controller, 1), ask(controller, 2)]);
+    expect(verdicts.map(({ kind }) => kind)).toEqual(['accepted', 'answered']);
+    expect(nova.issued.map(({ vmUuid }) => vmUuid)).toEqual([vm(2)]);
+    const record = (await controller.unfinished()).find(({ vmUuid }) => vmUuid === vm(1));
+    expect(record?.stateReason).toMatchObject({ code: 'window', text: expect.stringContaining(`T${far}`) });
   });
 
   it('answers 409 for a VM that already waits', async () => {

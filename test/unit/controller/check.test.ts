@@ -33,7 +33,10 @@ describe('checkPlan finds', () => {
     expect(spoiled(one, () => [])).toEqual(['1: has 0 answers']);
     expect(spoiled(one, (a) => [...a, ...a])).toEqual(['1: has 2 answers']);
     expect(
-      spoiled(one, (a) => [...a, { kind: 'hold', id: 7, untilMs: null, reason: { code: '', text: '' } }]),
+      spoiled(one, (a) => [
+        ...a,
+        { kind: 'hold', id: 7, untilMs: null, reason: { code: '', text: '' }, warning: null },
+      ]),
     ).toHaveLength(1);
     const nothing = { sourceTx: null, destinationRx: null };
     expect(spoiled(one, (a) => [...a, { kind: 'adjust', id: 7, reservation: nothing }])).toHaveLength(1);
@@ -189,8 +192,8 @@ describe('checkPlan finds', () => {
   });
 
   it('one that waits for nothing', () => {
-    expect(spoiled(one, () => [{ kind: 'hold', id: 1, untilMs: null, reason: { code: '', text: '' } }])).toEqual([
-      '1: waits for nothing',
-    ]);
+    expect(
+      spoiled(one, () => [{ kind: 'hold', id: 1, untilMs: null, reason: { code: '', text: '' }, warning: null }]),
+    ).toEqual(['1: waits for nothing']);
   });
 });

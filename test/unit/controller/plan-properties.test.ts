@@ -33,6 +33,14 @@ const request = fc.record({
   memoryBytes: fc.integer({ min: 1, max: 64e9 }),
   postCopyNever: seldom,
   paused: seldom,
+  deadline: fc.option(
+    fc.oneof(
+      fc.constant('tomorrow'),
+      fc.integer({ min: -60, max: 600 }).map((seconds) => new Date(NOW + seconds * 1000).toISOString()),
+    ),
+    { freq: 2 },
+  ),
+  deferred: fc.boolean(),
   sameVmAs: fc.option(fc.integer({ min: 1, max: 30 }), { freq: 6 }),
   vm: fc.option(fc.record({ tx: rate, rx: rate, blocked: seldom }), { freq: 8 }),
 });
@@ -79,8 +87,8 @@ const policyParts = fc.record({
   deadlines: fc.record({ high: few, medium: few, low: few }).map(({ high = 5, medium = null, low = null }) => ({
     defaultMs: { high: high * 1000, medium: medium && medium * 1000, low: low && low * 60_000 },
     maxMs: null,
-    admission: 'accept' as const,
   })),
+  admission: fc.constantFrom('accept' as const, 'warn' as const, 'refuse' as const),
   postCopyGate: fc.oneof(
     { weight: 2, arbitrary: fc.constant(seed.postCopyGate) },
     {
@@ -116,13 +124,16 @@ const worlds: fc.Arbitrary<World> = fc
         destination: r.destination,
         receivedAtMs: NOW - r.waitedMs,
         paused: r.paused,
+        deferred: r.deferred,
         ...(r.priority ? { priority: r.priority } : {}),
         ...(r.sameVmAs ? { vmUuid: vmUuid(r.sameVmAs) } : {}),
       });
       const never = r.postCopyNever ? { 'drover:postcopy': 'never' } : {};
+      const deadline = r.deadline === null ? {} : { 'drover:deadline': r.deadline };
+      const metadata = { ...own.server.metadata, ...never, ...deadline };
       return {
         ...own,
-        server: { ...own.server, memoryBytes: r.memoryBytes, metadata: { ...own.server.metadata, ...never } },
+        server: { ...own.server, memoryBytes: r.memoryBytes, metadata },
       };
     });
     const inFlight = flights.map((f, index) => {
@@ -162,9 +173,19 @@ const worlds: fc.Arbitrary<World> = fc
       });
       return [name, h.known === 0 ? { ...whole, info: null, sample: null } : whole] as const;
     });
+    const { admission, ...rest } = more;
     const keys = names.flatMap((name) => [linkKey(name, 'tx'), linkKey(name, 'rx')]);
     return world({
-      policy: noPolicy === 0 ? null : { ...seed, ...more, strict, caps: { parallelPerLink: cap, ...more.caps } },
+      policy:
+        noPolicy === 0
+          ? null
+          : {
+              ...seed,
+              ...rest,
+              deadlines: { ...more.deadlines, admission },
+              strict,
+              caps: { parallelPerLink: cap, ...more.caps },
+            },
       queue,
       inFlight,
       hosts: Object.fromEntries(entries),
@@ -239,7 +260,7 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
       'link-cap',
     ];
     const decided = ['pre-copy', 'post-copy', 'hybrid-copy', 'serial', 'parallel'];
-    expect([...seen].sort()).toEqual(['adjust', 'pass', 'start', ...holds, ...decided].sort());
+    expect([...seen].sort()).toEqual(['adjust', 'pass', 'refuse', 'start', ...holds, ...decided].sort());
   });
 });
 

@@ -61,7 +61,7 @@ describe('plan: order', () => {
       server: { ...queued(1).server, memoryBytes: 64e9, metadata: { 'drover:priority': 'low' } },
     });
     const hosts = {
-      'compute-1': host('compute-1', { ...loaded, vms: [vm(1), vm(2)] }),
+      'compute-1': host('compute-1', { ...loaded, vms: [vm(1, { memoryBytes: 64e9 }), vm(2)] }),
       'compute-2': host('compute-2'),
     };
     expect(course(world({ queue: [large, small], hosts }))).toEqual(['2 start', '1 hold serial-busy']);
@@ -355,7 +355,9 @@ describe('plan: what the policy adds', () => {
       queued(2, { receivedAtMs: NOW - 2000 }),
       queued(3, { deadlineAtMs: NOW + 60_000, receivedAtMs: NOW - 1500 }),
     ];
-    const first = (order: typeof serial.order) => course(world({ queue, policy: { ...serial, order } }))[0];
+    const vms = [vm(1, { memoryBytes: 8e9 }), vm(2), vm(3)];
+    const hosts = { 'compute-1': host('compute-1', { vms }), 'compute-2': host('compute-2') };
+    const first = (order: typeof serial.order) => course(world({ queue, hosts, policy: { ...serial, order } }))[0];
     expect(first(['deadline', 'predicted', 'arrival'])).toBe('3 start');
     expect(first(['predicted', 'arrival'])).toBe('2 start');
     expect(first(['arrival'])).toBe('1 start');
