@@ -103,6 +103,10 @@ describe.each(['nftables', 'iptables'] as const)('with %s', (method) => {
     const pairs = difference(before.pairs, after.pairs);
     // The thesis' R1 + R2 = NIC, in packets and in bytes; the host's own with 14 bytes of Ethernet each.
     expect({ tx: pairs.tx + own.tx, rx: pairs.rx + own.rx }).toEqual({ tx: nic.txPackets, rx: nic.rxPackets });
+    console.log(
+      `${method}: VMs ${pairs.tx + pairs.rx} + host ${own.tx + own.rx} = NIC ${nic.txPackets + nic.rxPackets} packets, ` +
+        `${2 * local} more between VMs`,
+    );
     const vms = (direction: 'tx' | 'rx') => sum(ended, direction) - sum(started, direction);
     expect(vms('tx') + own.txBytes + 14 * own.tx).toBe(nic.tx);
     expect(vms('rx') + own.rxBytes + 14 * own.rx).toBe(nic.rx);
