@@ -14,6 +14,7 @@ const close = libc.func('int close(int fd)');
 const clockGettime = libc.func('int clock_gettime(int clock, _Out_ int64_t *time)');
 const adjtimex = libc.func('int adjtimex(_Inout_ void *timex)');
 const flock = libc.func('int flock(int fd, int operation)');
+const madvise = libc.func('int madvise(uint64_t start, size_t length, int advice)');
 const strerror = libc.func('const char *strerror(int code)');
 
 const AF_UNIX = 1;
@@ -25,6 +26,7 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const CLOCK_BOOTTIME = 7;
 const LOCK_EXCLUSIVE_NOW = 2 | 4;
+const MADV_DONTNEED = 4;
 
 /** A datagram socket to one family of the kernel's netlink, e.g. 12 for netfilter (linux/netlink.h). */
 export class Netlink {
@@ -75,6 +77,14 @@ export function clockState(): { synchronised: boolean; maxErrorMs: number } {
 /** Locks an open file for this process; the kernel frees it with the process. False: another one holds it. */
 export function lockNow(fd: number): boolean {
   return flock(fd, LOCK_EXCLUSIVE_NOW) === 0;
+}
+
+/**
+ * Takes pages out of this process (madvise(2), MADV_DONTNEED): those of an unchanged mapping of a file come back from the
+ * page cache when they are touched, all others would be lost.
+ */
+export function unmapFilePages(start: bigint, lengthBytes: number): void {
+  if (madvise(start, lengthBytes, MADV_DONTNEED) !== 0) throw failure('madvise');
 }
 
 /** Sends one datagram to a unix socket: a path, or an abstract name that begins with `@` (sd_notify(3)). */

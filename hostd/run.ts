@@ -2,6 +2,7 @@ import { type Config, readConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { describeError } from './errors.ts';
 import { createLog, type HostdLog } from './log.ts';
+import { settleMemory } from './memory.ts';
 import { Notifier } from './notify.ts';
 
 /** All modules are loaded, and all domains of libvirt read, so long after the start. */
@@ -22,7 +23,7 @@ export async function runDaemon(file: string): Promise<void> {
     () => daemon.alive(),
     () => daemon.status(),
   );
-  setTimeout(collectGarbage, SETTLED_MS).unref();
+  setTimeout(() => settleMemory(log.log), SETTLED_MS).unref();
   process.on('SIGHUP', () => {
     notifier.reloading();
     reload(daemon, file, config, log);
@@ -33,15 +34,6 @@ export async function runDaemon(file: string): Promise<void> {
   notifier.stopping();
   await daemon.stop();
   log.flush();
-}
-
-/**
- * The start leaves garbage that V8, which sees how little hostd needs from then on, would keep for hours: 4 MB are given
- * back. Only where the collector is exposed (`node --expose-gc`).
- */
-function collectGarbage(): void {
-  const { gc } = globalThis as { gc?: (options: { type: 'major'; flavor: 'last-resort' }) => void };
-  gc?.({ type: 'major', flavor: 'last-resort' });
 }
 
 function reload(daemon: Daemon, file: string, running: Config, { log }: HostdLog): void {
