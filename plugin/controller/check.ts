@@ -283,7 +283,8 @@ function checkIdle(
 function checkDeadlines(world: World, policy: Policy, view: View, waiting: QueuedMigration): string[] {
   const { starts, running, held, level, eligible } = view;
   if (policy.order[0] !== 'deadline' || !eligible(waiting) || level(waiting) === 0) return [];
-  if (batchOpen(world, policy, waiting)) return [];
+  // Whoever opened its batch arrived no later: by then it is over for certain.
+  if (world.nowMs < waiting.receivedAtMs + policy.batchWindowMs) return [];
   const users = running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid);
   const above = held.some((other) => shares(waiting, other) && level(other) < level(waiting) && eligible(other));
   const [only, ...more] = users;
