@@ -15,7 +15,8 @@ export default defineConfig({
           include: ['test/host/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          // Most of it waits for libvirt and for the kernel's time; each file has namespaces of its own.
+          maxWorkers: 2,
         },
       },
       {

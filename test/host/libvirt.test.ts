@@ -35,21 +35,25 @@ async function vmRate(): Promise<number> {
   return vms.find(({ vmUuid }) => vmUuid === GUEST.uuid)?.rxBitsPerSecond ?? 0;
 }
 
-/** Children of the daemon by what they run; those that ended and were not taken leave of are `zombie`. */
-function children(): Record<string, number> {
-  const counts: Record<string, number> = {};
+/** Processes that the daemon started, by what they run; those that ended and were not taken leave of are `zombie`. */
+function childrenPids(): Map<string, number[]> {
+  const pids = new Map<string, number[]>();
   for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const [, name = '', state, parent] =
         /^\d+ \((.*)\) (\S) (\d+)/s.exec(readFileSync(`/proc/${entry}/stat`, 'utf8')) ?? [];
       if (Number(parent) !== rig.daemon?.pid) continue;
       const key = state === 'Z' ? 'zombie' : name;
-      counts[key] = (counts[key] ?? 0) + 1;
+      pids.set(key, [...(pids.get(key) ?? []), Number(entry)]);
     } catch {
       // It ended while we looked.
     }
   }
-  return counts;
+  return pids;
+}
+
+function children(): Record<string, number> {
+  return Object.fromEntries([...childrenPids()].map(([name, pids]) => [name, pids.length]));
 }
 
 /** A program that node has just been told of is a zombie for a moment: one that stays is the fault. */
@@ -134,10 +138,12 @@ describe('a libvirtd', () => {
     expect(await vmRate()).toBeGreaterThan(0);
   }, 120_000);
 
-  it('whose socket vanishes, and comes back', async () => {
+  it('whose socket vanishes, and comes back: what is connected goes on, a new connection is told as a problem', async () => {
     await talk();
     await rename(here.socket, `${here.socket}.away`);
     try {
+      expectServed(await watchFor(3000), /^$/);
+      for (const pid of childrenPids().get('virsh') ?? []) process.kill(pid, 'SIGKILL');
       expectServed(await watchFor(13_000), /libvirt does not answer.*(No such file|Failed to connect)/);
     } finally {
       await rename(`${here.socket}.away`, here.socket);
