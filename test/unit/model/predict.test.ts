@@ -137,14 +137,11 @@ describe('for whatever hostd could report', () => {
     );
   });
 
-  it('a large downtime limit is no standstill: rounds that get shorter end', () => {
-    const slow = features({
-      memoryBytes: 1_048_579,
-      dirtyWindows: [{ windowMs: 250, bytesPerSecond: 110_577 }],
-      downtimeLimitMs: 3598,
-      streamLimitBitsPerSecond: 1_621_447,
-    });
-    expect(predict(slow)['pre-copy'].ends).toBe('completed');
+  it('rounds that get shorter end, however slowly they do', () => {
+    const dirtied = (share: number) => rounds(256e6, 50e6, 300, (seconds) => share * 50e6 * seconds);
+    expect(dirtied(0.97)).toMatchObject({ converges: true });
+    expect(dirtied(0.97).pendingBytes).toBeLessThan(15e6);
+    expect(dirtied(1).converges).toBe(false);
   });
 
   it('more memory never takes less time or fewer bytes', () => {
