@@ -76,11 +76,11 @@ function cheaper(a: Priced, b: Priced): boolean {
 function brokenLimit({ downtimeMs, stallMs }: PredictRule['hardLimits'], estimates: Estimates): Reason | null {
   const { technique } = estimates;
   if (downtimeMs !== null && estimates.downtimeMs.value > downtimeMs) {
-    const text = `${technique} would stop the guest for ${milliseconds(estimates.downtimeMs.value)}, the policy allows ${downtimeMs} ms`;
+    const text = `${technique} would stop the guest ${lasting(estimates.downtimeMs.value)}, the policy allows ${downtimeMs} ms`;
     return { code: 'downtime-limit', text };
   }
   if (stallMs !== null && estimates.longestStallMs.value > stallMs) {
-    const text = `${technique} would let the guest stall for ${milliseconds(estimates.longestStallMs.value)}, the policy allows ${stallMs} ms`;
+    const text = `${technique} would let the guest stall ${lasting(estimates.longestStallMs.value)}, the policy allows ${stallMs} ms`;
     return { code: 'stall-limit', text };
   }
   return null;
@@ -90,17 +90,28 @@ function rejected(each: Priced, chosen: Priced, field: readonly Priced[]): Alter
   const reason: Reason =
     each.obstacle && !field.includes(each)
       ? each.obstacle
-      : { code: 'predicted-dearer', text: `${describe(each)}; ${describe(chosen)}` };
+      : {
+          code: cheaper(each, chosen) ? 'within-margin' : 'predicted-dearer',
+          text: `${describe(each)}; ${describe(chosen)}`,
+        };
   return { technique: each.estimates.technique, reason, prediction: predictionOf(each.estimates) };
 }
 
 function describe({ estimates, costSeconds: cost }: Priced): string {
   const { technique, totalMigrationTimeMs, downtimeMs, longestStallMs, ends } = estimates;
   if (ends === 'never') return `${technique} would not end`;
-  const figures = `TMT ${milliseconds(totalMigrationTimeMs.value)}, downtime ${milliseconds(downtimeMs.value)}, longest stall ${milliseconds(longestStallMs.value)}`;
+  const figures = [
+    `TMT ${time(totalMigrationTimeMs.value)}`,
+    `downtime ${time(downtimeMs.value)}`,
+    `longest stall ${time(longestStallMs.value)}`,
+  ].join(', ');
   return `${technique} costs ${cost.toFixed(2)} s (${figures}${ends === 'timeout' ? ', then Nova gives up' : ''})`;
 }
 
-function milliseconds(value: number): string {
-  return Number.isFinite(value) ? `${Math.round(value)} ms` : 'for ever';
+function lasting(ms: number): string {
+  return Number.isFinite(ms) ? `for ${time(ms)}` : 'for ever';
+}
+
+function time(ms: number): string {
+  return ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`;
 }

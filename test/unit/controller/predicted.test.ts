@@ -58,6 +58,16 @@ describe('the technique that costs least', () => {
     expect(choose(9, 3.5, 7, { gate: GATE }).alternatives.map(({ reason }) => reason)).toEqual([GATE, GATE]);
   });
 
+  it('one that is cheaper by less than the margin is no dearer one, and a stall without an end has no length', () => {
+    const codes = choose(4, 3.9, 4.2).alternatives.map(({ technique, reason }) => [technique, reason.code]);
+    expect(codes).toEqual([
+      ['post-copy', 'within-margin'],
+      ['hybrid-copy', 'predicted-dearer'],
+    ]);
+    const [, post] = choose(9, 3.5, 7, { stallMs: Number.POSITIVE_INFINITY }).alternatives;
+    expect(post?.reason.text).toContain('would let the guest stall for ever, the policy');
+  });
+
   it('where every technique breaks a limit the cheapest is taken, and it says so', () => {
     const all = (['pre-copy', 'post-copy', 'hybrid-copy'] as const).map((each, index) =>
       estimates(each, 5 - index, 9000),
