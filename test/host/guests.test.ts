@@ -200,7 +200,8 @@ describe('the limits that a lease sets on a guest', () => {
     const rate = await streamRate(4000);
     console.log(`limit ${LIMIT_BITS / 1e6} Mbit/s, post-copy on the NIC: ${(rate / 1e6).toFixed(1)} Mbit/s`);
     expect(await status()).toBe('post-copy');
-    expectHeld(rate, 1.6);
+    // Pages that the guest asks for are sent at once, on top of the limit; without one the stream fills the 200 Mbit/s.
+    expectHeld(rate, 2.5);
     expect(String(await ended)).not.toContain('error');
     await expect.poll(status, { timeout: 10_000 }).toBe('completed');
     await rig.call('DELETE', '/v1/leases/a?fence=1');
