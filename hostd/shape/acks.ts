@@ -14,12 +14,8 @@ import {
   subtractX,
   unlessEqual,
 } from './bpf.ts';
+import { ETHERNET_BYTES, ETHERTYPE, IPV6_BYTES, PROTOCOL, TAG_BYTES } from './frame.ts';
 
-const ETHERNET_BYTES = 14;
-const TAG_BYTES = 4;
-const ETHERTYPE = { ipv4: 0x0800, vlan: 0x8100, ipv6: 0x86dd } as const;
-const PROTOCOL = { tcp: 6, udp: 17 } as const;
-const IPV6_BYTES = 40;
 /** From the outer IPv4 header (without options) to the inner frame: IPv4, UDP, VXLAN (RFC 7348). */
 const VXLAN_BYTES = 20 + 8 + 8;
 /** IANA's, and the one that Linux has by default. */

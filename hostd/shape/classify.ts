@@ -27,6 +27,7 @@ import {
   VLAN_TAG,
   VLAN_TAG_PRESENT,
 } from './bpf.ts';
+import { ETHERNET_BYTES, ETHERTYPE, IPV6_BYTES, PROTOCOL, TAG_BYTES } from './frame.ts';
 
 /** An address of the host, and the VLAN tags that its packets bear on the NIC. */
 export interface HostAddress {
@@ -47,15 +48,10 @@ export interface Classified {
   controlPorts: readonly number[];
 }
 
-const ETHERNET_BYTES = 14;
-const TAG_BYTES = 4;
 const MOST_TAGS = 2;
-const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, vlan: 0x8100, ipv6: 0x86dd, stackedVlan: 0x88a8 } as const;
-const PROTOCOL = { icmp: 1, tcp: 6, icmpv6: 58 } as const;
 /** IPv6 extension headers that are passed over: hop-by-hop, routing, fragment, destination options (RFC 8200). */
 const EXTENSION = { hopByHop: 0, routing: 43, fragment: 44, destination: 60 } as const;
 const MOST_EXTENSIONS = 4;
-const IPV6_BYTES = 40;
 /** MLD and neighbour discovery (RFC 2710, 4861), MLDv2 (RFC 3810). */
 const ICMPV6_UPKEEP = { first: 130, last: 137, mldV2: 143 } as const;
 /** Cells of the program's memory. */
