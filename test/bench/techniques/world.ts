@@ -1,8 +1,9 @@
 /** A cell of the grid as the simulator's scene and as the samples that the controller would decide on. */
-import type { HostSample, VmSample } from 'drover-hostd/contract';
+import type { VmSample } from 'drover-hostd/contract';
 import { reservationOf } from '../../../plugin/controller/decide.ts';
 import type { QueuedMigration, World, WorldHost } from '../../../plugin/controller/world.ts';
 import type { Policy } from '../../../plugin/policy/schema.ts';
+import { host as measuredHost, NOW } from '../../unit/controller/worlds.ts';
 import { type GuestLoad, measureDirtyRate } from '../simulator/guest.ts';
 import type { Scene } from '../simulator/migration.ts';
 import { fill } from '../simulator/network.ts';
@@ -20,7 +21,6 @@ const HOT = 96 * MEBI;
 const VM = '00000000-0000-4000-8000-000000000001';
 const SOURCE = 'compute-1';
 const DESTINATION = 'compute-2';
-const NOW = 1_800_000_000_000;
 
 export const MIGRATION: QueuedMigration = {
   id: 1,
@@ -100,41 +100,6 @@ function demands({ direction, hostTraffic }: Cell): Pick<Scene, 'vmTx' | 'vmRx' 
 }
 
 function host(name: string, tx: number, rx: number, vms: VmSample[]): WorldHost {
-  const sample: HostSample = {
-    host: name,
-    nowMs: NOW,
-    ageMs: 0,
-    windowMs: 5000,
-    nic: {
-      txBitsPerSecond: tx,
-      rxBitsPerSecond: rx,
-      migrationTxBitsPerSecond: 0,
-      migrationRxBitsPerSecond: 0,
-      controlTxBitsPerSecond: 0,
-      controlRxBitsPerSecond: 0,
-      workloadTxBitsPerSecond: tx,
-      workloadRxBitsPerSecond: rx,
-    },
-    reserved: { tx: null, rx: null },
-    vms,
-  };
-  return {
-    info: {
-      host: name,
-      nic: 'nic0',
-      linkBitsPerSecond: LINK,
-      shapeableBitsPerSecond: SHAPEABLE,
-      migrationAddress: '10.0.0.1',
-      counting: { method: 'nftables', reason: '' },
-      clock: { synchronised: true, maxErrorMs: 1 },
-      postCopy: { permitted: true, reason: '' },
-      maxConcurrentLiveMigrations: 1,
-      libvirtVersion: '11.3.0',
-      qemuVersion: '10.0.2',
-    },
-    sample,
-    sampleAtMs: NOW,
-    linkLostAtMs: null,
-    reachable: true,
-  };
+  const info = { linkBitsPerSecond: LINK, shapeableBitsPerSecond: SHAPEABLE, maxConcurrentLiveMigrations: 1 };
+  return measuredHost(name, { tx, rx, vms, info, ageMs: 0 });
 }
