@@ -7,7 +7,7 @@ import { ControlServer } from './api.ts';
 import { type Config, readConfig } from './config.ts';
 import type { Notice } from './contract.ts';
 import { Controller } from './controller/run.ts';
-import { Store } from './controller/store.ts';
+import { Store } from './controller/store/store.ts';
 import { describeError } from './errors.ts';
 import { createNovaCalls } from './nova/calls.ts';
 import { WindowAlarm } from './policy/alarm.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Cluster, Contention, Priority, Scenario, Strategy, Technique } from '../contract.ts';
-import { explainPolicy } from '../controller/explain.ts';
+import { explainPolicy } from '../controller/plan/explain.ts';
 import { oneOrMany, Text } from '../policy/schema/words.ts';
 import type { Policy } from '../policy/schema.ts';
 import { amountOn, Bandwidth } from '../policy/units.ts';

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
-import type { RecordedDecision } from '../controller/history.ts';
-import { type Replayed, replay } from '../controller/replay.ts';
+import { type Replayed, replay } from '../controller/plan/replay.ts';
+import type { RecordedDecision } from '../controller/store/history.ts';
 import type { Policy } from '../policy/schema.ts';
 import { duration } from './figures.ts';
 

@@ -1,6 +1,6 @@
 import type { HostSample, VmSample } from 'drover-hostd/contract';
 import { z } from 'zod';
-import type { QueuedMigration, World, WorldHost } from '../controller/world.ts';
+import type { QueuedMigration, World, WorldHost } from '../controller/plan/world.ts';
 import { oneOrMany, Text } from '../policy/schema/words.ts';
 import type { Policy } from '../policy/schema.ts';
 import { type Amount, amountOn, Bandwidth, Duration, Memory } from '../policy/units.ts';

@@ -1,6 +1,6 @@
 import type { Reason } from '../contract.ts';
 import type { AdmissionCalls } from '../nova/control.ts';
-import type { KeptServer } from './store.ts';
+import type { KeptServer } from './store/store.ts';
 
 export type Admission =
   | { kind: 'pass'; reason: Reason }

@@ -2,7 +2,7 @@ import type { Reason } from '../contract.ts';
 import type { KeptRequest } from '../nova/control.ts';
 import { newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
 import type { Admission } from './admit.ts';
-import { type Change, isFinal, type Store, type StoredMigration } from './store.ts';
+import { type Change, isFinal, type Store, type StoredMigration } from './store/store.ts';
 
 /** A caller that has no answer yet. */
 export interface Waiter {

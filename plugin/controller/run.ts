@@ -6,16 +6,16 @@ import type { PolicyFiles } from '../policy/watch.ts';
 import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
-import { Execution } from './execute.ts';
-import { Experience } from './experience.ts';
-import { explainPolicy } from './explain.ts';
-import { factsOf } from './facts.ts';
+import { Execution } from './execute/execute.ts';
+import { Experience } from './execute/experience.ts';
 import { Pause } from './pause.ts';
-import { type Action, contentionLevels, plan, type World } from './plan.ts';
+import { explainPolicy } from './plan/explain.ts';
+import { factsOf } from './plan/facts.ts';
+import { type Action, contentionLevels, plan, type World } from './plan/plan.ts';
+import type { QueuedMigration } from './plan/world.ts';
 import { type Entry, Queue } from './queue.ts';
 import { shown } from './show.ts';
-import type { Store } from './store.ts';
-import type { QueuedMigration } from './world.ts';
+import type { Store } from './store/store.ts';
 
 export interface ControllerParts {
   store: Store;

@@ -1,7 +1,7 @@
 import type { MigrationRecord } from '../contract.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import type { Entry } from './queue.ts';
-import { isFinal, type StoredMigration } from './store.ts';
+import { isFinal, type StoredMigration } from './store/store.ts';
 
 /** A stored migration as the control API shows it, with its progress while it runs. */
 export function shown(record: StoredMigration, tracker: Tracker): MigrationRecord {

@@ -74,6 +74,6 @@ export interface PlannedMigration {
   lateMs: number;
 }
 
-/** Order of the groups, as in controller/plan.ts. */
+/** Order of the groups, as in controller/plan/plan.ts. */
 export const GROUP: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
 export const AGED = -1;

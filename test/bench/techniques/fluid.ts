@@ -1,6 +1,6 @@
 /** The grid in the simulator: each technique in each cell, and what the policies choose. */
 import type { Decision, Technique } from '../../../plugin/contract.ts';
-import { decide } from '../../../plugin/controller/decide.ts';
+import { decide } from '../../../plugin/controller/plan/decide.ts';
 import { median } from '../../../plugin/model/interval.ts';
 import { TECHNIQUES } from '../../../plugin/model/predict.ts';
 import type { Policy } from '../../../plugin/policy/schema.ts';

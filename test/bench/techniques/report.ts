@@ -1,6 +1,6 @@
 /** What the runs in the lab say: medians, what default.yaml would have chosen, and how far that is from the best. */
 import type { Technique } from '../../../plugin/contract.ts';
-import { chooseByPrediction, type PredictRule } from '../../../plugin/controller/predicted.ts';
+import { chooseByPrediction, type PredictRule } from '../../../plugin/controller/plan/predicted.ts';
 import { type Calibration, correctorOf, learn, UNCALIBRATED } from '../../../plugin/model/calibrate.ts';
 import { median } from '../../../plugin/model/interval.ts';
 import { TECHNIQUES } from '../../../plugin/model/predict.ts';

@@ -1,9 +1,9 @@
 /** A cell of the grid as the simulator's scene and as the samples that the controller would decide on. */
 import type { VmSample } from 'drover-hostd/contract';
-import { reservationOf } from '../../../plugin/controller/decide.ts';
-import type { QueuedMigration, World, WorldHost } from '../../../plugin/controller/world.ts';
+import { reservationOf } from '../../../plugin/controller/plan/decide.ts';
+import type { QueuedMigration, World, WorldHost } from '../../../plugin/controller/plan/world.ts';
 import type { Policy } from '../../../plugin/policy/schema.ts';
-import { host as measuredHost, NOW } from '../../unit/controller/worlds.ts';
+import { host as measuredHost, NOW } from '../../unit/controller/plan/worlds.ts';
 import { type GuestLoad, measureDirtyRate } from '../simulator/guest.ts';
 import type { Scene } from '../simulator/migration.ts';
 import { fill } from '../simulator/network.ts';

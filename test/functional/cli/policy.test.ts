@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decide } from '../../../plugin/controller/decide.ts';
-import { factsOf } from '../../../plugin/controller/facts.ts';
-import { Store } from '../../../plugin/controller/store.ts';
-import { host, queued, vm, world } from '../../unit/controller/worlds.ts';
+import { decide } from '../../../plugin/controller/plan/decide.ts';
+import { factsOf } from '../../../plugin/controller/plan/facts.ts';
+import { Store } from '../../../plugin/controller/store/store.ts';
+import { host, queued, vm, world } from '../../unit/controller/plan/worlds.ts';
 
 const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
 const POLICIES = join(import.meta.dirname, '../../../policies');

@@ -5,7 +5,7 @@ import type { MigrationView } from 'drover-hostd/contract';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Controller } from '../../../plugin/controller/run.ts';
-import { Store } from '../../../plugin/controller/store.ts';
+import { Store } from '../../../plugin/controller/store/store.ts';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../../../plugin/proxy/live-migrate.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { factsOf } from '../../../plugin/controller/facts.ts';
-import { Store } from '../../../plugin/controller/store.ts';
-import { queued, world } from '../../unit/controller/worlds.ts';
+import { factsOf } from '../../../plugin/controller/plan/facts.ts';
+import { Store } from '../../../plugin/controller/store/store.ts';
+import { queued, world } from '../../unit/controller/plan/worlds.ts';
 
 const REQUEST = {
   vmUuid: '6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c11',

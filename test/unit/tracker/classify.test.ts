@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ClassifyInput, classify, contentionLevel } from '../../../plugin/tracker/classify.ts';
-import { host, seedPolicy } from '../controller/worlds.ts';
+import { host, seedPolicy } from '../controller/plan/worlds.ts';
 
 const policy = seedPolicy();
 const M = 1e6;

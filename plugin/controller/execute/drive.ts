@@ -1,0 +1,240 @@
+import type { Logger } from 'pino';
+import { dropLeases, type Hold, putLeases, RENEW_EVERY_MS } from '../../bandwidth/lease.ts';
+import type { Outcome, WorkloadRates } from '../../contract.ts';
+import { describeError } from '../../errors.ts';
+import type { DriveCalls, NovaMigration } from '../../nova/control.ts';
+import type { HostClient } from '../../tracker/hosts.ts';
+import type { Tracker } from '../../tracker/tracker.ts';
+import { Pause } from '../pause.ts';
+import type { Store, StoredMigration } from '../store/store.ts';
+import { follow, type Observation, type Step } from './follow.ts';
+import { measureOutcome, RatesMean, workloadRates } from './outcome.ts';
+
+export interface DriveParts {
+  store: Store;
+  tracker: Tracker;
+  nova: DriveCalls;
+  log: Logger;
+  /** Called with every record that was written. */
+  wrote: (record: StoredMigration) => void;
+}
+
+/** Nova's API is asked this often; hostd's long poll tells everything that is urgent. */
+const ASK_NOVA_EVERY_MS = 700;
+const FIND_RECORD_EVERY_MS = 250;
+const IDLE_TICK_MS = 250;
+const SAMPLE_EVERY_MS = 1000;
+/** libvirt reports job-completed 1.6-1.9 s after QEMU's own end: how long the figures of both hosts are waited for. */
+const FIGURES_WITHIN_MS = 4000;
+/** The rates "after" are those of a whole window (5 s) that began after the end. */
+const AFTER_MS = 6000;
+
+/**
+ * Takes one migration, from the moment Nova was asked, to its end: watches Nova and both hosts, switches the technique,
+ * keeps the leases alive, writes every step, measures the outcome. A new Drive over the stored record continues after
+ * a crash. `run` returns when the migration is in a final state; `stop` leaves it where it is.
+ */
+export class Drive {
+  record: StoredMigration;
+  readonly #parts: DriveParts;
+  readonly #stop = new AbortController();
+  readonly #during = new RatesMean();
+  #nova: NovaMigration | null = null;
+  #novaAskedAtMs = 0;
+  #forcedAtMs: number | null = null;
+  #renewedAtMs = 0;
+  #sampledAtMs = 0;
+  readonly #pause = new Pause();
+
+  constructor(record: StoredMigration, parts: DriveParts) {
+    this.record = record;
+    this.#parts = parts;
+  }
+
+  /** Something changed on a host: look at once. */
+  wake(): void {
+    this.#pause.end();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#pause.end();
+  }
+
+  async run(): Promise<void> {
+    const { log } = this.#parts;
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#look();
+        const step = follow(this.#observe());
+        if (step.kind === 'finish') {
+          await this.#finish(step);
+          return;
+        }
+        await this.#take(step);
+        await this.#renew();
+      } catch (error) {
+        log.warn({ migration: this.record.id, error: describeError(error) }, 'a step failed, it is taken again');
+      }
+      await this.#pause.wait(IDLE_TICK_MS);
+    }
+  }
+
+  /** Reserves anew, with the rates of the record's decision as it is now. */
+  async reserve(): Promise<void> {
+    this.#renewedAtMs = 0;
+    await this.#renew();
+  }
+
+  async #look(): Promise<void> {
+    const { nova, store, tracker } = this.#parts;
+    const { record } = this;
+    const nowMs = Date.now();
+    const every = this.#nova === null ? FIND_RECORD_EVERY_MS : ASK_NOVA_EVERY_MS;
+    if (nowMs - this.#novaAskedAtMs >= every) {
+      this.#novaAskedAtMs = nowMs;
+      this.#nova = await nova.find(record.vmUuid, record.submittedAtMs ?? record.receivedAtMs, record.novaMigrationId);
+      const found = this.#nova;
+      const destination = record.destination ?? found?.destination ?? null;
+      if (found && (record.novaMigrationId !== found.id || record.destination !== destination)) {
+        const { id, uuid } = found;
+        this.#wrote(await store.update(record.id, { novaMigrationId: id, novaMigrationUuid: uuid, destination }));
+      }
+    }
+    if (nowMs - this.#sampledAtMs >= SAMPLE_EVERY_MS && this.#sending()) {
+      this.#sampledAtMs = nowMs;
+      const rates = trafficOf(record, tracker);
+      if (rates) this.#during.add(rates);
+    }
+  }
+
+  /** QEMU sends pages now: Nova's own checks before and its tidying after do not share the link. */
+  #sending(): boolean {
+    const { source } = this.#observe();
+    return source !== null && ['active', 'device', 'post-copy', 'post-copy-paused'].includes(source.status);
+  }
+
+  #observe(): Observation {
+    const { tracker } = this.#parts;
+    const { record } = this;
+    const sinceMs = record.submittedAtMs ?? record.receivedAtMs;
+    const permitted = (host: string | null) => tracker.hosts.get(host ?? '')?.info?.postCopy.permitted === true;
+    return {
+      nowMs: Date.now(),
+      state: record.state,
+      submittedAtMs: sinceMs,
+      technique: record.decision?.technique ?? 'pre-copy',
+      nova: this.#nova,
+      source: tracker.migration(record.source, record.vmUuid, 'source', sinceMs),
+      destination: tracker.migration(record.destination ?? '', record.vmUuid, 'destination', sinceMs),
+      postCopyPermitted: permitted(record.source) && permitted(record.destination),
+      forcedAtMs: this.#forcedAtMs,
+    };
+  }
+
+  async #take(step: Exclude<Step, { kind: 'finish' }>): Promise<void> {
+    const { store, nova, log } = this.#parts;
+    const { record } = this;
+    if (step.kind === 'move') this.#wrote(await store.transition(record.id, step.state, step.reason, Date.now()));
+    if (step.kind === 'force-complete' && record.novaMigrationId !== null) {
+      if (record.state !== 'switching') {
+        this.#wrote(await store.transition(record.id, 'switching', step.reason, Date.now()));
+      }
+      const status = await nova.forceComplete(record.vmUuid, record.novaMigrationId);
+      // 400: Nova is not yet in `running`; it is asked again at the next look.
+      if (status === 202) this.#forcedAtMs = Date.now();
+      log.info({ migration: record.id, status }, 'asked Nova for force_complete');
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { tracker, log } = this.#parts;
+    const { record } = this;
+    if (!record.decision || Date.now() - this.#renewedAtMs < RENEW_EVERY_MS) return;
+    this.#renewedAtMs = Date.now();
+    const hold = holdOf(record, tracker);
+    for (const error of hold ? await putLeases(hold) : []) {
+      log.warn({ migration: record.id, error: error.message }, 'bandwidth is not reserved on a host');
+    }
+  }
+
+  async #finish(step: Extract<Step, { kind: 'finish' }>): Promise<void> {
+    const { store, tracker, log } = this.#parts;
+    const seen = await this.#figures(step.state === 'completed');
+    const { record } = this;
+    const outcome = measureOutcome(
+      { view: seen.source, clock: tracker.clockOf(record.source) },
+      {
+        view: seen.destination,
+        clock: tracker.clockOf(record.destination),
+      },
+      { before: record.outcome?.workload.before ?? null, during: this.#during.value(), after: null },
+    );
+    const errors = await dropLeases(record.id, leaseClients(record, tracker));
+    for (const error of errors) log.warn({ migration: record.id, error: error.message }, 'a lease was not ended');
+    this.#wrote(await store.transition(record.id, step.state, step.reason, Date.now(), { outcome }));
+    log.info({ migration: record.id, vm: record.vmName, state: step.state, outcome }, 'migration ended');
+    this.#measureAfter(outcome);
+  }
+
+  #wrote(record: StoredMigration): void {
+    this.record = record;
+    this.#parts.wrote(record);
+  }
+
+  /** Waits, within FIGURES_WITHIN_MS, until both hosts have told the end, if they saw the beginning. */
+  async #figures(completed: boolean): Promise<Observation> {
+    const deadlineMs = Date.now() + (completed ? FIGURES_WITHIN_MS : 0);
+    for (;;) {
+      const seen = this.#observe();
+      const nothing = seen.source === null && seen.destination === null;
+      const whole = nothing || (seen.source?.endedAtMs != null && seen.destination?.resumedAtMs != null);
+      if (whole || Date.now() >= deadlineMs || this.#stop.signal.aborted) return seen;
+      await this.#pause.wait(IDLE_TICK_MS);
+    }
+  }
+
+  #measureAfter(outcome: Outcome): void {
+    const { store, tracker, log } = this.#parts;
+    const { record } = this;
+    const timer = setTimeout(() => {
+      const after = trafficOf(record, tracker);
+      store
+        .update(record.id, { outcome: { ...outcome, workload: { ...outcome.workload, after } } })
+        .catch((error: unknown) =>
+          log.warn({ migration: record.id, error: describeError(error) }, 'rates after are lost'),
+        );
+    }, AFTER_MS);
+    this.#stop.signal.addEventListener('abort', () => clearTimeout(timer));
+  }
+}
+
+/** The leases that a decided migration wants; null if nothing can be reserved on either host. */
+export function holdOf(record: StoredMigration, tracker: Tracker): Hold | null {
+  const { decision } = record;
+  if (!decision) return null;
+  const { sourceTx, destinationRx } = decision.reservation;
+  const source = tracker.hosts.get(record.source)?.client;
+  const destination = tracker.hosts.get(record.destination ?? '')?.client;
+  return {
+    migrationId: record.id,
+    vmUuid: record.vmUuid,
+    priority: decision.priority,
+    source: source && sourceTx ? { client: source, tx: sourceTx, maxDowntimeMs: decision.maxDowntimeMs } : null,
+    destination: destination && destinationRx ? { client: destination, rx: destinationRx } : null,
+  };
+}
+
+/** The traffic on both links of a migration now; null without samples of both. */
+export function trafficOf(
+  { vmUuid, source, destination }: Pick<StoredMigration, 'vmUuid' | 'source' | 'destination'>,
+  tracker: Tracker,
+): WorkloadRates | null {
+  const sample = (host: string | null) => tracker.hosts.get(host ?? '')?.sample ?? null;
+  return workloadRates(vmUuid, sample(source), sample(destination));
+}
+
+export function leaseClients(record: StoredMigration, tracker: Tracker): HostClient[] {
+  const hosts = [record.source, record.destination].map((host) => tracker.hosts.get(host ?? '')?.client);
+  return hosts.filter((client) => client !== undefined);
+}

@@ -1,0 +1,110 @@
+import type { Decision, Priority, Reason } from '../../contract.ts';
+import type { Policy } from '../../policy/schema.ts';
+import { novaLimit } from './decide.ts';
+import { type InFlightMigration, linkKey, linksOf, type QueuedMigration, type World } from './world.ts';
+
+/** Order of the groups; one that waited longer than the policy's maxWait stands before all of them. */
+export const RANK: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
+export const AGED = -1;
+
+/** A queued migration with all that its place in the order depends on. */
+export interface Candidate {
+  migration: QueuedMigration;
+  decision: Decision;
+  links: string[];
+  rank: number;
+  waitedMs: number;
+  predictedMs: number;
+  /** Infinite: none. */
+  deadlineAtMs: number;
+}
+
+export interface Occupancy {
+  /** This one runs from now on. */
+  run(migration: InFlightMigration): void;
+  /** This one waits. Candidates come highest first, so the first that waits on a link is of its highest group. */
+  wait(candidate: Candidate): void;
+  /** Why this one may not start now, or null. */
+  obstacle(candidate: Candidate): Reason | null;
+}
+
+/** Who uses and who waits for each link, filled while a plan is made; begins with what is in flight. */
+export function occupancy(world: World, policy: Policy): Occupancy {
+  const running = new Map<string, InFlightMigration[]>();
+  const waiting = new Map<string, Candidate>();
+  const fromSource = new Map<string, number>();
+  const vms = new Set<string>();
+  let count = 0;
+  const on = (link: string) => running.get(link) ?? [];
+  for (const migration of [...world.inFlight].sort((a, b) => a.id - b.id)) run(migration);
+  return { run, wait, obstacle };
+
+  function run(migration: InFlightMigration): void {
+    for (const link of linksOf(migration)) running.set(link, [...on(link), migration]);
+    fromSource.set(migration.source, (fromSource.get(migration.source) ?? 0) + 1);
+    vms.add(migration.vmUuid);
+    count++;
+  }
+
+  function wait(candidate: Candidate): void {
+    for (const link of candidate.links) if (!waiting.has(link)) waiting.set(link, candidate);
+  }
+
+  function obstacle(candidate: Candidate): Reason | null {
+    const { migration, links } = candidate;
+    if (vms.has(migration.vmUuid)) {
+      return { code: 'vm-busy', text: 'this VM has another live migration under way' };
+    }
+    for (const link of links) {
+      const reason = higherGroup(candidate, link);
+      if (reason) return reason;
+    }
+    for (const link of links) {
+      const rival = on(link).find((other) => excludes(candidate, other.decision));
+      if (rival) return { code: 'serial-busy', text: `serial: migration ${rival.id} uses ${link}` };
+    }
+    const limit = novaLimit(world, migration.source);
+    if (limit > 0 && (fromSource.get(migration.source) ?? 0) >= limit) {
+      const text = `Nova runs at most ${limit} live migration(s) at a time from ${migration.source} (max_concurrent_live_migrations)`;
+      return { code: 'nova-limit', text };
+    }
+    return overCap(candidate);
+  }
+
+  function overCap({ migration: { source, destination }, links }: Candidate): Reason | null {
+    const { parallelPerLink, perSource, perDestination, clusterWide } = policy.caps;
+    const full = links.find((link) => on(link).length >= parallelPerLink);
+    if (full) return { code: 'link-cap', text: `${full} has its ${parallelPerLink} migration(s) (caps)` };
+    if (perSource !== undefined && (fromSource.get(source) ?? 0) >= perSource) {
+      return { code: 'source-cap', text: `${perSource} migration(s) leave ${source} already (caps.perSource)` };
+    }
+    if (
+      perDestination !== undefined &&
+      destination !== null &&
+      on(linkKey(destination, 'rx')).length >= perDestination
+    ) {
+      const text = `${perDestination} migration(s) go to ${destination} already (caps.perDestination)`;
+      return { code: 'destination-cap', text };
+    }
+    if (clusterWide !== undefined && count >= clusterWide) {
+      return { code: 'cluster-cap', text: `${clusterWide} migration(s) run already (caps.clusterWide)` };
+    }
+    return null;
+  }
+
+  function higherGroup({ rank }: Candidate, link: string): Reason | null {
+    const user = on(link).find((other) => other.decision && RANK[other.decision.priority] < rank);
+    if (user) return { code: 'higher-runs', text: `migration ${user.id} of a higher group uses ${link}` };
+    const first = waiting.get(link);
+    if (!first || first.rank >= rank) return null;
+    return { code: 'higher-waits', text: `migration ${first.migration.id} of a higher group waits for ${link}` };
+  }
+}
+
+/** Whether `serial`, of either, keeps the candidate from running beside the other on a link. */
+function excludes({ decision, rank }: Candidate, other: Decision | null): boolean {
+  const sameGroup = other?.priority === decision.priority;
+  if (sameGroup && other.strategy === 'serial') return true;
+  // What was passed to Nova has no group; one that stands before all groups belongs to each of them.
+  return decision.strategy === 'serial' && (sameGroup || other === null || rank === AGED);
+}

@@ -1,0 +1,125 @@
+import type { HostInfo, HostSample, VmSample } from 'drover-hostd/contract';
+import type { Contention, Decision, Reason } from '../../contract.ts';
+import type { Calibration } from '../../model/calibrate.ts';
+import type { Circumstances, ServerFacts } from '../../policy/match.ts';
+import type { Policy } from '../../policy/schema.ts';
+
+/** Everything that a plan is made from, at one moment. `AtMs` is Unix time on the plugin's clock. */
+export interface World {
+  nowMs: number;
+  /** Null: none was ever loaded. */
+  policy: Policy | null;
+  /** Asked for and not yet given to Nova. */
+  queue: readonly QueuedMigration[];
+  /** Given to Nova and not yet ended. */
+  inFlight: readonly InFlightMigration[];
+  /** By Nova's host name. */
+  hosts: ReadonlyMap<string, WorldHost>;
+  /** By `linkKey`: what `contentionLevels` said after the plan before. */
+  previousContention: ReadonlyMap<string, Contention>;
+  /** What finished migrations have taught; default: nothing yet. */
+  calibration?: Calibration;
+}
+
+export interface QueuedMigration {
+  id: number;
+  vmUuid: string;
+  source: string;
+  /** Null: the caller named none, Nova will choose. */
+  destination: string | null;
+  receivedAtMs: number;
+  server: ServerFacts & { memoryBytes: number };
+  /** Where Nova may put it if there is no destination; default: every other host. */
+  candidates?: readonly string[];
+  paused?: boolean;
+  /** When it must have ended; absent or null: the policy's default for its priority. */
+  deadlineAtMs?: number | null;
+  /** Its caller has a 202: it can no longer be refused. */
+  deferred?: boolean;
+}
+
+export interface InFlightMigration {
+  id: number;
+  vmUuid: string;
+  source: string;
+  destination: string | null;
+  /** Null: passed to Nova unchanged. */
+  decision: Decision | null;
+  /** Since when Nova has it, Unix time in ms. */
+  submittedAtMs?: number | null;
+}
+
+export interface WorldHost {
+  info: HostInfo | null;
+  /** The newest one there was. */
+  sample: HostSample | null;
+  /** When that sample came. */
+  sampleAtMs: number;
+  /** When its hostd last stopped answering, null if it never did. */
+  linkLostAtMs: number | null;
+  reachable: boolean;
+}
+
+/**
+ * What to do now. `start`: reserve and give it to Nova. `hold`: keep it waiting, until that time or, if null, until
+ * something ends or changes. `adjust`: change the reservation of one in flight. `pass`: give it to Nova unchanged. `refuse`: it cannot keep its deadline
+ * and the policy says that such are refused. `warning`: its deadline is in danger.
+ */
+export type Action =
+  | { kind: 'start'; id: number; decision: Decision; warning: Reason | null }
+  | { kind: 'hold'; id: number; untilMs: number | null; reason: Reason; warning: Reason | null }
+  | { kind: 'refuse'; id: number; reason: Reason }
+  | { kind: 'adjust'; id: number; reservation: Decision['reservation'] }
+  | { kind: 'pass'; id: number; reason: Reason };
+
+/** A host that has been measured at least once. */
+export type SampledHost = WorldHost & { info: HostInfo; sample: HostSample };
+
+/** Where and when the policy's rules are asked about a migration. */
+export function circumstances(world: World, { source }: { source: string }): Circumstances {
+  return { host: source, nowMs: world.nowMs };
+}
+
+/** Names one direction of one host's NIC. */
+export function linkKey(host: string, direction: 'tx' | 'rx'): string {
+  return `${host} ${direction}`;
+}
+
+/** The links that a migration crosses: its source's tx, and its destination's rx once that is known. */
+export function linksOf({ source, destination }: { source: string; destination: string | null }): string[] {
+  return destination === null ? [linkKey(source, 'tx')] : [linkKey(source, 'tx'), linkKey(destination, 'rx')];
+}
+
+/** The destination, or all that it may become, by name. */
+export function destinationsOf(world: World, { source, destination, candidates }: QueuedMigration): string[] {
+  if (destination !== null) return [destination];
+  return [...(candidates ?? world.hosts.keys())].filter((host) => host !== source).sort();
+}
+
+/** The host if its hostd ever gave a sample of a link with a known rate. */
+export function sampledHost(world: World, name: string): SampledHost | null {
+  const host = world.hosts.get(name);
+  if (!host?.info || !host.sample || !(host.info.linkBitsPerSecond > 0)) return null;
+  return { ...host, info: host.info, sample: host.sample };
+}
+
+/** How old the newest counter reading of a host is, in ms; infinite if there is none. */
+export function sampleAgeMs(world: World, name: string): number {
+  const host = world.hosts.get(name);
+  return host?.sample ? Math.max(0, world.nowMs - host.sampleAtMs) + host.sample.ageMs : Number.POSITIVE_INFINITY;
+}
+
+/** The host if its sample is fresh enough to decide on. */
+export function freshHost(world: World, policy: Policy, name: string): SampledHost | null {
+  return sampleAgeMs(world, name) <= policy.stale.maxAgeMs ? sampledHost(world, name) : null;
+}
+
+/** The host if its hostd can be worked with: without it nothing can be reserved there, and no switch be timed. */
+export function answeringHost(world: World, name: string): SampledHost | null {
+  const host = sampledHost(world, name);
+  return host?.reachable ? host : null;
+}
+
+export function vmSample(host: SampledHost | null, vmUuid: string): VmSample | null {
+  return host?.sample.vms.find((vm) => vm.vmUuid === vmUuid) ?? null;
+}
