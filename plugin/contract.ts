@@ -148,6 +148,23 @@ export const Outcome = z.object({
 });
 export type Outcome = z.infer<typeof Outcome>;
 
+/** What was asked for with a migration beyond what Nova's own request can say. */
+export const Asked = z.object({
+  /** Null: the policy says. */
+  priority: Priority.nullable(),
+  /** When it must have ended; null: the server's metadata or the policy say. */
+  deadlineAtMs: z.number().nullable(),
+  /** Not to be started before; null: at once. */
+  notBeforeAtMs: z.number().nullable(),
+  /** Who asked, by the client's own words, e.g. a Slack user; null: not told. */
+  requester: z.string().nullable(),
+  /** The client's name for what was asked together; null: it gave none. */
+  group: z.string().nullable(),
+  /** W3C trace context of the request, null: none. */
+  traceparent: z.string().nullable(),
+});
+export type Asked = z.infer<typeof Asked>;
+
 export const MigrationRecord = z.object({
   id: z.number().int().positive(),
   vmUuid: z.string(),
@@ -178,10 +195,14 @@ export const MigrationRecord = z.object({
     })
     .nullable(),
   outcome: Outcome.nullable(),
+  /** Null: it came through the compute API. */
+  asked: Asked.nullable().default(null),
 });
 export type MigrationRecord = z.infer<typeof MigrationRecord>;
 
 export const MigrationEvent = z.object({
+  /** In the order of writing. */
+  id: z.number().int().positive(),
   migrationId: z.number().int(),
   atMs: z.number(),
   state: MigrationState,
@@ -197,6 +218,25 @@ export const PolicyStatus = z.object({
   refused: z.object({ atMs: z.number(), errors: z.array(z.string()) }).nullable(),
 });
 export type PolicyStatus = z.infer<typeof PolicyStatus>;
+
+/** Who asked what, and what was decided; what was refused too. */
+export const AuditEntry = z.object({
+  id: z.number().int().positive(),
+  atMs: z.number(),
+  /** Name of the token, of the Keystone user, or `local` for whoever may open the control socket. */
+  who: z.string(),
+  /** How they showed who they are. */
+  via: z.enum(['socket', 'token', 'keystone', 'proxy', 'none']),
+  /** `migrate`, `cancel`, `priority`, ... */
+  action: z.string(),
+  /** The server or the migration that it concerns. */
+  target: z.string().nullable(),
+  /** `accepted`, or the code of the error that was answered. */
+  decision: z.string(),
+  requestId: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+export type AuditEntry = z.infer<typeof AuditEntry>;
 
 /** Something that concerns no single migration: a policy took effect or was refused, a window opened or closed. */
 export const Notice = z.object({

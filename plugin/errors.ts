@@ -9,6 +9,7 @@ const CATALOGUE = {
   'server-unknown': { status: 404, retryable: false },
   'policy-missing': { status: 409, retryable: true },
   'request-invalid': { status: 400, retryable: false },
+  'idempotency-key-reused': { status: 422, retryable: false },
 } as const;
 
 export type DroverErrorCode = keyof typeof CATALOGUE;

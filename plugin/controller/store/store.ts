@@ -1,6 +1,8 @@
 import Database from 'better-sqlite3';
 import { Kysely, type Selectable, SqliteDialect, sql, type Updateable } from 'kysely';
 import {
+  Asked,
+  type AuditEntry,
   Decision,
   type MigrationEvent,
   type MigrationRecord,
@@ -12,6 +14,8 @@ import {
 import { DroverError, describeError } from '../../errors.ts';
 import type { KeptRequest } from '../../nova/control.ts';
 import type { DecisionFacts } from '../plan/facts.ts';
+import { addAudit, readAudit } from './audit.ts';
+import { type IdempotencyKey, keep, keptFor } from './idempotency.ts';
 import { bringUpToDate, type MigrationTable, type Schema } from './tables.ts';
 
 /** What plan and tracker need to know of the server itself, as it was when the request came. */
@@ -33,6 +37,12 @@ export interface StoredMigration extends MigrationRecord {
   server: KeptServer;
 }
 
+/** A migration that is not in the store yet. */
+export type NewMigration = Pick<
+  StoredMigration,
+  'vmUuid' | 'userId' | 'source' | 'destination' | 'receivedAtMs' | 'request' | 'server'
+>;
+
 const FINAL_STATES: MigrationState[] = ['completed', 'failed', 'aborted'];
 
 export function isFinal(state: MigrationState): boolean {
@@ -51,6 +61,7 @@ export type Change = Partial<
     | 'endedAtMs'
     | 'decision'
     | 'outcome'
+    | 'asked'
   >
 > & { facts?: DecisionFacts };
 
@@ -87,47 +98,48 @@ export class Store {
     this.#db = null;
   }
 
-  /** Adds a migration in state `received` and returns it with its id. */
-  async add(
-    migration: Pick<
-      StoredMigration,
-      'vmUuid' | 'userId' | 'source' | 'destination' | 'receivedAtMs' | 'request' | 'server'
-    >,
-  ): Promise<StoredMigration> {
-    const { server } = migration;
+  /** Adds a migration that came through the compute API, in state `received`, and returns it with its id. */
+  async add(migration: NewMigration): Promise<StoredMigration> {
     const reason: Reason = { code: 'received', text: 'asked for through the compute API' };
     return this.#open()
       .transaction()
+      .execute((transaction) =>
+        insert(transaction, migration, { state: 'received', deferred: 0, asked: null }, reason),
+      );
+  }
+
+  /**
+   * Adds a migration that was asked for through the control API, at once in state `queued`: whoever asked is told that
+   * it is taken. With a key of the same client that was seen before, that one's migration is returned and none added.
+   *
+   * @throws DroverError `idempotency-key-reused` if something else was asked with the key.
+   */
+  async addAsked(
+    migration: NewMigration,
+    asked: Asked,
+    key: IdempotencyKey | null,
+  ): Promise<{ record: StoredMigration; added: boolean }> {
+    const reason: Reason = { code: 'asked', text: 'asked for through the control API' };
+    return this.#open()
+      .transaction()
       .execute(async (transaction) => {
-        const row = await transaction
-          .insertInto('migration')
-          .values({
-            vm_uuid: migration.vmUuid,
-            vm_name: server.name,
-            project_id: server.projectId,
-            user_id: migration.userId,
-            source: migration.source,
-            destination: migration.destination,
-            deferred: 0,
-            state: 'received',
-            state_reason: JSON.stringify(reason),
-            received_at_ms: migration.receivedAtMs,
-            request: JSON.stringify(migration.request),
-            server: JSON.stringify(server),
-          })
-          .returningAll()
-          .executeTakeFirstOrThrow();
-        await transaction
-          .insertInto('event')
-          .values({
-            migration_id: row.id,
-            at_ms: migration.receivedAtMs,
-            state: 'received',
-            reason: JSON.stringify(reason),
-          })
-          .execute();
-        return fromRow(row);
+        const before = key && (await keptFor(transaction, key));
+        if (before !== null) return { record: fromRow(before), added: false };
+        const record = await insert(
+          transaction,
+          migration,
+          { state: 'queued', deferred: 1, asked: JSON.stringify(asked) },
+          reason,
+        );
+        if (key) await keep(transaction, key, record.id);
+        return { record, added: true };
       });
+  }
+
+  /** The migration that this key stands for, null if it is new. @throws DroverError `idempotency-key-reused`. */
+  async withKey(key: IdempotencyKey): Promise<StoredMigration | null> {
+    const row = await keptFor(this.#open(), key);
+    return row && fromRow(row);
   }
 
   /** Writes a state with its reason, an event, and the changed fields, in one transaction; returns the new record. */
@@ -212,9 +224,10 @@ export class Store {
       .selectFrom('event')
       .selectAll()
       .where('migration_id', '=', id)
-      .orderBy(sql`rowid`)
+      .orderBy('id')
       .execute();
     return rows.map((row) => ({
+      id: row.id,
       migrationId: row.migration_id,
       atMs: row.at_ms,
       state: row.state,
@@ -242,10 +255,48 @@ export class Store {
     );
   }
 
+  async addAudit(entry: Omit<AuditEntry, 'id'>): Promise<void> {
+    await addAudit(this.#open(), entry);
+  }
+
+  /** At most `limit` entries with an id below `before`, newest first. */
+  async audit(before: number | null, limit: number): Promise<AuditEntry[]> {
+    return readAudit(this.#open(), before, limit);
+  }
+
   #open(): Kysely<Schema> {
     if (!this.#db) throw new DroverError('store-unavailable', 'the database is not open');
     return this.#db;
   }
+}
+
+async function insert(
+  transaction: Kysely<Schema>,
+  migration: NewMigration,
+  how: Pick<Selectable<MigrationTable>, 'state' | 'deferred' | 'asked'>,
+  reason: Reason,
+): Promise<StoredMigration> {
+  const { server, receivedAtMs } = migration;
+  const row = await transaction
+    .insertInto('migration')
+    .values({
+      ...how,
+      vm_uuid: migration.vmUuid,
+      vm_name: server.name,
+      project_id: server.projectId,
+      user_id: migration.userId,
+      source: migration.source,
+      destination: migration.destination,
+      state_reason: JSON.stringify(reason),
+      received_at_ms: receivedAtMs,
+      request: JSON.stringify(migration.request),
+      server: JSON.stringify(server),
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  const event = { migration_id: row.id, at_ms: receivedAtMs, state: how.state, reason: JSON.stringify(reason) };
+  await transaction.insertInto('event').values(event).execute();
+  return fromRow(row);
 }
 
 /**
@@ -273,6 +324,7 @@ function toColumns(change: Change): Updateable<MigrationTable> {
   if (change.decision !== undefined) columns.decision = JSON.stringify(change.decision);
   if (change.facts !== undefined) columns.facts = JSON.stringify(change.facts);
   if (change.outcome !== undefined) columns.outcome = JSON.stringify(change.outcome);
+  if (change.asked !== undefined) columns.asked = JSON.stringify(change.asked);
   return columns;
 }
 
@@ -297,6 +349,7 @@ function fromRow(row: Selectable<MigrationTable>): StoredMigration {
     decision: Decision.nullable().parse(json(row.decision)),
     progress: null,
     outcome: Outcome.nullable().parse(json(row.outcome)),
+    asked: Asked.nullable().parse(json(row.asked)),
     request: json(row.request) as KeptRequest,
     server: json(row.server) as KeptServer,
   };

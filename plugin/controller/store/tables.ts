@@ -1,5 +1,6 @@
 import { type Generated, type Kysely, sql } from 'kysely';
 import type { MigrationState } from '../../contract.ts';
+import { type AuditTable, controlTables, type IdempotencyTable } from './control-tables.ts';
 
 /** A row of `migration`. Nested values are JSON. */
 export interface MigrationTable {
@@ -24,9 +25,13 @@ export interface MigrationTable {
   server: string;
   /** DecisionFacts; null until it is decided. */
   facts: string | null;
+  /** Asked; null: it came through the compute API. */
+  asked: string | null;
 }
 
 interface EventTable {
+  /** In the order of writing. */
+  id: Generated<number>;
   migration_id: number;
   at_ms: number;
   state: MigrationState;
@@ -51,10 +56,12 @@ export interface Schema {
   migration: MigrationTable;
   event: EventTable;
   notice: NoticeTable;
+  idempotency: IdempotencyTable;
+  audit: AuditTable;
 }
 
 /** Each takes the database from one version to the next; one that was released is never changed. */
-const STEPS: ((db: Kysely<Schema>) => Promise<void>)[] = [firstTables, factsAndNotices];
+const STEPS: ((db: Kysely<Schema>) => Promise<void>)[] = [firstTables, factsAndNotices, controlTables];
 
 /**
  * Brings the tables to the newest version (SQLite's `user_version`), each step in a transaction.

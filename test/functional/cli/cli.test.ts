@@ -28,6 +28,7 @@ const RECORD: MigrationRecord = {
   decision: null,
   progress: null,
   outcome: null,
+  asked: null,
 };
 
 const EXPLANATION: PolicyExplanation = {
@@ -64,7 +65,13 @@ beforeEach(async () => {
       newest: async () => [RECORD, { ...RECORD, id: 6, vmName: 'vm-41', state: 'completed' }],
       migration: async (id) => (id === RECORD.id ? RECORD : null),
       events: async () => [
-        { migrationId: 7, atMs: 1000, state: 'queued', reason: { code: 'higher-runs', text: 'a higher group runs' } },
+        {
+          id: 1,
+          migrationId: 7,
+          atMs: 1000,
+          state: 'queued',
+          reason: { code: 'higher-runs', text: 'a higher group runs' },
+        },
       ],
       policy: () => ({ active: null, loadedAtMs: null, refused: null }),
       explain: async (vm, destination) => ({ ...EXPLANATION, vm, destination }),

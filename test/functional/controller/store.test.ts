@@ -17,6 +17,15 @@ const REQUEST = {
   server: { name: 'vm-1', projectId: 'project', flavorName: 'm256', memoryBytes: 2 ** 28, metadata: { a: 'b' } },
 };
 
+const ASKED = {
+  priority: 'high' as const,
+  deadlineAtMs: null,
+  notBeforeAtMs: 5000,
+  requester: 'U123',
+  group: 'g',
+  traceparent: null,
+};
+
 describe('Store', () => {
   let folder = '';
   beforeEach(() => {
@@ -71,6 +80,54 @@ describe('Store', () => {
     await store.stop();
   });
 
+  it('takes what is asked with the same key once, also when it comes at the same time and after it was opened again', async () => {
+    const file = join(folder, 'drover.db');
+    const store = new Store(file);
+    await store.start();
+    const key = { client: 'bot', key: 'k1', digest: 'a'.repeat(64) };
+    const both = await Promise.all([1, 2, 3].map(() => store.addAsked(REQUEST, ASKED, key)));
+    expect(both.map(({ added }) => added).sort()).toEqual([false, false, true]);
+    expect(new Set(both.map(({ record }) => record.id)).size).toBe(1);
+    expect(both[0]?.record).toMatchObject({ state: 'queued', deferred: true, asked: ASKED });
+    await store.stop();
+
+    const after = new Store(file);
+    await after.start();
+    expect(await after.addAsked(REQUEST, ASKED, key)).toMatchObject({
+      added: false,
+      record: { id: both[0]?.record.id },
+    });
+    expect((await after.unfinished()).length).toBe(1);
+    const another = { ...key, client: 'cron' };
+    expect(await after.withKey(another)).toBeNull();
+    expect(await after.addAsked(REQUEST, ASKED, another)).toMatchObject({ added: true });
+    expect(await after.addAsked(REQUEST, ASKED, null)).toMatchObject({ added: true });
+    await expect(after.addAsked(REQUEST, ASKED, { ...key, digest: 'b'.repeat(64) })).rejects.toMatchObject({
+      code: 'idempotency-key-reused',
+    });
+    expect((await after.unfinished()).length).toBe(3);
+    await after.stop();
+  });
+
+  it('keeps the audit in its order and gives it in pages', async () => {
+    const store = new Store(join(folder, 'drover.db'));
+    await store.start();
+    const entry = { atMs: 1, who: 'bot', via: 'token' as const, action: 'migrate', target: 'vm-1' };
+    for (const decision of ['accepted', 'vm-busy', 'forbidden']) {
+      await store.addAudit({ ...entry, decision, requestId: `req-${decision}`, details: { priority: 'high' } });
+    }
+    const [newest] = await store.audit(null, 1);
+    expect(newest).toEqual({
+      ...entry,
+      id: 3,
+      decision: 'forbidden',
+      requestId: 'req-forbidden',
+      details: { priority: 'high' },
+    });
+    expect((await store.audit(3, 10)).map(({ decision }) => decision)).toEqual(['vm-busy', 'accepted']);
+    await store.stop();
+  });
+
   it('says which file is no database', async () => {
     const file = join(folder, 'drover.db');
     writeFileSync(file, 'not a database, just a text that is long enough to be read as a header');
@@ -108,12 +165,18 @@ describe('Store', () => {
     await before.stop();
     const raw = new Database(file);
     raw.exec('ALTER TABLE migration DROP COLUMN facts; DROP TABLE notice; PRAGMA user_version = 0;');
+    raw.exec('ALTER TABLE migration DROP COLUMN asked; DROP TABLE audit; DROP TABLE idempotency;');
+    raw.exec('CREATE TABLE old AS SELECT migration_id, at_ms, state, reason FROM event; DROP TABLE event;');
+    raw.exec('ALTER TABLE old RENAME TO event;');
     raw.close();
 
     const after = new Store(file);
     await after.start();
     expect((await after.unfinished()).map((each) => each.id)).toEqual([id]);
     expect(await after.notices(0, 10)).toEqual([]);
+    expect(await after.events(id)).toMatchObject([{ id: 1, state: 'received', atMs: 1000 }]);
+    await after.note(id, { code: 'n', text: 'later' }, 2000);
+    expect((await after.events(id)).map((event) => event.id)).toEqual([1, 2]);
     await after.stop();
   });
 
@@ -122,7 +185,7 @@ describe('Store', () => {
     const raw = new Database(file);
     raw.exec('PRAGMA user_version = 99;');
     raw.close();
-    await expect(new Store(file).start()).rejects.toThrow(/version 99, this Drover knows 2: start the newer one/);
+    await expect(new Store(file).start()).rejects.toThrow(/version 99, this Drover knows 3: start the newer one/);
     const again = new Database(file, { readonly: true });
     expect(again.pragma('user_version', { simple: true })).toBe(99);
     again.close();
