@@ -102,7 +102,7 @@ export class Queue {
   accept(entry: Entry): void {
     this.answer(entry.id, {
       kind: 'accepted',
-      requestId: newRequestId(),
+      requestId: entry.request.requestId ?? newRequestId(),
       microversion: entry.request.microversion,
     });
   }

@@ -92,7 +92,8 @@ export class Controller {
       return { kind: 'busy', requestId: newRequestId(), microversion: admission.microversion };
     }
     const { host, blockMigration, diskOverCommit, force, serverId, receivedAtMs } = request;
-    const kept = { host, blockMigration, diskOverCommit, force, microversion: admission.microversion };
+    const { microversion } = admission;
+    const kept = { host, blockMigration, diskOverCommit, force, microversion, requestId: newRequestId() };
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     await this.#queue.add(serverId, admission, kept, receivedAtMs, { forward, answer: resolve, gone: request.signal });
     // The batch window counts from the arrival: Keystone and Nova were asked while it ran.

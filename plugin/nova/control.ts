@@ -40,6 +40,8 @@ export interface KeptRequest {
   force: boolean | null;
   /** Compute API microversion that Nova would answer the caller in, e.g. `2.93`. */
   microversion: string;
+  /** `req-UUID` that the 202 of a deferred one carries; absent in records of before it was kept. */
+  requestId?: string;
 }
 
 /** How Nova took a request: its HTTP status, or that it was never reached, or that nobody knows. */

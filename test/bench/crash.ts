@@ -6,9 +6,9 @@
  */
 import { parseArgs } from 'node:util';
 import { type Campaign, type Kill, killUnder } from '../host/crash/kill.ts';
-import { seeded } from '../host/crash/random.ts';
 import { FOUND_ROOTS, type FoundRoot } from '../host/crash/roots.ts';
 import { Rig } from '../host/rig.ts';
+import { seeded } from '../random.ts';
 
 const NIC_QUEUES = 4;
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
+import { seeded } from '../random.ts';
 import { killUnder } from './crash/kill.ts';
-import { seeded } from './crash/random.ts';
 import { FOUND_ROOTS } from './crash/roots.ts';
 import { Rig } from './rig.ts';
 

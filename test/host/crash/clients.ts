@@ -1,8 +1,8 @@
 /** Several clients that take, change, renew and release leases all the time, while they may. */
 import type { LeaseRequest, LinkReservation } from '../../../hostd/contract.ts';
+import type { Random } from '../../random.ts';
 import { type Answer, errorCode, LINK_MEGABITS, type Rig } from '../rig.ts';
 import type { Book } from './book.ts';
-import type { Random } from './random.ts';
 
 export type CallKind = 'new lease' | 'change' | 'renewal' | 'release';
 

@@ -2,11 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Random } from '../../random.ts';
 import { LINK_MEGABITS, lease, type Rig } from '../rig.ts';
 import { Book, type DiskLease } from './book.ts';
 import { type CallKind, Clients } from './clients.ts';
 import { type KernelState, kernelFaults, readKernel, type Standard, wholeText } from './kernel.ts';
-import type { Random } from './random.ts';
 import type { FoundRoot } from './roots.ts';
 
 export type Phase = CallKind | 'start-up' | 'end of a lease' | 'nothing';

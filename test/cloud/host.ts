@@ -1,0 +1,214 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Service } from '../../hostd/api/routes.ts';
+import { ApiServer } from '../../hostd/api/server.ts';
+import type { HostInfo, HostSample, MigrationView } from '../../hostd/contract.ts';
+import { Leases } from '../../hostd/shape/leases.ts';
+import type { Moment } from './ledger.ts';
+import type { MachineMigration, Machines } from './machines.ts';
+
+const LINK_BITS_PER_SECOND = 500e6;
+const SHAPEABLE_BITS_PER_SECOND = 475e6;
+const MEMORY_BYTES = 2 ** 28;
+const SHOWN_AFTER_END_MS = 60_000;
+
+export interface CloudHostOptions {
+  host: string;
+  /** Holds `ca.crt`, `HOST.crt`, `HOST.key`. */
+  tlsDir: string;
+  stateDir: string;
+  /** Workload traffic of the host; it decides contention and with it technique and strategy. */
+  workloadTxBitsPerSecond: number;
+  workloadRxBitsPerSecond: number;
+}
+
+/** hostd's own API and leases over a host without a kernel: what it shows of migrations is what the Nova double does. */
+export class CloudHost {
+  readonly leases: Leases;
+  readonly #server: ApiServer;
+  readonly #options: CloudHostOptions;
+  readonly #machines: Machines;
+  #revision = 1;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: CloudHostOptions, machines: Machines, moment: (moment: Moment) => void) {
+    this.#options = options;
+    this.#machines = machines;
+    const log = pino({ level: 'silent' });
+    const { host, tlsDir, stateDir } = options;
+    mkdirSync(stateDir, { recursive: true });
+    this.leases = new Leases(
+      {
+        stateDir,
+        bootId: 'boot',
+        linkBitsPerSecond: () => LINK_BITS_PER_SECOND,
+        shapeableBitsPerSecond: () => SHAPEABLE_BITS_PER_SECOND,
+        apply: async () => {},
+        intact: async () => true,
+      },
+      log,
+    );
+    const service: Service = {
+      info: () => this.#info(),
+      sample: () => this.#sample(),
+      history: () => ({ host, nowMs: Date.now(), entries: [] }),
+      migrations: (after, waitMs, signal) => this.#migrations(after, waitMs, signal),
+      leases: () => this.leases.answer(),
+      putLease: async (id, request, client) => {
+        moment('lease-asked');
+        const lease = await this.leases.put(id, request, client);
+        moment('lease-put');
+        return lease;
+      },
+      deleteLease: async (id, fence, client) => {
+        moment('lease-delete-asked');
+        await this.leases.delete(id, fence, client);
+        moment('lease-deleted');
+      },
+      health: () => ({ status: 'ok', problems: [] }),
+      metrics: async () => '',
+      onSample: () => () => {},
+      onMigrations: () => () => {},
+    };
+    const at = (name: string) => join(tlsDir, name);
+    this.#server = new ApiServer(
+      service,
+      {
+        address: '127.0.0.1',
+        port: 0,
+        tls: { ca: at('ca.crt'), cert: at(`${host}.crt`), key: at(`${host}.key`) },
+        clients: { plugin: 'reserve' },
+      },
+      log,
+    );
+  }
+
+  /** The port that it listens on. */
+  async start(): Promise<number> {
+    await this.leases.start();
+    const port = await this.#server.start();
+    this.#server.open();
+    return port;
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.stop();
+    await this.leases.stop();
+  }
+
+  /** Something that it shows has changed. */
+  changed(): void {
+    this.#revision += 1;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  async #migrations(after: number, waitMs: number, signal: AbortSignal) {
+    if (after >= this.#revision) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        const wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        this.#waiting.push(wake);
+        signal.addEventListener('abort', wake);
+      });
+    }
+    return { revision: this.#revision, nowMs: Date.now(), migrations: this.#views() };
+  }
+
+  #views(): MigrationView[] {
+    const { host } = this.#options;
+    const since = Date.now() - SHOWN_AFTER_END_MS;
+    return this.#machines.migrations
+      .filter(({ runningAtMs, endedAtMs }) => runningAtMs !== null && (endedAtMs ?? Infinity) > since)
+      .flatMap((migration) => {
+        if (migration.source === host) return [viewOf(migration, 'source')];
+        return migration.destination === host ? [viewOf(migration, 'destination')] : [];
+      });
+  }
+
+  #info(): HostInfo {
+    return {
+      host: this.#options.host,
+      nic: 'nic0',
+      linkBitsPerSecond: LINK_BITS_PER_SECOND,
+      shapeableBitsPerSecond: SHAPEABLE_BITS_PER_SECOND,
+      migrationAddress: '192.0.2.1',
+      counting: { method: 'nftables', reason: 'a double' },
+      clock: { synchronised: true, maxErrorMs: 1 },
+      postCopy: { permitted: true, reason: 'a double' },
+      maxConcurrentLiveMigrations: 4,
+      libvirtVersion: '11.3.0',
+      qemuVersion: '10.0.2',
+    };
+  }
+
+  #sample(): HostSample {
+    const { host, workloadTxBitsPerSecond, workloadRxBitsPerSecond } = this.#options;
+    const { tx, rx } = this.leases.reserved();
+    return {
+      host,
+      nowMs: Date.now(),
+      ageMs: 0,
+      windowMs: 5000,
+      nic: {
+        txBitsPerSecond: workloadTxBitsPerSecond,
+        rxBitsPerSecond: workloadRxBitsPerSecond,
+        migrationTxBitsPerSecond: 0,
+        migrationRxBitsPerSecond: 0,
+        controlTxBitsPerSecond: 0,
+        controlRxBitsPerSecond: 0,
+        workloadTxBitsPerSecond,
+        workloadRxBitsPerSecond,
+      },
+      reserved: { tx, rx },
+      vms: [...this.#machines.machines.values()]
+        .filter((machine) => machine.host === host)
+        .map(({ id }) => ({
+          vmUuid: id,
+          domain: `instance-${id.slice(-8)}`,
+          taps: [],
+          memoryBytes: MEMORY_BYTES,
+          txBitsPerSecond: 1e6,
+          rxBitsPerSecond: 20e6,
+          localTrafficIncluded: false,
+          dirtyBytesPerSecond: 1e6,
+          dirtyWindows: [],
+          postCopyBlockers: [],
+        })),
+    };
+  }
+}
+
+function viewOf(migration: MachineMigration, role: MigrationView['role']): MigrationView {
+  const { machine, runningAtMs, postCopyAtMs, endedAtMs, status } = migration;
+  const completed = status === 'completed';
+  const ended = endedAtMs !== null;
+  const running = postCopyAtMs === null ? 'active' : 'post-copy';
+  const source = role === 'source';
+  const final = completed ? 'completed' : status === 'cancelled' ? 'cancelled' : 'failed';
+  return {
+    vmUuid: machine.id,
+    domain: `instance-${machine.id.slice(-8)}`,
+    role,
+    status: ended ? final : source ? running : 'incoming',
+    startedAtMs: runningAtMs,
+    activeAtMs: source ? runningAtMs : null,
+    postCopyAtMs: source ? postCopyAtMs : null,
+    postCopyPausedAtMs: null,
+    stoppedAtMs: source && completed ? (postCopyAtMs ?? endedAtMs) : null,
+    resumedAtMs: !source && completed ? (postCopyAtMs ?? endedAtMs) : null,
+    endedAtMs,
+    passes: source && runningAtMs !== null ? [1, 2].map((pass) => ({ pass, atMs: runningAtMs + pass * 50 })) : [],
+    iterations: 2,
+    memoryTotalBytes: MEMORY_BYTES,
+    memoryRemainingBytes: ended ? 0 : MEMORY_BYTES / 2,
+    memoryTransferredBytes: MEMORY_BYTES,
+    transferBitsPerSecond: 100e6,
+    dirtyBytesPerSecond: 1e6,
+    postCopyRequests: 0,
+    longestPageFaultMs: null,
+  };
+}

@@ -1,0 +1,119 @@
+import type { MigrationState } from '../../plugin/contract.ts';
+import type { Ledger, Taken } from '../cloud/ledger.ts';
+import type { Book, BookedMigration } from './book.ts';
+import type { Asked } from './clients.ts';
+
+export interface Evidence {
+  asked: readonly Asked[];
+  ledger: Ledger;
+  book: Book;
+  /** Leases that stand on any host after the end. */
+  leases: readonly string[];
+  /** Servers of which the plugin said that it leaves a request to Nova, once for each request. */
+  leftToNova: readonly string[];
+}
+
+export interface Judgement {
+  lost: string[];
+  doubled: string[];
+  /** Anything else that is not as it must be. */
+  wrong: string[];
+  accepted: number;
+  deferred: number;
+}
+
+const FINAL: MigrationState[] = ['completed', 'failed', 'aborted'];
+/** How a record ends for how Nova ended. */
+const ENDS: Record<NonNullable<Taken['end']>, MigrationState> = {
+  completed: 'completed',
+  failed: 'failed',
+  error: 'failed',
+  cancelled: 'aborted',
+};
+/** A deferred migration may end without Nova only for these reasons. */
+const REFUSED = ['nova-refused'];
+
+/**
+ * Judges a run. Pure.
+ *
+ * | the client saw                      | what must be true                                                          |
+ * |-------------------------------------|----------------------------------------------------------------------------|
+ * | 202 with a request id of Nova's     | Nova took it once                                                          |
+ * | 202 with a request id of Drover's   | one record has this id, it is final, and ended as Nova's migration did; or |
+ * |                                     | Nova refused it                                                            |
+ * | another answer                      | Nova took it at most once (an answer may be lost on its way)               |
+ * | a broken connection, or it left     | Nova took it at most once, as the client's own or as a record              |
+ *
+ * And for all: each record has one final state, written once; no two records share a migration of Nova's; whatever Nova
+ * took with the service's token is the migration of one record; what it took with a client's is one of a record or
+ * was left to Nova; no live migration was asked for with the service's token while another of that server ran.
+ */
+export function judge({ asked, ledger, book, leases, leftToNova }: Evidence): Judgement {
+  const lost: string[] = [];
+  const doubled: string[] = [];
+  const wrong: string[] = [];
+  const records = book.migrations;
+  const recordOf = new Map<number, BookedMigration>();
+  for (const record of records) {
+    const finals = record.states.filter((state) => FINAL.includes(state));
+    if (!FINAL.includes(record.state)) lost.push(`record ${record.id} is still ${record.state} (${record.reasonCode})`);
+    else if (finals.length !== 1) wrong.push(`record ${record.id} ended ${finals.length} times: ${record.states}`);
+    if (record.novaMigrationId === null) continue;
+    const other = recordOf.get(record.novaMigrationId);
+    if (other) wrong.push(`records ${other.id} and ${record.id} claim Nova's migration ${record.novaMigrationId}`);
+    recordOf.set(record.novaMigrationId, record);
+  }
+
+  const unmanaged = new Map<string, number>();
+  for (const taken of ledger.taken) {
+    if (taken.end === null) wrong.push(`Nova's migration ${taken.migrationId} of ${taken.vmUuid} did not end`);
+    const record = taken.migrationId === null ? undefined : recordOf.get(taken.migrationId);
+    if (!record) {
+      if (taken.by === 'service')
+        doubled.push(`Nova's migration ${taken.migrationId}, asked by Drover, is no record's`);
+      else unmanaged.set(taken.vmUuid, (unmanaged.get(taken.vmUuid) ?? 0) + 1);
+    } else if (record.vmUuid !== taken.vmUuid) {
+      wrong.push(`record ${record.id} of ${record.vmUuid} claims a migration of ${taken.vmUuid}`);
+    } else if (taken.end !== null && record.state !== ENDS[taken.end]) {
+      wrong.push(`record ${record.id} is ${record.state} (${record.reasonCode}), Nova's migration ${taken.end}`);
+    }
+  }
+  for (const [vmUuid, count] of unmanaged) {
+    const said = leftToNova.filter((each) => each === vmUuid).length;
+    if (count > said) wrong.push(`${count} migrations of ${vmUuid} have no record, ${said} were left to Nova`);
+  }
+
+  const byTag = Map.groupBy(ledger.taken, ({ tag }) => tag);
+  for (const [tag, taken] of byTag)
+    if (tag !== null && taken.length > 1) doubled.push(`${tag}: taken ${taken.length} times`);
+  for (const { by, vmUuid } of ledger.overlaps) {
+    if (by === 'service') doubled.push(`${vmUuid}: asked for by Drover while another ran`);
+  }
+
+  const byRequestId = Map.groupBy(records, ({ requestId }) => requestId);
+  const ofNova = new Set(ledger.taken.map(({ requestId }) => requestId));
+  let accepted = 0;
+  let deferred = 0;
+  for (const { tag, vmUuid, outcome } of asked) {
+    if (typeof outcome !== 'object' || outcome.status !== 202) continue;
+    accepted += 1;
+    if (outcome.requestId !== null && ofNova.has(outcome.requestId)) continue;
+    deferred += 1;
+    const found = byRequestId.get(outcome.requestId) ?? [];
+    const [record] = found;
+    if (!record || found.length > 1) {
+      lost.push(`${tag} of ${vmUuid} was accepted as ${outcome.requestId}: ${found.length} records`);
+      continue;
+    }
+    if (byTag.has(tag)) doubled.push(`${tag} waits as record ${record.id} and went to Nova as well`);
+    const refused = record.state === 'failed' && REFUSED.includes(record.reasonCode);
+    if (record.novaMigrationId === null && !refused) {
+      lost.push(`${tag}, record ${record.id}: accepted, ${record.state} (${record.reasonCode}), never reached Nova`);
+    }
+    if (!record.deferred) wrong.push(`record ${record.id} was accepted and is not marked so`);
+  }
+
+  if (book.integrity !== 'ok') wrong.push(`the database: ${book.integrity}`);
+  if (leases.length > 0) wrong.push(`leases that nobody needs: ${leases.join(', ')}`);
+  return { lost, doubled, wrong, accepted, deferred };
+}

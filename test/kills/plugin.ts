@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import axios from 'axios';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { MigrationRecord } from '../../plugin/contract.ts';
+import type { CloudAddresses } from '../cloud/cloud.ts';
+import { shippedPolicy } from '../lab/drover.ts';
+import { changedPolicy } from '../lab/policy.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../plugin/main.ts');
+const START_WITHIN_MS = 30_000;
+
+export interface LogLine {
+  level: number;
+  msg: string;
+  [field: string]: unknown;
+}
+
+/** The real plugin as a process, before a cloud double, with a real database; started again as often as it is killed. */
+export class PluginProcess {
+  readonly folder: string;
+  readonly database: string;
+  port = 0;
+  /** Every line of its log that is a warning or worse, and those a test may want to count; of all starts. */
+  readonly log: LogLine[] = [];
+  onLine: (line: LogLine) => void = () => {};
+  readonly #cloud: CloudAddresses;
+  readonly #socket: string;
+  #child: ChildProcess | null = null;
+
+  constructor(folder: string, cloud: CloudAddresses) {
+    this.folder = folder;
+    this.database = join(folder, 'drover.db');
+    this.#socket = join(folder, 'control.sock');
+    this.#cloud = cloud;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? -1;
+  }
+
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Writes its configuration; `policy` is the seed policy with these changes. */
+  async prepare(batchWindow = '60 ms'): Promise<void> {
+    this.port = await freePort();
+    const { tlsDir, hosts, keystoneUrl, novaUrl } = this.#cloud;
+    const tls = (name: string) => join(tlsDir, name);
+    writeFileSync(join(this.folder, 'password'), 'secret');
+    writeFileSync(join(this.folder, 'policy.yaml'), changedPolicy(shippedPolicy('seed.yaml'), { batchWindow }));
+    writeFileSync(
+      join(this.folder, 'plugin.yaml'),
+      stringify({
+        listen: { address: '127.0.0.1', port: this.port },
+        nova: { url: novaUrl },
+        keystone: { authUrl: keystoneUrl, username: 'drover', passwordFile: 'password', projectName: 'service' },
+        policy: 'policy.yaml',
+        database: this.database,
+        controlSocket: this.#socket,
+        hostd: { ca: tls('ca.crt'), cert: tls('plugin.crt'), key: tls('plugin.key'), hosts },
+      }),
+    );
+  }
+
+  /** Starts it and does not wait; `ready` does. */
+  spawn(): void {
+    const child = spawn(process.execPath, [MAIN, '--config', join(this.folder, 'plugin.yaml')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      // Its modules are compiled once, not at each of a thousand starts.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(this.folder, 'compiled') },
+    });
+    this.#child = child;
+    if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => this.#read(line));
+  }
+
+  /** Resolves with false if it ended before it was ready. */
+  ready(): Promise<boolean> {
+    return new Promise((done, failed) => {
+      const child = this.#child;
+      if (!child || !this.running) return done(false);
+      const timer = setTimeout(() => failed(new Error('the plugin is not ready after 30 s')), START_WITHIN_MS);
+      const before = this.onLine;
+      const end = (ready: boolean) => {
+        clearTimeout(timer);
+        this.onLine = before;
+        done(ready);
+      };
+      this.onLine = (line) => {
+        before(line);
+        if (line.msg === 'drover stands before Nova') end(true);
+      };
+      child.once('exit', () => end(false));
+    });
+  }
+
+  kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): void {
+    if (this.running) this.#child?.kill(signal);
+  }
+
+  /** Resolves when it is gone and what it wrote has been read. */
+  async ended(): Promise<{ code: number | null; signal: string | null }> {
+    const child = this.#child;
+    if (!child) return { code: null, signal: null };
+    if (!child.stdout?.closed) await new Promise((done) => child.once('close', done));
+    return { code: child.exitCode, signal: child.signalCode };
+  }
+
+  async unfinished(): Promise<MigrationRecord[]> {
+    const answer = await axios.get('http://control/v1/migrations', {
+      socketPath: this.#socket,
+      proxy: false,
+      timeout: 5000,
+    });
+    return z.array(MigrationRecord).parse(answer.data);
+  }
+
+  #read(text: string): void {
+    try {
+      const line = JSON.parse(text) as LogLine;
+      this.log.push(line);
+      this.onLine(line);
+    } catch {
+      // The last line of one that was killed while it wrote.
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return typeof address === 'object' && address ? address.port : 0;
+}
