@@ -27,6 +27,8 @@ const HOST_PACKAGES = [
   'libvirt-clients',
   // hostd's unit is run by a systemd of its own.
   ...['systemd', 'dbus'],
+  // Before Drover, as plugin/deploy has it.
+  'haproxy',
 ];
 
 const OPENSTACK_PACKAGES = [
