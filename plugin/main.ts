@@ -9,6 +9,7 @@ import type { Notice } from './contract.ts';
 import { Controller } from './controller/run.ts';
 import { Store } from './controller/store/store.ts';
 import { describeError } from './errors.ts';
+import { Notifier } from './notify.ts';
 import { createNovaCalls } from './nova/calls.ts';
 import { WindowAlarm } from './policy/alarm.ts';
 import { formatPolicyError } from './policy/load.ts';
@@ -17,8 +18,17 @@ import { ProxyServer } from './proxy/server.ts';
 import { createHostClient } from './tracker/hosts.ts';
 import { Tracker } from './tracker/tracker.ts';
 
+const DEFAULT_CONFIG = '/etc/drover/plugin.yaml';
+
+export interface RunningPlugin {
+  port: number;
+  /** One line that says how it is. */
+  status(): string;
+  stop(): Promise<void>;
+}
+
 /** Starts the plugin's parts in the order that they need each other; the result stops them in reverse. */
-export async function startPlugin(config: Config, log: Logger): Promise<{ port: number; stop(): Promise<void> }> {
+export async function startPlugin(config: Config, log: Logger): Promise<RunningPlugin> {
   const { keystone, hostd } = config;
   const client = new OpenStackClient({
     authUrl: keystone.authUrl,
@@ -91,6 +101,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<{ port: 
   log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
   return {
     port,
+    status: () => health(tracker, policy).problems.join('; ') || 'ok',
     async stop() {
       await running.stop();
       await proxy.stop();
@@ -109,12 +120,50 @@ function health(tracker: Tracker, policy: PolicyFiles): { status: 'ok' | 'degrad
   return { status: problems.length === 0 ? 'ok' : 'degraded', problems };
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { config: { type: 'string', default: '/etc/drover/plugin.yaml' } } });
-  const config = readConfig(values.config);
+const USAGE = `usage: drover-plugin [run|check] [--config FILE] [--json]
+
+  run    stands before Nova's API and moves servers (the default)
+  check  looks at all that the plugin needs, changes nothing, and says what to do about each gap; exit status 1 if
+         something is missing that it needs. To be run as the plugin's own user: runuser -u drover-plugin -- ...
+
+  --config FILE  default ${DEFAULT_CONFIG}
+  --json         of check: [{"check", "state": "ok" | "warn" | "fail", "found", "todo"}, ...]
+`;
+
+async function main(args: string[]): Promise<void> {
+  const options = {
+    config: { type: 'string', default: DEFAULT_CONFIG },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  } as const;
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const [command = 'run', ...more] = positionals;
+  if (values.help) process.stdout.write(USAGE);
+  else if (command === 'check' && more.length === 0) process.exitCode = await runCheck(values.config, values.json);
+  else if (command === 'run' && more.length === 0 && !values.json) await run(values.config);
+  else throw new Error(`there is no command "${positionals.join(' ')}" with these options\n${USAGE}`);
+}
+
+async function runCheck(file: string, asJson: boolean): Promise<number> {
+  // Loaded only here: the service needs none of it.
+  const [{ check }, { exitStatus }, { renderTable }] = await Promise.all([
+    import('./check/check.ts'),
+    import('drover-hostd/check/finding'),
+    import('drover-hostd/check/table'),
+  ]);
+  const report = await check(file);
+  process.stdout.write(asJson ? `${JSON.stringify(report, null, 2)}\n` : renderTable(report));
+  return exitStatus(report);
+}
+
+async function run(file: string): Promise<void> {
+  const config = readConfig(file);
   const log = pino({ name: 'drover-plugin', level: config.logLevel });
+  const notifier = new Notifier(process.env, log);
   const plugin = await startPlugin(config, log);
+  notifier.ready(() => plugin.status());
   const stop = () => {
+    notifier.stopping();
     plugin.stop().then(
       () => process.exit(0),
       () => process.exit(1),
@@ -125,7 +174,7 @@ async function main(): Promise<void> {
 }
 
 if (import.meta.main) {
-  main().catch((error: unknown) => {
+  main(process.argv.slice(2)).catch((error: unknown) => {
     console.error(`drover-plugin: ${describeError(error)}`);
     process.exit(1);
   });

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** One line of `drover-hostd check`. */
+/** One line of `drover-hostd check`, and of `drover-plugin check`: one format for both. */
 export const Finding = z.object({
   /** What was looked at, as `area.point`; stays the same from version to version. */
   check: z.string().regex(/^[a-z]+(\.[a-z0-9-]+)?$/),
-  /** `fail`: hostd, or a part of it that is needed, will not work. `warn`: it works, and less well than it could. */
+  /** `fail`: the service, or a part of it that is needed, will not work. `warn`: it works, and less well than it could. */
   state: z.enum(['ok', 'warn', 'fail']),
   found: z.string().min(1),
   /** Null where nothing is to be done. */
@@ -12,7 +12,7 @@ export const Finding = z.object({
 });
 export type Finding = z.infer<typeof Finding>;
 
-/** What `drover-hostd check --json` prints. */
+/** What `check --json` prints. */
 export const CheckReport = z.array(Finding);
 export type CheckReport = z.infer<typeof CheckReport>;
 

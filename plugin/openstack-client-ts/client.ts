@@ -76,6 +76,15 @@ export class OpenStackClient {
     return this.#identity.validateToken(token, options);
   }
 
+  /** What this client's account may, and where other clients find Nova. */
+  async account(): Promise<{ roles: string[]; publicComputeUrls: string[] }> {
+    const { roles, catalogue } = await this.#identity.ownToken();
+    const { region } = this.#config;
+    const endpoints = catalogue.filter(({ type }) => type === 'compute').flatMap((service) => service.endpoints);
+    const ours = endpoints.filter((one) => one.interface === 'public' && (!region || one.region_id === region));
+    return { roles, publicComputeUrls: ours.map(({ url }) => url) };
+  }
+
   /** The microversions that this Nova speaks. */
   async versions(options: CallOptions = {}): Promise<{ min: string; max: string }> {
     const answer = await this.#send({ ...options, method: 'GET', path: '/' });

@@ -18,6 +18,8 @@ export interface TokenInfo {
 
 export interface OwnToken {
   id: string;
+  /** Role names. */
+  roles: string[];
   renewAtMs: number;
   catalogue: TokenAnswer['token']['catalog'];
 }
@@ -127,7 +129,7 @@ export class Identity {
     const { token } = parseBody(answer, TokenAnswer);
     const halfLifeMs = (token.expires_at - Date.now()) / 2;
     const renewAtMs = token.expires_at - Math.min(RENEW_BEFORE_MS, halfLifeMs);
-    this.#token = { id, renewAtMs, catalogue: token.catalog };
+    this.#token = { id, roles: token.roles.map(({ name }) => name), renewAtMs, catalogue: token.catalog };
     return this.#token;
   }
 

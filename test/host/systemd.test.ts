@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CheckReport } from '../../hostd/check/finding.ts';
 import { HOST, lease, Rig } from './rig.ts';
-import { Machine } from './systemd/machine.ts';
+import { HOSTD, Machine } from './systemd/machine.ts';
 
 /**
  * The unit, its user, its timer and its hardening under a real systemd, with the real libvirtd. Only times are shorter:
  * the watchdog's and the timer's.
  */
 const rig = new Rig();
-const machine = new Machine(rig);
+const machine = new Machine(rig, HOSTD);
 const UNIT = 'drover-hostd.service';
 const TIMER = 'drover-hostd-clean.timer';
 const CLEAN = 'drover-hostd-clean.service';

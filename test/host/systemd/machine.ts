@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { cp, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { Rig } from '../rig.ts';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -21,23 +20,42 @@ export interface Outcome {
   stderr: string;
 }
 
+/** Where a machine's folder and network are. */
+export interface Place {
+  dir: string;
+  /** The network namespace. */
+  host: string;
+  /** Of its control group. */
+  name: string;
+}
+
+/** What is installed in it. */
+export interface Installation {
+  /** Files of the project and where they go. */
+  files: readonly (readonly [string, string])[];
+  /** Files and folders of the place's folder that go to /etc/drover. */
+  configuration: readonly string[];
+}
+
 /**
- * A machine with systemd as process 1, whose network is that of the rig's host: hostd is installed there with its unit,
- * user and folders as on a compute host. Changes of its files are in memory and end with it.
+ * A machine with systemd as process 1, whose network is that of the place: a service is installed there with its unit,
+ * user and folders as the README says. Changes of its files are in memory and end with it.
  */
 export class Machine {
-  readonly #rig: Rig;
+  readonly #place: Place;
+  readonly #installation: Installation;
   #child: ChildProcess | null = null;
   #cgroup = '';
   #init = 0;
 
-  constructor(rig: Rig) {
-    this.#rig = rig;
+  constructor(place: Place, installation: Installation) {
+    this.#place = place;
+    this.#installation = installation;
   }
 
-  /** @param files - by their path in the machine, beside those of hostd. */
+  /** @param files - by their path in the machine, beside what is installed. */
   async start(files: Readonly<Record<string, string>>): Promise<void> {
-    const { dir, host, name } = this.#rig;
+    const { dir, host, name } = this.#place;
     const [work, laid] = [join(dir, 'machine'), join(dir, 'laid')];
     await mkdir(work);
     const put = async (path: string, text: string) => {
@@ -46,9 +64,9 @@ export class Machine {
     };
     await put('etc/systemd/system/drover-test.target', TARGET);
     for (const [path, text] of Object.entries(files)) await put(path, text);
-    for (const [from, to] of INSTALLED) await put(to, await readFile(join(ROOT, 'hostd/systemd', from), 'utf8'));
-    await put('etc/drover/hostd.yaml', await readFile(join(dir, 'hostd.yaml'), 'utf8'));
-    await cp(join(dir, 'pki'), join(laid, 'etc/drover/pki'), { recursive: true });
+    const { files: installed, configuration } = this.#installation;
+    for (const [from, to] of installed) await put(to, await readFile(join(ROOT, from), 'utf8'));
+    for (const each of configuration) await cp(join(dir, each), join(laid, 'etc/drover', each), { recursive: true });
 
     this.#cgroup = join(await findCgroup2(), name);
     await mkdir(this.#cgroup);
@@ -114,14 +132,27 @@ export class Machine {
   }
 }
 
-/** As hostd/README.md says to install them. */
-const INSTALLED: readonly (readonly [string, string])[] = [
-  ['drover-hostd.service', 'usr/lib/systemd/system/drover-hostd.service'],
-  ['drover-hostd-clean.service', 'usr/lib/systemd/system/drover-hostd-clean.service'],
-  ['drover-hostd-clean.timer', 'usr/lib/systemd/system/drover-hostd-clean.timer'],
-  ['sysusers.conf', 'usr/lib/sysusers.d/drover-hostd.conf'],
-  ['tmpfiles.conf', 'usr/lib/tmpfiles.d/drover-hostd.conf'],
-];
+/** As hostd/README.md says to install it. */
+export const HOSTD: Installation = {
+  files: [
+    ['hostd/systemd/drover-hostd.service', 'usr/lib/systemd/system/drover-hostd.service'],
+    ['hostd/systemd/drover-hostd-clean.service', 'usr/lib/systemd/system/drover-hostd-clean.service'],
+    ['hostd/systemd/drover-hostd-clean.timer', 'usr/lib/systemd/system/drover-hostd-clean.timer'],
+    ['hostd/systemd/sysusers.conf', 'usr/lib/sysusers.d/drover-hostd.conf'],
+    ['hostd/systemd/tmpfiles.conf', 'usr/lib/tmpfiles.d/drover-hostd.conf'],
+  ],
+  configuration: ['hostd.yaml', 'pki'],
+};
+
+/** As plugin/deploy/README.md says to install it. */
+export const PLUGIN: Installation = {
+  files: [
+    ['plugin/deploy/drover-plugin.service', 'usr/lib/systemd/system/drover-plugin.service'],
+    ['plugin/deploy/sysusers.conf', 'usr/lib/sysusers.d/drover-plugin.conf'],
+    ['plugin/deploy/tmpfiles.conf', 'usr/lib/tmpfiles.d/drover-plugin.conf'],
+  ],
+  configuration: ['plugin.yaml', 'policy.yaml', 'password', 'pki'],
+};
 
 /** systemd needs a hierarchy of version 2; where version 1 holds the controllers, it has none, which is enough. */
 async function findCgroup2(): Promise<string> {

@@ -1,0 +1,60 @@
+import { type CheckReport, type Finding, fail, ok } from 'drover-hostd/check/finding';
+import { type Config, readConfig } from '../config.ts';
+import { describeError } from '../errors.ts';
+import { judgeCertificates } from './judge/certificates.ts';
+import { judgeClock } from './judge/clock.ts';
+import { judgeCloud } from './judge/cloud.ts';
+import { judgeHosts } from './judge/hosts.ts';
+import { judgeDatabase, judgePassword, judgePlace, judgePolicy } from './judge/local.ts';
+import { probeCertificates } from './probe/certificates.ts';
+import { probeClock, probeCloud } from './probe/cloud.ts';
+import { probeHosts } from './probe/hosts.ts';
+import { probeDatabase, probePassword, probePlace, probePolicy } from './probe/local.ts';
+
+/**
+ * Looks at all that the plugin needs, and changes none of it. Runs beside a running plugin, and as the user that the
+ * plugin runs as, or what it says of files is not of the plugin.
+ */
+export async function check(configFile: string): Promise<CheckReport> {
+  let config: Config;
+  try {
+    config = readConfig(configFile);
+  } catch (error) {
+    const todo = `Mend ${configFile}, or name another with --config. The rest waits for it.`;
+    return [fail('config.file', describeError(error), todo)];
+  }
+  const { keystone, hostd } = config;
+  const { facts: passwordFacts, password } = probePassword(keystone.passwordFile);
+  const cloud = probeCloud(config, password);
+  const groups = [
+    guarded('config', async () => [ok('config.file', configFile), judgePassword(passwordFacts)]),
+    guarded('policy', async () => judgePolicy(await probePolicy(config.policy))),
+    guarded('database', async () => [judgeDatabase(probeDatabase(config.database))]),
+    guarded('listen', async () => judgePlace(await probePlace(config))),
+    guarded('keystone', async () => judgeCloud((await cloud).facts, config.liveMigrateRoles, config.listen.port)),
+    guarded('clock', () => checkClock(keystone.authUrl)),
+    guarded('tls', async () => judgeCertificates(probeCertificates(hostd), Date.now())),
+    guarded('hostd', async () => {
+      const { computeHosts } = await cloud.catch(() => ({ computeHosts: null }));
+      return judgeHosts(await probeHosts(hostd), computeHosts);
+    }),
+  ];
+  return (await Promise.all(groups)).flat();
+}
+
+async function checkClock(authUrl: string): Promise<Finding[]> {
+  const clock = await probeClock('Keystone', authUrl);
+  // Who does not answer at all is named elsewhere.
+  return clock === null ? [] : [judgeClock(clock)];
+}
+
+/** A probe that fails in a way nobody thought of is a finding too. */
+async function guarded(check: string, findings: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await findings();
+  } catch (error) {
+    return [
+      fail(check, `could not be looked at: ${describeError(error)}`, 'Mend what stands above, then check again.'),
+    ];
+  }
+}

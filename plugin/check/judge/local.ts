@@ -1,0 +1,88 @@
+import { type Finding, fail, ok, warn } from 'drover-hostd/check/finding';
+
+/** The file that holds the account's password. */
+export interface PasswordFacts {
+  file: string;
+  error: string | null;
+  empty: boolean;
+  /** Others than owner and group may read it. */
+  open: boolean;
+}
+
+export function judgePassword({ file, error, empty, open }: PasswordFacts): Finding {
+  const todo = 'Write the password alone into it, readable by the group drover-plugin and nobody else (mode 0640).';
+  if (error !== null) return fail('config.password', error, todo);
+  if (empty) return fail('config.password', `${file} is empty`, todo);
+  return open ? warn('config.password', `${file} may be read by everybody`, todo) : ok('config.password', file);
+}
+
+export interface DatabaseFacts {
+  /** As an operator knows it. */
+  name: string;
+  exists: boolean;
+  /** Why nothing can be written there. */
+  error: string | null;
+  /** Null where the database is no file of this machine. */
+  freeBytes: number | null;
+}
+
+const LITTLE_BYTES = 256 * 2 ** 20;
+
+export function judgeDatabase({ name, exists, error, freeBytes }: DatabaseFacts): Finding {
+  if (error !== null) {
+    return fail(
+      'database',
+      `${name}: ${error}`,
+      'Let the user drover-plugin own its folder (StateDirectory= of the unit does), with space free there.',
+    );
+  }
+  if (freeBytes !== null && freeBytes < LITTLE_BYTES) {
+    const mebibytes = Math.floor(freeBytes / 2 ** 20);
+    return warn('database', `${name}: ${mebibytes} MiB free`, 'Make room: with a full disk migrations go to Nova.');
+  }
+  return ok('database', exists ? `${name} takes writes` : `${name} will be made at the first start`);
+}
+
+export interface PlaceFacts {
+  /** A plugin answers on the control socket. */
+  running: boolean;
+  controlSocket: string;
+  /** Why no socket can be made there. */
+  socketError: string | null;
+  listen: string;
+  /** The errno of listening there; not tried while one runs. */
+  listenError: string | null;
+}
+
+export function judgePlace({ running, controlSocket, socketError, listen, listenError }: PlaceFacts): Finding[] {
+  if (running) return [ok('plugin', `runs, and answers on ${controlSocket}`)];
+  return [
+    socketError === null
+      ? ok('control.socket', controlSocket)
+      : fail(
+          'control.socket',
+          `${controlSocket}: ${socketError}`,
+          'Let the user drover-plugin write in its folder (RuntimeDirectory= of the unit makes /run/drover).',
+        ),
+    listenError === null ? ok('listen', listen) : fail('listen', `${listen}: ${listenError}`, adviceOn(listenError)),
+  ];
+}
+
+function adviceOn(error: string): string {
+  if (error.includes('EADDRINUSE')) return 'Something listens there: `ss -ltnp` names it. Choose another listen.port.';
+  if (error.includes('EADDRNOTAVAIL'))
+    return 'No interface has that address: set listen.address to one of `ip address`.';
+  return 'Ports below 1024 need CAP_NET_BIND_SERVICE (plugin/deploy/drover-plugin.service).';
+}
+
+export interface PolicyFacts {
+  id: string | null;
+  errors: string[];
+}
+
+export function judgePolicy({ id, errors }: PolicyFacts): Finding[] {
+  if (id !== null) return [ok('policy', id)];
+  const todo =
+    'Without a policy every live migration goes to Nova unchanged. `drover policy check FILE` tries a change.';
+  return errors.map((error) => fail('policy', error, todo));
+}
