@@ -42,7 +42,7 @@ export default {
         path: PURE,
       },
       to: {
-        path: '(^|/)node_modules/(axios|undici|pino|koffi|kysely|better-sqlite3|node-schedule|commander|openstack-client-ts)(/|$)|^plugin/openstack-client-ts/',
+        path: '(^|/)node_modules/(axios|undici|pino|koffi|kysely|better-sqlite3|mysql2|node-schedule|commander|openstack-client-ts)(/|$)|^plugin/openstack-client-ts/',
         dependencyTypesNot: ['type-only'],
       },
     },

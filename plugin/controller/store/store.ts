@@ -1,96 +1,51 @@
-import Database from 'better-sqlite3';
-import { Kysely, type Selectable, SqliteDialect, sql, type Updateable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import {
-  Asked,
+  type Asked,
   type AuditEntry,
-  Decision,
   type MigrationEvent,
-  type MigrationRecord,
   type MigrationState,
   Notice,
-  Outcome,
   Reason,
 } from '../../contract.ts';
-import { DroverError, describeError } from '../../errors.ts';
-import type { KeptRequest } from '../../nova/control.ts';
-import type { DecisionFacts } from '../plan/facts.ts';
+import { DroverError } from '../../errors.ts';
+import type { DatabaseAddress } from './address.ts';
 import { addAudit, readAudit } from './audit.ts';
+import { openDatabase } from './database.ts';
 import { type IdempotencyKey, keep, keptFor } from './idempotency.ts';
-import { bringUpToDate, type MigrationTable, type Schema } from './tables.ts';
+import { takeLeadership } from './leadership.ts';
+import {
+  type Change,
+  FINAL_STATES,
+  fromRow,
+  isFinal,
+  type NewMigration,
+  type StoredMigration,
+  toColumns,
+} from './rows.ts';
+import type { MigrationTable, Schema } from './tables.ts';
+import { transact } from './transact.ts';
 
-/** What plan and tracker need to know of the server itself, as it was when the request came. */
-export interface KeptServer {
-  name: string;
-  projectId: string;
-  flavorName: string;
-  memoryBytes: number;
-  metadata: Record<string, string>;
-  /** These three are absent in records of before they were kept. */
-  imageId?: string | null | undefined;
-  availabilityZone?: string | null | undefined;
-  requesterRoles?: string[] | undefined;
-}
-
-/** A migration with what only the controller needs. */
-export interface StoredMigration extends MigrationRecord {
-  request: KeptRequest;
-  server: KeptServer;
-}
-
-/** A migration that is not in the store yet. */
-export type NewMigration = Pick<
-  StoredMigration,
-  'vmUuid' | 'userId' | 'source' | 'destination' | 'receivedAtMs' | 'request' | 'server'
->;
-
-const FINAL_STATES: MigrationState[] = ['completed', 'failed', 'aborted'];
-
-export function isFinal(state: MigrationState): boolean {
-  return FINAL_STATES.includes(state);
-}
-
-/** Fields that a transition may set beside the state. */
-export type Change = Partial<
-  Pick<
-    MigrationRecord,
-    | 'destination'
-    | 'novaMigrationId'
-    | 'novaMigrationUuid'
-    | 'deferred'
-    | 'submittedAtMs'
-    | 'endedAtMs'
-    | 'decision'
-    | 'outcome'
-    | 'asked'
-  >
-> & { facts?: DecisionFacts };
+export { type Change, isFinal, type KeptServer, type NewMigration, type StoredMigration } from './rows.ts';
 
 /**
- * The durable queue and history. Every write is one transaction that is on disk (`synchronous=FULL`) when the call
- * returns, so a transition that was written survives kill -9 and power loss.
+ * The durable queue and history. Every write is one transaction that is on disk when the call returns, so a transition
+ * that was written survives kill -9 and power loss.
  */
 export class Store {
   /** Fencing number of this process' leadership over the queue; 0 before `start`. */
   fence = 0;
-  readonly #file: string;
+  readonly #address: DatabaseAddress;
   #db: Kysely<Schema> | null = null;
 
-  constructor(file: string) {
-    this.#file = file;
+  /** A text is the file of an SQLite database. */
+  constructor(database: string | DatabaseAddress) {
+    this.#address = typeof database === 'string' ? { kind: 'sqlite', file: database } : database;
   }
 
-  /** @throws DroverError `store-unavailable` if the file cannot be opened or is no database. */
+  /** @throws DroverError `store-unavailable` if it cannot be opened or is no database. */
   async start(): Promise<void> {
-    try {
-      const sqlite = new Database(this.#file);
-      sqlite.pragma('journal_mode = WAL');
-      sqlite.pragma('synchronous = FULL');
-      this.#db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: sqlite }) });
-      await bringUpToDate(this.#db);
-      this.fence = await takeLeadership(this.#db);
-    } catch (error) {
-      throw new DroverError('store-unavailable', `database ${this.#file}: ${describeError(error)}`, { cause: error });
-    }
+    this.#db = await openDatabase(this.#address);
+    this.fence = await takeLeadership(this.#db);
   }
 
   async stop(): Promise<void> {
@@ -101,11 +56,9 @@ export class Store {
   /** Adds a migration that came through the compute API, in state `received`, and returns it with its id. */
   async add(migration: NewMigration): Promise<StoredMigration> {
     const reason: Reason = { code: 'received', text: 'asked for through the compute API' };
-    return this.#open()
-      .transaction()
-      .execute((transaction) =>
-        insert(transaction, migration, { state: 'received', deferred: 0, asked: null }, reason),
-      );
+    return transact(this.#open(), (transaction) =>
+      insert(transaction, migration, { state: 'received', deferred: 0, asked: null }, reason),
+    );
   }
 
   /**
@@ -120,20 +73,18 @@ export class Store {
     key: IdempotencyKey | null,
   ): Promise<{ record: StoredMigration; added: boolean }> {
     const reason: Reason = { code: 'asked', text: 'asked for through the control API' };
-    return this.#open()
-      .transaction()
-      .execute(async (transaction) => {
-        const before = key && (await keptFor(transaction, key));
-        if (before !== null) return { record: fromRow(before), added: false };
-        const record = await insert(
-          transaction,
-          migration,
-          { state: 'queued', deferred: 1, asked: JSON.stringify(asked) },
-          reason,
-        );
-        if (key) await keep(transaction, key, record.id);
-        return { record, added: true };
-      });
+    return transact(this.#open(), async (transaction) => {
+      const before = key && (await keptFor(transaction, key));
+      if (before !== null) return { record: fromRow(before), added: false };
+      const record = await insert(
+        transaction,
+        migration,
+        { state: 'queued', deferred: 1, asked: JSON.stringify(asked) },
+        reason,
+      );
+      if (key) await keep(transaction, key, record.id);
+      return { record, added: true };
+    });
   }
 
   /** The migration that this key stands for, null if it is new. @throws DroverError `idempotency-key-reused`. */
@@ -150,26 +101,20 @@ export class Store {
     nowMs: number,
     change: Change = {},
   ): Promise<StoredMigration> {
-    return this.#open()
-      .transaction()
-      .execute(async (transaction) => {
-        const row = await transaction
-          .updateTable('migration')
-          .set({
-            ...toColumns(change),
-            state,
-            state_reason: JSON.stringify(reason),
-            ...(isFinal(state) ? { ended_at_ms: nowMs } : {}),
-          })
-          .where('id', '=', id)
-          .returningAll()
-          .executeTakeFirstOrThrow();
-        await transaction
-          .insertInto('event')
-          .values({ migration_id: id, at_ms: nowMs, state, reason: JSON.stringify(reason) })
-          .execute();
-        return fromRow(row);
-      });
+    return transact(this.#open(), async (transaction) => {
+      await transaction
+        .updateTable('migration')
+        .set({
+          ...toColumns(change),
+          state,
+          state_reason: JSON.stringify(reason),
+          ...(isFinal(state) ? { ended_at_ms: nowMs } : {}),
+        })
+        .where('id', '=', id)
+        .execute();
+      await addEvent(transaction, id, state, reason, nowMs);
+      return read(transaction, id);
+    });
   }
 
   /** Writes an event in the state that the migration is in. */
@@ -188,13 +133,10 @@ export class Store {
 
   /** Changes fields without a transition. */
   async update(id: number, change: Change): Promise<StoredMigration> {
-    const row = await this.#open()
-      .updateTable('migration')
-      .set(toColumns(change))
-      .where('id', '=', id)
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    return fromRow(row);
+    return transact(this.#open(), async (transaction) => {
+      await transaction.updateTable('migration').set(toColumns(change)).where('id', '=', id).execute();
+      return read(transaction, id);
+    });
   }
 
   /** All that are not in a final state, oldest first. */
@@ -219,6 +161,7 @@ export class Store {
     return row ? fromRow(row) : null;
   }
 
+  /** In the order they were written. */
   async events(id: number): Promise<MigrationEvent[]> {
     const rows = await this.#open()
       .selectFrom('event')
@@ -277,7 +220,7 @@ async function insert(
   reason: Reason,
 ): Promise<StoredMigration> {
   const { server, receivedAtMs } = migration;
-  const row = await transaction
+  const { insertId } = await transaction
     .insertInto('migration')
     .values({
       ...how,
@@ -292,65 +235,23 @@ async function insert(
       request: JSON.stringify(migration.request),
       server: JSON.stringify(server),
     })
-    .returningAll()
     .executeTakeFirstOrThrow();
-  const event = { migration_id: row.id, at_ms: receivedAtMs, state: how.state, reason: JSON.stringify(reason) };
-  await transaction.insertInto('event').values(event).execute();
-  return fromRow(row);
+  const id = Number(insertId);
+  await addEvent(transaction, id, how.state, reason, receivedAtMs);
+  return read(transaction, id);
 }
 
-/**
- * The number of a new leadership: above every earlier one of this database, and above those of one that was lost, for it
- * is never less than the time (Unix, ms).
- */
-async function takeLeadership(db: Kysely<Schema>): Promise<number> {
-  return db.transaction().execute(async (transaction) => {
-    const before = await transaction.selectFrom('leadership').select('fence').executeTakeFirst();
-    const fence = Math.max(Date.now(), (before?.fence ?? 0) + 1);
-    await transaction.deleteFrom('leadership').execute();
-    await transaction.insertInto('leadership').values({ fence }).execute();
-    return fence;
-  });
+async function read(db: Kysely<Schema>, id: number): Promise<StoredMigration> {
+  return fromRow(await db.selectFrom('migration').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
 }
 
-function toColumns(change: Change): Updateable<MigrationTable> {
-  const columns: Updateable<MigrationTable> = {};
-  if (change.destination !== undefined) columns.destination = change.destination;
-  if (change.novaMigrationId !== undefined) columns.nova_migration_id = change.novaMigrationId;
-  if (change.novaMigrationUuid !== undefined) columns.nova_migration_uuid = change.novaMigrationUuid;
-  if (change.deferred !== undefined) columns.deferred = change.deferred ? 1 : 0;
-  if (change.submittedAtMs !== undefined) columns.submitted_at_ms = change.submittedAtMs;
-  if (change.endedAtMs !== undefined) columns.ended_at_ms = change.endedAtMs;
-  if (change.decision !== undefined) columns.decision = JSON.stringify(change.decision);
-  if (change.facts !== undefined) columns.facts = JSON.stringify(change.facts);
-  if (change.outcome !== undefined) columns.outcome = JSON.stringify(change.outcome);
-  if (change.asked !== undefined) columns.asked = JSON.stringify(change.asked);
-  return columns;
-}
-
-function fromRow(row: Selectable<MigrationTable>): StoredMigration {
-  const json = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
-  return {
-    id: row.id,
-    vmUuid: row.vm_uuid,
-    vmName: row.vm_name,
-    projectId: row.project_id,
-    userId: row.user_id,
-    source: row.source,
-    destination: row.destination,
-    novaMigrationId: row.nova_migration_id,
-    novaMigrationUuid: row.nova_migration_uuid,
-    deferred: row.deferred === 1,
-    state: row.state,
-    stateReason: Reason.nullable().parse(json(row.state_reason)),
-    receivedAtMs: row.received_at_ms,
-    submittedAtMs: row.submitted_at_ms,
-    endedAtMs: row.ended_at_ms,
-    decision: Decision.nullable().parse(json(row.decision)),
-    progress: null,
-    outcome: Outcome.nullable().parse(json(row.outcome)),
-    asked: Asked.nullable().parse(json(row.asked)),
-    request: json(row.request) as KeptRequest,
-    server: json(row.server) as KeptServer,
-  };
+async function addEvent(
+  db: Kysely<Schema>,
+  migrationId: number,
+  state: MigrationState,
+  reason: Reason,
+  atMs: number,
+): Promise<void> {
+  const values = { migration_id: migrationId, at_ms: atMs, state, reason: JSON.stringify(reason) };
+  await db.insertInto('event').values(values).execute();
 }

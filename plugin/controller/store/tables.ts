@@ -1,6 +1,5 @@
-import { type Generated, type Kysely, sql } from 'kysely';
+import type { Generated } from 'kysely';
 import type { MigrationState } from '../../contract.ts';
-import { type AuditTable, controlTables, type IdempotencyTable } from './control-tables.ts';
 
 /** A row of `migration`. Nested values are JSON. */
 export interface MigrationTable {
@@ -29,7 +28,7 @@ export interface MigrationTable {
   asked: string | null;
 }
 
-interface EventTable {
+export interface EventTable {
   /** In the order of writing. */
   id: Generated<number>;
   migration_id: number;
@@ -38,8 +37,16 @@ interface EventTable {
   reason: string;
 }
 
-interface LeadershipTable {
+/** One row: who leads, and how long nobody else may. */
+export interface LeadershipTable {
+  /** Always 1. */
+  id: Generated<number>;
+  /** Number of the leadership; each is above all before it. */
   fence: number;
+  /** Name of the replica. */
+  replica: Generated<string>;
+  /** Unix time by the database's clock. */
+  lapses_at_ms: Generated<number>;
 }
 
 /** Kept beside the migrations: what concerns all of them. */
@@ -51,6 +58,31 @@ export interface NoticeTable {
   details: string;
 }
 
+/** Which migration an idempotency key stands for. A key is its client's own. */
+export interface IdempotencyTable {
+  client: string;
+  key: string;
+  /** SHA-256 of what was asked with it. */
+  digest: string;
+  migration_id: number;
+}
+
+/** Who asked what and what was decided; only ever added to. */
+export interface AuditTable {
+  id: Generated<number>;
+  at_ms: number;
+  /** Name of the token, of the Keystone user, or `local`. */
+  who: string;
+  via: string;
+  action: string;
+  /** What it was asked of: a server, a migration; null: nothing in particular. */
+  target: string | null;
+  decision: string;
+  request_id: string;
+  /** JSON. */
+  details: string;
+}
+
 export interface Schema {
   leadership: LeadershipTable;
   migration: MigrationTable;
@@ -58,80 +90,4 @@ export interface Schema {
   notice: NoticeTable;
   idempotency: IdempotencyTable;
   audit: AuditTable;
-}
-
-/** Each takes the database from one version to the next; one that was released is never changed. */
-const STEPS: ((db: Kysely<Schema>) => Promise<void>)[] = [firstTables, factsAndNotices, controlTables];
-
-/**
- * Brings the tables to the newest version (SQLite's `user_version`), each step in a transaction.
- *
- * @throws Error if the database was written by a newer Drover.
- */
-export async function bringUpToDate(db: Kysely<Schema>): Promise<void> {
-  const found = await sql<{ user_version: number }>`PRAGMA user_version`.execute(db);
-  const version = found.rows[0]?.user_version ?? 0;
-  if (version > STEPS.length) {
-    throw new Error(`its tables are of version ${version}, this Drover knows ${STEPS.length}: start the newer one`);
-  }
-  for (const [index, step] of STEPS.entries()) {
-    if (index < version) continue;
-    await db.transaction().execute(async (transaction) => {
-      await step(transaction);
-      await sql`PRAGMA user_version = ${sql.lit(index + 1)}`.execute(transaction);
-    });
-  }
-}
-
-async function factsAndNotices(db: Kysely<Schema>): Promise<void> {
-  await db.schema.alterTable('migration').addColumn('facts', 'text').execute();
-  await db.schema
-    .createTable('notice')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
-    .addColumn('at_ms', 'integer', (column) => column.notNull())
-    .addColumn('code', 'text', (column) => column.notNull())
-    .addColumn('text', 'text', (column) => column.notNull())
-    .addColumn('details', 'text', (column) => column.notNull())
-    .execute();
-}
-
-async function firstTables(db: Kysely<Schema>): Promise<void> {
-  await db.schema
-    .createTable('leadership')
-    .ifNotExists()
-    .addColumn('fence', 'integer', (column) => column.notNull())
-    .execute();
-  await db.schema
-    .createTable('migration')
-    .ifNotExists()
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
-    .addColumn('vm_uuid', 'text', (column) => column.notNull())
-    .addColumn('vm_name', 'text', (column) => column.notNull())
-    .addColumn('project_id', 'text', (column) => column.notNull())
-    .addColumn('user_id', 'text', (column) => column.notNull())
-    .addColumn('source', 'text', (column) => column.notNull())
-    .addColumn('destination', 'text')
-    .addColumn('nova_migration_id', 'integer')
-    .addColumn('nova_migration_uuid', 'text')
-    .addColumn('deferred', 'integer', (column) => column.notNull())
-    .addColumn('state', 'text', (column) => column.notNull())
-    .addColumn('state_reason', 'text')
-    .addColumn('received_at_ms', 'integer', (column) => column.notNull())
-    .addColumn('submitted_at_ms', 'integer')
-    .addColumn('ended_at_ms', 'integer')
-    .addColumn('decision', 'text')
-    .addColumn('outcome', 'text')
-    .addColumn('request', 'text', (column) => column.notNull())
-    .addColumn('server', 'text', (column) => column.notNull())
-    .execute();
-  await db.schema
-    .createTable('event')
-    .ifNotExists()
-    .addColumn('migration_id', 'integer', (column) => column.notNull().references('migration.id'))
-    .addColumn('at_ms', 'integer', (column) => column.notNull())
-    .addColumn('state', 'text', (column) => column.notNull())
-    .addColumn('reason', 'text', (column) => column.notNull())
-    .execute();
-  await db.schema.createIndex('migration_state').ifNotExists().on('migration').column('state').execute();
-  await db.schema.createIndex('event_migration').ifNotExists().on('event').column('migration_id').execute();
 }

@@ -2,9 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { factsOf } from '../../../plugin/controller/plan/facts.ts';
+import type { DatabaseAddress, MariadbAddress } from '../../../plugin/controller/store/address.ts';
+import { openDatabase } from '../../../plugin/controller/store/database.ts';
 import { Store } from '../../../plugin/controller/store/store.ts';
+import { MariadbServer } from '../../mariadb/server.ts';
 import { queued, world } from '../../unit/controller/plan/worlds.ts';
 
 const REQUEST = {
@@ -12,78 +15,124 @@ const REQUEST = {
   userId: 'user',
   source: 'compute-1',
   destination: null,
-  receivedAtMs: 1000,
+  receivedAtMs: 1_795_000_000_000,
   request: { host: null, blockMigration: 'auto' as const, diskOverCommit: null, force: null, microversion: '2.93' },
-  server: { name: 'vm-1', projectId: 'project', flavorName: 'm256', memoryBytes: 2 ** 28, metadata: { a: 'b' } },
+  server: { name: "vm-1 '\\🐂", projectId: 'project', flavorName: 'm256', memoryBytes: 2 ** 40, metadata: { a: 'b' } },
 };
-
+const AT = REQUEST.receivedAtMs;
 const ASKED = {
   priority: 'high' as const,
   deadlineAtMs: null,
-  notBeforeAtMs: 5000,
+  notBeforeAtMs: AT + 5000,
   requester: 'U123',
   group: 'g',
   traceparent: null,
 };
 
-describe('Store', () => {
-  let folder = '';
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'drover-store-'));
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-store-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+let mariadb: MariadbServer;
+beforeAll(async () => {
+  mariadb = await MariadbServer.start();
+}, 60_000);
+afterAll(() => mariadb?.stop());
+
+/** An empty database of each kind that is served. */
+const KINDS: Record<string, () => Promise<DatabaseAddress>> = {
+  SQLite: async () => ({ kind: 'sqlite', file: join(folder, 'drover.db') }),
+  'MariaDB by its socket': () => mariadb.createDatabase(),
+  'MariaDB over TCP': async () => ({
+    ...(await mariadb.createDatabase()),
+    at: { host: '127.0.0.1', port: mariadb.port },
+  }),
+};
+
+describe.for(Object.entries(KINDS))('Store on %s', ([, createDatabase]) => {
+  let address: DatabaseAddress;
+  let store: Store;
+  beforeEach(async () => {
+    address = await createDatabase();
+    store = new Store(address);
+    await store.start();
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => store.stop());
 
   it('has a transition, its event and its fields after it was opened again', async () => {
-    const file = join(folder, 'drover.db');
-    const before = new Store(file);
-    await before.start();
-    const { id } = await before.add(REQUEST);
-    await before.transition(id, 'queued', { code: 'q', text: 'waits' }, 1500, { deferred: true });
-    await before.transition(id, 'submitted', { code: 's', text: 'asked Nova' }, 2000, {
-      submittedAtMs: 2000,
+    const { id } = await store.add(REQUEST);
+    await store.transition(id, 'queued', { code: 'q', text: 'waits' }, AT + 500, { deferred: true });
+    await store.transition(id, 'submitted', { code: 's', text: 'asked Nova' }, AT + 1000, {
+      submittedAtMs: AT + 1000,
       destination: 'compute-2',
     });
-    await before.note(id, { code: 'n', text: 'seen' }, 2500);
-    await before.stop();
+    await store.note(id, { code: 'n', text: 'seen' }, AT + 1500);
+    await store.stop();
 
-    const after = new Store(file);
-    await after.start();
-    const [found] = await after.unfinished();
+    await store.start();
+    const [found] = await store.unfinished();
     expect(found).toMatchObject({
       id,
       state: 'submitted',
       deferred: true,
       destination: 'compute-2',
-      submittedAtMs: 2000,
+      submittedAtMs: AT + 1000,
       request: REQUEST.request,
       server: REQUEST.server,
+      vmName: REQUEST.server.name,
     });
-    expect((await after.events(id)).map((event) => [event.state, event.atMs])).toEqual([
-      ['received', 1000],
-      ['queued', 1500],
-      ['submitted', 2000],
-      ['submitted', 2500],
+    expect((await store.events(id)).map((event) => [event.state, event.atMs])).toEqual([
+      ['received', AT],
+      ['queued', AT + 500],
+      ['submitted', AT + 1000],
+      ['submitted', AT + 1500],
     ]);
-    await after.stop();
+  });
+
+  it('gives what it wrote as it reads it later', async () => {
+    const added = await store.add(REQUEST);
+    expect(await store.get(added.id)).toEqual(added);
+    const moved = await store.transition(added.id, 'running', { code: 'r', text: 'runs' }, AT + 1, {
+      novaMigrationId: 7,
+    });
+    expect(moved).toMatchObject({ state: 'running', novaMigrationId: 7, deferred: false });
+    expect(await store.get(added.id)).toEqual(moved);
+    const changed = await store.update(added.id, { novaMigrationUuid: 'uuid' });
+    expect(await store.get(added.id)).toEqual(changed);
   });
 
   it('no longer lists a finished migration as unfinished', async () => {
-    const store = new Store(join(folder, 'drover.db'));
-    await store.start();
     const { id } = await store.add(REQUEST);
     const other = await store.add(REQUEST);
-    await store.transition(id, 'failed', { code: 'f', text: 'no' }, 3000);
+    await store.transition(id, 'failed', { code: 'f', text: 'no' }, AT + 3000);
     expect((await store.unfinished()).map((migration) => migration.id)).toEqual([other.id]);
     expect((await store.newest(10)).map((migration) => migration.id)).toEqual([other.id, id]);
-    expect(await store.get(id)).toMatchObject({ state: 'failed', endedAtMs: 3000 });
+    expect((await store.newest(1)).map((migration) => migration.id)).toEqual([other.id]);
+    expect(await store.get(id)).toMatchObject({ state: 'failed', endedAtMs: AT + 3000 });
     expect(await store.get(999)).toBeNull();
-    await store.stop();
+  });
+
+  it('keeps what a decision was made from, and notices in their order', async () => {
+    const { id } = await store.add(REQUEST);
+    const migration = queued(id, { priority: 'high' });
+    const facts = factsOf(world({ queue: [migration] }), migration);
+    await store.transition(id, 'reserving', { code: 'decided', text: '' }, AT, { facts });
+    await store.addNotice({ atMs: 1, code: 'policy-loaded', text: 'a', details: [] });
+    await store.addNotice({ atMs: 2, code: 'policy-refused', text: 'b', details: ['seed.yaml:1:1: x'] });
+    expect((await store.notices(0, 10)).map(({ text }) => text)).toEqual(['a', 'b']);
+    expect(await store.notices(1, 10)).toEqual([
+      { id: 2, atMs: 2, code: 'policy-refused', text: 'b', details: ['seed.yaml:1:1: x'] },
+    ]);
+    expect(await store.notices(0, 1)).toHaveLength(1);
+    const raw = await openDatabase(address);
+    const row = await raw.selectFrom('migration').select('facts').executeTakeFirstOrThrow();
+    await raw.destroy();
+    expect(JSON.parse(row.facts ?? '')).toEqual(JSON.parse(JSON.stringify(facts)));
   });
 
   it('takes what is asked with the same key once, also when it comes at the same time and after it was opened again', async () => {
-    const file = join(folder, 'drover.db');
-    const store = new Store(file);
-    await store.start();
     const key = { client: 'bot', key: 'k1', digest: 'a'.repeat(64) };
     const both = await Promise.all([1, 2, 3].map(() => store.addAsked(REQUEST, ASKED, key)));
     expect(both.map(({ added }) => added).sort()).toEqual([false, false, true]);
@@ -91,27 +140,23 @@ describe('Store', () => {
     expect(both[0]?.record).toMatchObject({ state: 'queued', deferred: true, asked: ASKED });
     await store.stop();
 
-    const after = new Store(file);
-    await after.start();
-    expect(await after.addAsked(REQUEST, ASKED, key)).toMatchObject({
+    await store.start();
+    expect(await store.addAsked(REQUEST, ASKED, key)).toMatchObject({
       added: false,
       record: { id: both[0]?.record.id },
     });
-    expect((await after.unfinished()).length).toBe(1);
+    expect((await store.unfinished()).length).toBe(1);
     const another = { ...key, client: 'cron' };
-    expect(await after.withKey(another)).toBeNull();
-    expect(await after.addAsked(REQUEST, ASKED, another)).toMatchObject({ added: true });
-    expect(await after.addAsked(REQUEST, ASKED, null)).toMatchObject({ added: true });
-    await expect(after.addAsked(REQUEST, ASKED, { ...key, digest: 'b'.repeat(64) })).rejects.toMatchObject({
+    expect(await store.withKey(another)).toBeNull();
+    expect(await store.addAsked(REQUEST, ASKED, another)).toMatchObject({ added: true });
+    expect(await store.addAsked(REQUEST, ASKED, null)).toMatchObject({ added: true });
+    await expect(store.addAsked(REQUEST, ASKED, { ...key, digest: 'b'.repeat(64) })).rejects.toMatchObject({
       code: 'idempotency-key-reused',
     });
-    expect((await after.unfinished()).length).toBe(3);
-    await after.stop();
+    expect((await store.unfinished()).length).toBe(3);
   });
 
   it('keeps the audit in its order and gives it in pages', async () => {
-    const store = new Store(join(folder, 'drover.db'));
-    await store.start();
     const entry = { atMs: 1, who: 'bot', via: 'token' as const, action: 'migrate', target: 'vm-1' };
     for (const decision of ['accepted', 'vm-busy', 'forbidden']) {
       await store.addAudit({ ...entry, decision, requestId: `req-${decision}`, details: { priority: 'high' } });
@@ -125,59 +170,54 @@ describe('Store', () => {
       details: { priority: 'high' },
     });
     expect((await store.audit(3, 10)).map(({ decision }) => decision)).toEqual(['vm-busy', 'accepted']);
-    await store.stop();
   });
 
+  it('takes more writes at once than it has connections, and loses none', async () => {
+    const added = await Promise.all(Array.from({ length: 40 }, () => store.add(REQUEST)));
+    await Promise.all(added.map(({ id }) => store.transition(id, 'queued', { code: 'q', text: '' }, AT)));
+    expect((await store.unfinished()).map(({ state }) => state)).toEqual(Array(40).fill('queued'));
+    expect(new Set(added.map(({ id }) => id)).size).toBe(40);
+  });
+});
+
+describe('Store on SQLite', () => {
   it('says which file is no database', async () => {
     const file = join(folder, 'drover.db');
     writeFileSync(file, 'not a database, just a text that is long enough to be read as a header');
     await expect(new Store(file).start()).rejects.toThrow(`database ${file}: file is not a database`);
   });
 
-  it('keeps what a decision was made from, and notices in their order', async () => {
-    const store = new Store(join(folder, 'drover.db'));
-    await store.start();
-    const { id } = await store.add(REQUEST);
-    const migration = queued(id, { priority: 'high' });
-    const now = world({ queue: [migration] });
-    const facts = factsOf(now, migration);
-    await store.transition(id, 'reserving', { code: 'decided', text: '' }, 1500, { facts });
-    await store.addNotice({ atMs: 1, code: 'policy-loaded', text: 'a', details: [] });
-    await store.addNotice({ atMs: 2, code: 'policy-refused', text: 'b', details: ['seed.yaml:1:1: x'] });
-    expect((await store.notices(0, 10)).map(({ text }) => text)).toEqual(['a', 'b']);
-    expect(await store.notices(1, 10)).toEqual([
-      { id: 2, atMs: 2, code: 'policy-refused', text: 'b', details: ['seed.yaml:1:1: x'] },
-    ]);
-    expect(await store.notices(0, 1)).toHaveLength(1);
-    await store.stop();
-    const raw = new Database(join(folder, 'drover.db'), { readonly: true });
-    expect(JSON.parse(raw.prepare('SELECT facts FROM migration').pluck().get() as string)).toEqual(
-      JSON.parse(JSON.stringify(facts)),
-    );
-    raw.close();
-  });
+  it('takes over a database of each earlier version, with what is in it', async () => {
+    const undo = {
+      3: `DROP TABLE leadership; CREATE TABLE leadership (fence integer not null);
+        INSERT INTO leadership VALUES (1795000000123); PRAGMA user_version = 3;`,
+      2: `ALTER TABLE migration DROP COLUMN asked; DROP TABLE audit; DROP TABLE idempotency;
+        CREATE TABLE old AS SELECT migration_id, at_ms, state, reason FROM event ORDER BY id; DROP TABLE event;
+        ALTER TABLE old RENAME TO event; PRAGMA user_version = 2;`,
+      0: 'ALTER TABLE migration DROP COLUMN facts; DROP TABLE notice; PRAGMA user_version = 0;',
+    };
+    for (const version of [3, 2, 0] as const) {
+      const file = join(folder, `version-${version}.db`);
+      const before = new Store(file);
+      await before.start();
+      const { id } = await before.add(REQUEST);
+      await before.transition(id, 'queued', { code: 'q', text: 'waits' }, AT + 500);
+      const [record, events] = [await before.get(id), await before.events(id)];
+      await before.stop();
+      const raw = new Database(file);
+      for (const each of [3, 2, 0] as const) if (each >= version) raw.exec(undo[each]);
+      raw.close();
 
-  it('takes over a database of before facts and notices, with what is in it', async () => {
-    const file = join(folder, 'drover.db');
-    const before = new Store(file);
-    await before.start();
-    const { id } = await before.add(REQUEST);
-    await before.stop();
-    const raw = new Database(file);
-    raw.exec('ALTER TABLE migration DROP COLUMN facts; DROP TABLE notice; PRAGMA user_version = 0;');
-    raw.exec('ALTER TABLE migration DROP COLUMN asked; DROP TABLE audit; DROP TABLE idempotency;');
-    raw.exec('CREATE TABLE old AS SELECT migration_id, at_ms, state, reason FROM event; DROP TABLE event;');
-    raw.exec('ALTER TABLE old RENAME TO event;');
-    raw.close();
-
-    const after = new Store(file);
-    await after.start();
-    expect((await after.unfinished()).map((each) => each.id)).toEqual([id]);
-    expect(await after.notices(0, 10)).toEqual([]);
-    expect(await after.events(id)).toMatchObject([{ id: 1, state: 'received', atMs: 1000 }]);
-    await after.note(id, { code: 'n', text: 'later' }, 2000);
-    expect((await after.events(id)).map((event) => event.id)).toEqual([1, 2]);
-    await after.stop();
+      const after = new Store(file);
+      await after.start();
+      expect(await after.get(id)).toEqual(record);
+      expect(await after.events(id)).toEqual(events);
+      await after.note(id, { code: 'n', text: 'later' }, AT + 1000);
+      expect((await after.events(id)).map((event) => event.id)).toEqual([1, 2, 3]);
+      expect(await after.notices(0, 10)).toEqual([]);
+      expect(after.fence).toBeGreaterThan(1_795_000_000_123);
+      await after.stop();
+    }
   });
 
   it('refuses a database of a newer version and leaves it as it is', async () => {
@@ -185,9 +225,55 @@ describe('Store', () => {
     const raw = new Database(file);
     raw.exec('PRAGMA user_version = 99;');
     raw.close();
-    await expect(new Store(file).start()).rejects.toThrow(/version 99, this Drover knows 3: start the newer one/);
+    await expect(new Store(file).start()).rejects.toThrow(/version 99, this Drover knows \d+: start the newer one/);
     const again = new Database(file, { readonly: true });
     expect(again.pragma('user_version', { simple: true })).toBe(99);
     again.close();
+  });
+});
+
+describe('Store on MariaDB', () => {
+  let address: MariadbAddress;
+  beforeEach(async () => {
+    address = await mariadb.createDatabase();
+  });
+
+  it('has its tables made once by replicas that start at the same time', async () => {
+    const stores = Array.from({ length: 4 }, () => new Store(address));
+    await Promise.all(stores.map((store) => store.start()));
+    const ids = await Promise.all(stores.map(async (store) => (await store.add(REQUEST)).id));
+    expect((await stores[0]?.unfinished())?.map(({ id }) => id)).toEqual(ids.toSorted((a, b) => a - b));
+    await Promise.all(stores.map((store) => store.stop()));
+  });
+
+  it('goes on where a start was killed between two changes of the tables', async () => {
+    const first = new Store(address);
+    await first.start();
+    const { id } = await first.add(REQUEST);
+    await first.stop();
+    await mariadb.sql(
+      `USE ${address.database}; DELETE FROM schema_version; ALTER TABLE leadership DROP COLUMN replica`,
+    );
+    const second = new Store(address);
+    await second.start();
+    expect((await second.events(id)).map(({ state }) => state)).toEqual(['received']);
+    await second.stop();
+  });
+
+  it('refuses a database of a newer version', async () => {
+    await mariadb.sql(`USE ${address.database}; CREATE TABLE schema_version (version INT NOT NULL PRIMARY KEY)`);
+    await mariadb.sql(`INSERT INTO ${address.database}.schema_version VALUES (99)`);
+    await expect(new Store(address).start()).rejects.toThrow(/version 99, this Drover knows \d+: start the newer one/);
+  });
+
+  it('says which server does not let it in, without the password', async () => {
+    const refused = new Store({ ...address, password: 'a-wrong-one' }).start();
+    await expect(refused).rejects.toThrow(`database mysql://drover@localhost/${address.database}?socket=`);
+    await expect(refused).rejects.toThrow('Access denied');
+    await expect(refused).rejects.not.toThrow('a-wrong-one');
+    const closed = new Store({ ...address, at: { host: '127.0.0.1', port: 1 } }).start();
+    await expect(closed).rejects.toThrow(
+      `database mysql://drover@127.0.0.1:1/${address.database}: connect ECONNREFUSED`,
+    );
   });
 });
