@@ -6,7 +6,7 @@ const PURE_FILES = [
   'plugin/bandwidth/reserve',
   'plugin/tracker/(classify|clock|cluster)',
   'plugin/policy/(schema|schema/.+|match|table|units|glob|window|starting|deadline|specificity|trace|oddities|suggest|advice)',
-  'plugin/proxy/(intercept|overlay|headers|json|microversion|path)',
+  'plugin/proxy/(intercept|overlay|headers|json|microversion|path|errors|http/.+)',
   'plugin/nova/phase',
   'plugin/check/judge/.+',
   'plugin/model/.+',

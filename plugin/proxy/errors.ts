@@ -1,12 +1,19 @@
 /**
- * What can go wrong between the proxy and Nova. `upstream-unreachable` means that Nova did not get the request; after
- * the other two it may have carried it out.
+ * What can go wrong between a client and Nova. `upstream-unreachable` means that Nova did not get the request; after
+ * `upstream-interrupted`, `upstream-timeout` and `answer-invalid` it may have carried it out.
  */
 const CATALOGUE = {
   'request-invalid': { status: 400, fault: 'badRequest', retryable: false },
+  'request-timeout': { status: 408, fault: 'requestTimeout', retryable: true },
+  'body-too-large': { status: 413, fault: 'overLimit', retryable: false },
+  'target-too-long': { status: 414, fault: 'badRequest', retryable: false },
+  'head-too-large': { status: 431, fault: 'badRequest', retryable: false },
   'encoding-unsupported': { status: 501, fault: 'notImplemented', retryable: false },
+  'version-unsupported': { status: 505, fault: 'notImplemented', retryable: false },
+  'clients-too-many': { status: 503, fault: 'serviceUnavailable', retryable: true },
   'upstream-unreachable': { status: 503, fault: 'serviceUnavailable', retryable: true },
   'upstream-interrupted': { status: 502, fault: 'badGateway', retryable: true },
+  'answer-invalid': { status: 502, fault: 'badGateway', retryable: false },
   'upstream-timeout': { status: 504, fault: 'gatewayTimeout', retryable: true },
 } as const;
 
@@ -30,20 +37,4 @@ export class ProxyError extends Error {
 export function faultBody(error: ProxyError): string {
   const { status, fault } = CATALOGUE[error.code];
   return JSON.stringify({ [fault]: { code: status, message: error.message } });
-}
-
-/** What undici reports, in these words. `sent`: the request had begun to go out. */
-export function upstreamError(cause: Error & { code?: string }, sent: boolean): ProxyError {
-  if (cause.code === 'UND_ERR_INVALID_ARG' || cause.code === 'UND_ERR_NOT_SUPPORTED') {
-    return new ProxyError('request-invalid', `The request cannot be passed on: ${cause.message}.`, { cause });
-  }
-  if (!sent) {
-    return new ProxyError('upstream-unreachable', 'The Compute API is not reachable. Please try again later.', {
-      cause,
-    });
-  }
-  if (cause.code === 'UND_ERR_HEADERS_TIMEOUT' || cause.code === 'UND_ERR_BODY_TIMEOUT') {
-    return new ProxyError('upstream-timeout', 'The Compute API did not answer in time.', { cause });
-  }
-  return new ProxyError('upstream-interrupted', 'The connection to the Compute API was lost.', { cause });
 }

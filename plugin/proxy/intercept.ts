@@ -1,5 +1,6 @@
+import { ProxyError } from './errors.ts';
 import { headerValues } from './headers.ts';
-import { parseUnambiguousJson } from './json.ts';
+import { readJson } from './json.ts';
 import { isAtLeast, requestedMicroversion } from './microversion.ts';
 import { type ActionPath, actionPath } from './path.ts';
 
@@ -21,9 +22,15 @@ export interface LiveMigrateAction {
 /** A request whose body must be looked at: some action of a server. */
 export interface ActionTarget extends ActionPath {
   microversion: string;
+  /** Why Nova might read the header in another way than Drover; null: it cannot. */
+  doubt: string | null;
 }
 
-const JSON_TYPES = new Set(['application/json', 'application/vnd.openstack.compute+json']);
+/** Nova also parses a body without a type, which is text/plain to some servers (nova/api/openstack/wsgi.py). */
+const JSON_TYPES = new Set(['application/json', 'application/vnd.openstack.compute+json', 'text/plain', '']);
+
+/** Fields of which servers take the first, the last, or all of them. */
+const ONCE = ['content-type', 'x-auth-token', 'openstack-api-version', 'x-openstack-nova-api-version'];
 
 /** Spellings of booleans that Nova takes (nova/api/validation/parameter_types.py). */
 const BOOLEANS = new Map<unknown, boolean>([
@@ -38,16 +45,31 @@ const HOST = /^[a-zA-Z0-9-._]{1,255}$/;
 
 /** The server that a request acts on, null for every request whose body is of no interest. Pure. */
 export function actionTarget(method: string, rawTarget: string, rawHeaders: readonly string[]): ActionTarget | null {
-  if (method !== 'POST') return null;
+  if (method.toUpperCase() !== 'POST') return null;
   const path = actionPath(rawTarget);
-  if (!path || headerValues(rawHeaders, 'content-encoding').length > 0) return null;
-  // Of two tokens nobody here knows which one Nova takes.
-  if (headerValues(rawHeaders, 'x-auth-token').length > 1) return null;
-  const [contentType, ...more] = headerValues(rawHeaders, 'content-type');
-  const mediaType = contentType?.split(';')[0]?.trim().toLowerCase();
-  if (mediaType === undefined || more.length > 0 || !JSON_TYPES.has(mediaType)) return null;
+  if (!path) return null;
+  const doubt = doubtOf(path, rawHeaders);
+  const [contentType = ''] = headerValues(rawHeaders, 'content-type');
+  const mediaType = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (doubt === null && !JSON_TYPES.has(mediaType)) return null;
   const microversion = path.legacyV2 ? '2.1' : requestedMicroversion(rawHeaders);
-  return microversion === null ? null : { ...path, microversion };
+  if (microversion === null && doubt === null) return null;
+  return { ...path, microversion: microversion ?? '2.1', doubt };
+}
+
+/** What makes two readers of the same header disagree. */
+function doubtOf(path: ActionPath, rawHeaders: readonly string[]): string | null {
+  for (const name of ONCE) {
+    const values = headerValues(rawHeaders, name);
+    if (values.length > 1) return `more than one ${name} header field`;
+    // Bytes that are white space in Python and not here.
+    if (/[^\t -~]/.test(values[0] ?? '')) return `a byte above 7F in ${name}`;
+  }
+  // Nova takes the API's version from there where the path has none (nova/api/openstack/urlmap.py).
+  const negotiated = ['content-type', 'accept'].flatMap((name) => headerValues(rawHeaders, name));
+  if (!path.versioned && negotiated.some((value) => /version/i.test(value)))
+    return 'a version in Content-Type or Accept';
+  return null;
 }
 
 /**
@@ -62,11 +84,17 @@ export function actionTarget(method: string, rawTarget: string, rawHeaders: read
  * | from 2.68    | host, block_migration                                            |
  *
  * Source: nova/api/openstack/compute/schemas/migrate_server.py
+ *
+ * @throws ProxyError `request-invalid` where Nova might read a live migration in it, but perhaps another one
  */
 export function liveMigrateAction(target: ActionTarget, body: Uint8Array): LiveMigrateAction | null {
-  const action = onlyMember(parseUnambiguousJson(body), 'os-migrateLive');
+  const reading = readJson(body);
+  const action = onlyMember(reading?.value, 'os-migrateLive');
   if (!action) return null;
   const { serverId, microversion } = target;
+  const doubt = target.doubt ?? reading?.doubt ?? null;
+  if (doubt !== null)
+    throw new ProxyError('request-invalid', `A live migration that can be read in two ways: ${doubt}.`);
   const takesAuto = isAtLeast(microversion, '2.25');
   const takesForce = isAtLeast(microversion, '2.30') && !isAtLeast(microversion, '2.68');
 
@@ -77,6 +105,10 @@ export function liveMigrateAction(target: ActionTarget, body: Uint8Array): LiveM
     return null;
 
   const { host } = action;
+  // Python's `$` also stands before a line feed at the end.
+  if (typeof host === 'string' && host.endsWith('\n')) {
+    throw new ProxyError('request-invalid', 'The host of a live migration ends with a line feed.');
+  }
   if (host !== null && !(typeof host === 'string' && HOST.test(host))) return null;
   const blockMigration =
     takesAuto && action.block_migration === 'auto' ? ('auto' as const) : BOOLEANS.get(action.block_migration);

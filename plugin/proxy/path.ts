@@ -5,22 +5,19 @@ export interface ActionPath {
   serverId: string;
   /** Under `/v2`, where Nova ignores microversions. */
   legacyV2: boolean;
+  /** The path names the API's version. */
+  versioned: boolean;
 }
 
 /**
  * The segments of a request target as a WSGI server and Nova's urlmap see them: without scheme, authority and query,
- * percent-decoded once (`%2F` becomes a slash), empty and `.` segments left out, `..` resolved. Null where it cannot be
- * decoded. Only for comparing; the target itself is sent on as it came.
+ * percent-decoded once (`%2F` becomes a slash; bytes as latin-1, an escape that is none stays), empty and `.` segments left
+ * out, `..` resolved. Null where it is no path. Only for comparing; the target itself is sent on as it came.
  */
 export function normalSegments(rawTarget: string): string[] | null {
   const path = rawTarget.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
   if (!path.startsWith('/')) return null;
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(path);
-  } catch {
-    return null;
-  }
+  const decoded = path.replace(/%[0-9a-f]{2}/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
   const segments: string[] = [];
   for (const segment of decoded.split('/')) {
     if (segment === '..') segments.pop();
@@ -49,5 +46,5 @@ export function actionPath(rawTarget: string): ActionPath | null {
   const versionAt = prefix.findLastIndex((segment) => segment === 'v2' || segment === 'v2.1');
   const afterVersion = prefix.length - versionAt - 1;
   if (afterVersion > 1) return null;
-  return { serverId: id.toLowerCase(), legacyV2: prefix[versionAt] === 'v2' };
+  return { serverId: id.toLowerCase(), legacyV2: prefix[versionAt] === 'v2', versioned: versionAt !== -1 };
 }

@@ -1,32 +1,35 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Readable } from 'node:stream';
+import { type AddressInfo, BlockList, createServer, isIP, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { Logger } from 'pino';
-import { readBody } from './body.ts';
+import { type CertificateFiles, Certificates } from './certificates.ts';
+import { ClientConnection, type Exchange } from './client.ts';
 import { ProxyError } from './errors.ts';
-import { fetchAnswer, streamThrough, writeAnswer, writeFault } from './forward.ts';
-import { announcesBody, endToEnd, headerValues, isChunked } from './headers.ts';
-import { type ActionTarget, actionTarget, liveMigrateAction } from './intercept.ts';
+import { HeldRequest } from './held.ts';
+import type { RequestHead } from './http/request.ts';
+import { actionTarget } from './intercept.ts';
 import { DEFAULT_LIMITS, type ProxyLimits } from './limits.ts';
-import {
-  acceptedAnswer,
-  busyAnswer,
-  type LiveMigrateHandler,
-  refusedAnswer,
-  type UpstreamAnswer,
-  type Verdict,
-} from './live-migrate.ts';
-import { type OutgoingRequest, Upstream } from './upstream.ts';
+import type { LiveMigrateHandler } from './live-migrate.ts';
+import { decideAction } from './migration-request.ts';
+import { Relay, type RelayParts } from './relay.ts';
+import { DEFAULT_HEALTH, type UpstreamOptions, Upstreams } from './upstream/upstreams.ts';
 
 export interface ProxyOptions {
-  listen: { address: string; port: number };
+  /** With `tls` clients speak https. */
+  listen: { address: string; port: number; tls?: CertificateFiles };
   /** Nova's API. Only the origin counts: paths go through as clients write them. */
-  upstream: string;
+  upstream: string | UpstreamOptions;
+  /** File with the certificates that are trusted for an upstream with https; the system's where none is given. */
+  upstreamCa?: string;
+  /** X-Forwarded fields for Nova: whether they are sent, and the networks whose own ones count. All do by default. */
+  forwarded?: { send: boolean; trust: string[] };
   /** Null: everything goes through. */
   onLiveMigrate: LiveMigrateHandler | null;
   log: Logger;
   limits?: Partial<ProxyLimits>;
 }
+
+/** Trusts every client as Nova would without a proxy before it. */
+export const TRUST_ALL = ['0.0.0.0/0', '::/0'];
 
 /**
  * Stands between Nova's clients and Nova. Everything streams through as it is; a live migration is handed to
@@ -35,40 +38,46 @@ export interface ProxyOptions {
 export class ProxyServer {
   readonly #options: ProxyOptions;
   readonly #limits: ProxyLimits;
+  readonly #trusted: BlockList;
+  readonly #clients = new Set<ClientConnection>();
+  readonly #certificates: Certificates;
+  readonly #parts: RelayParts;
   #server: Server | null = null;
-  #upstream: Upstream | null = null;
+  #ticking: NodeJS.Timeout | undefined;
+  #allClosed: (() => void) | null = null;
 
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#trusted = networks(options.forwarded?.trust ?? TRUST_ALL);
+    const { upstream, log } = options;
+    const upstreamOptions: UpstreamOptions =
+      typeof upstream === 'string' ? { urls: [upstream], balance: 'round-robin', health: DEFAULT_HEALTH } : upstream;
+    this.#parts = {
+      upstreams: new Upstreams(upstreamOptions, this.#limits, log),
+      log,
+      forwarded: options.forwarded?.send ?? true,
+    };
+    this.#certificates = new Certificates(log);
   }
 
   /** Listens; gives the address, with the real port where 0 was asked for. */
   async start(): Promise<{ address: string; port: number }> {
-    const upstream = new Upstream(this.#options.upstream, this.#limits);
-    const server = createServer({
-      maxHeaderSize: this.#limits.headerBytes,
-      headersTimeout: this.#limits.clientHeaderMs,
-      requestTimeout: this.#limits.clientRequestMs,
-      keepAliveTimeout: this.#limits.clientKeepAliveMs,
-    });
-    // node:http drops what is over its count without a word; the size is limited anyway.
-    server.maxHeadersCount = 0;
-    const handle = (request: IncomingMessage, response: ServerResponse) => {
-      this.#handle(upstream, request, response).catch((error: unknown) => {
-        if (!response.destroyed) this.#options.log.error({ err: error, path: request.url }, 'proxy: request dropped');
-        response.destroy();
-      });
-    };
-    server.on('request', handle);
-    // Expectations other than 100-continue mean nothing to Nova.
-    server.on('checkExpectation', handle);
+    const { listen, upstreamCa } = this.#options;
+    const socketOptions = { allowHalfOpen: true, noDelay: true };
+    const server = listen.tls
+      ? createTlsServer({ ...socketOptions, ALPNProtocols: ['http/1.1'] })
+      : createServer(socketOptions);
+    if (listen.tls) this.#certificates.serve(server as ReturnType<typeof createTlsServer>, listen.tls);
+    if (upstreamCa !== undefined) this.#certificates.trust(this.#parts.upstreams, upstreamCa);
+    server.on(listen.tls ? 'secureConnection' : 'connection', (socket: Socket) => this.#connected(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.#options.listen.port, this.#options.listen.address, resolve);
+      server.listen({ port: listen.port, host: listen.address, backlog: 4096 }, resolve);
     });
+    server.on('error', (error) => this.#options.log.error({ err: error }, 'proxy: a client could not be let in'));
     this.#server = server;
-    this.#upstream = upstream;
+    this.#ticking = setInterval(() => this.#tick(Date.now()), tickMs(this.#limits));
     const { address, port } = server.address() as AddressInfo;
     return { address, port };
   }
@@ -79,149 +88,81 @@ export class ProxyServer {
     if (!server) return;
     this.#server = null;
     const closed = new Promise((resolve) => server.close(resolve));
-    const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
-    await closed;
-    clearTimeout(cutOff);
-    await this.#upstream?.close();
-  }
-
-  async #handle(upstream: Upstream, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A Date of our own would be one that Nova did not send.
-    response.sendDate = false;
-    const refusal = refuse(request);
-    if (refusal) {
-      writeFault(refusal, request, response);
-      return;
-    }
-    const { onLiveMigrate } = this.#options;
-    const hasBody = announcesBody(request.rawHeaders);
-    const target =
-      onLiveMigrate && hasBody ? actionTarget(request.method ?? '', request.url ?? '', request.rawHeaders) : null;
-    if (!onLiveMigrate || !target) {
-      await this.#pass(upstream, request, response, hasBody ? request : null);
-      return;
-    }
-    const body = await readBody(request, this.#limits.actionBodyBytes).catch(() => null);
-    if (body === null) return;
-    if ('stream' in body) await this.#pass(upstream, request, response, body.stream);
-    else await this.#action(upstream, request, response, target, body.whole, onLiveMigrate);
-  }
-
-  async #pass(
-    upstream: Upstream,
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: Readable | Buffer | null,
-  ): Promise<void> {
-    const error = await streamThrough(upstream, outgoing(request, body), request, response);
-    if (error) {
-      const { method, url: path } = request;
-      this.#options.log.warn({ err: error, code: error.code, method, path }, 'proxy: no answer from Nova');
-    }
-  }
-
-  async #action(
-    upstream: Upstream,
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: ActionTarget,
-    rawBody: Buffer,
-    onLiveMigrate: LiveMigrateHandler,
-  ): Promise<void> {
-    const pass = () => this.#pass(upstream, request, response, rawBody);
-    const action = liveMigrateAction(target, rawBody);
-    if (!action) return pass();
-
-    const sent: { answer: Promise<UpstreamAnswer> | null } = { answer: null };
-    const forward = () => {
-      if (sent.answer === null) {
-        const original = outgoing(request, rawBody);
-        sent.answer = fetchAnswer(upstream, original, this.#limits.answerBytes);
-        // Whoever asked for it hears of a failure; nobody else needs to.
-        sent.answer.catch(() => {});
-      }
-      return sent.answer;
-    };
-    const gone = new AbortController();
-    response.once('close', () => {
-      if (!response.writableFinished) gone.abort();
+    const emptied = new Promise<void>((resolve) => {
+      this.#allClosed = resolve;
+      if (this.#clients.size === 0) resolve();
     });
-    const verdict = await this.#ask(onLiveMigrate, request, action, rawBody, gone.signal, forward);
-    try {
-      const { legacyV2 } = target;
-      if (verdict.kind === 'accepted') writeAnswer(acceptedAnswer(verdict, legacyV2), request, response);
-      else if (verdict.kind === 'busy') writeAnswer(busyAnswer(action.serverId, verdict, legacyV2), request, response);
-      else if (verdict.kind === 'refused')
-        writeAnswer(refusedAnswer(action.serverId, verdict, legacyV2), request, response);
-      else if (verdict.kind === 'answered') writeAnswer(verdict.answer, request, response);
-      // What went to Nova once must not go there again.
-      else if (sent.answer) writeAnswer(await sent.answer, request, response);
-      else await pass();
-    } catch (error) {
-      if (!(error instanceof ProxyError)) throw error;
-      this.#options.log.warn({ err: error, code: error.code, serverId: action.serverId }, 'proxy: no answer from Nova');
-      if (!response.headersSent) writeFault(error, request, response);
+    for (const client of this.#clients) client.retire();
+    const cutOff = setTimeout(() => {
+      for (const client of this.#clients) client.destroy();
+    }, graceMs);
+    await Promise.all([closed, emptied]);
+    clearTimeout(cutOff);
+    clearInterval(this.#ticking);
+    this.#certificates.stop();
+    this.#parts.upstreams.close();
+  }
+
+  #connected(socket: Socket): void {
+    const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    const trusted = isIP(address) !== 0 && this.#trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    const peer = { address, secure: this.#options.listen.tls !== undefined, trusted };
+    const client = new ClientConnection(socket, peer, this.#limits, {
+      begin: (head, one) => this.#begin(head, one),
+      closed: (one) => this.#closed(one),
+    });
+    this.#clients.add(client);
+    if (this.#clients.size > this.#limits.clientConnections) {
+      client.refuse(new ProxyError('clients-too-many', 'Too many connections. Please try again later.'));
     }
   }
 
-  async #ask(
-    onLiveMigrate: LiveMigrateHandler,
-    request: IncomingMessage,
-    action: NonNullable<ReturnType<typeof liveMigrateAction>>,
-    rawBody: Buffer,
-    signal: AbortSignal,
-    forward: () => Promise<UpstreamAnswer>,
-  ): Promise<Verdict> {
-    try {
-      return await onLiveMigrate(
-        {
-          ...action,
-          rawBody,
-          token: headerValues(request.rawHeaders, 'x-auth-token')[0] ?? null,
-          clientAddress: request.socket.remoteAddress ?? '',
-          method: request.method ?? '',
-          path: request.url ?? '',
-          rawHeaders: request.rawHeaders,
-          receivedAtMs: Date.now(),
-          signal,
-        },
-        forward,
-      );
-    } catch (error) {
-      this.#options.log.error({ err: error, serverId: action.serverId }, 'live migration goes to Nova unmanaged');
-      return { kind: 'forward' };
+  #closed(client: ClientConnection): void {
+    this.#clients.delete(client);
+    if (this.#clients.size === 0) this.#allClosed?.();
+  }
+
+  /** What is done with a request: who wants to see it whole before it goes on takes a HeldRequest. */
+  #begin(head: RequestHead, client: ClientConnection): Exchange {
+    const { onLiveMigrate, log } = this.#options;
+    if (onLiveMigrate !== null && head.body.kind !== 'none') {
+      const target = actionTarget(head.method, head.target, head.fields.raw);
+      if (target !== null) {
+        return new HeldRequest(this.#parts, this.#limits, head, client, (held) =>
+          decideAction(held, target, onLiveMigrate, log),
+        );
+      }
     }
+    return new Relay(this.#parts, head, client);
+  }
+
+  #tick(nowMs: number): void {
+    for (const client of this.#clients) client.tick(nowMs);
+    this.#parts.upstreams.tick(nowMs);
   }
 }
 
-function outgoing(request: IncomingMessage, body: Readable | Buffer | null): OutgoingRequest {
-  return {
-    method: request.method ?? '',
-    path: request.url ?? '',
-    headers: endToEnd(request.rawHeaders),
-    body: body && sameFraming(request, body),
-  };
-}
-
-/** A body that came in chunks goes on in chunks: a server behind may take only the one or the other. */
-function sameFraming(request: IncomingMessage, body: Readable | Buffer): OutgoingRequest['body'] {
-  return isChunked(request.rawHeaders) ? inChunks(body) : body;
-}
-
-/** undici gives a length to every stream that is there as a whole, but not to a generator. */
-async function* inChunks(body: Readable | Buffer): AsyncGenerator<Buffer> {
-  if (Buffer.isBuffer(body)) yield body;
-  else yield* body.iterator({ destroyOnReturn: false });
-}
-
-/** Requests that two servers could read in two ways. node:http refuses the others (both lengths, two lengths, bare LF). */
-function refuse(request: IncomingMessage): ProxyError | null {
-  if (headerValues(request.rawHeaders, 'host').length > 1) {
-    return new ProxyError('request-invalid', 'More than one Host header field.');
+/** @throws Error naming the network that is none. */
+function networks(list: readonly string[]): BlockList {
+  const networks = new BlockList();
+  for (const text of list) {
+    const [address = '', prefix] = text.split('/');
+    const version = isIP(address);
+    const bits = version === 6 ? 128 : 32;
+    const length = prefix === undefined ? bits : Number(prefix);
+    if (version === 0 || !Number.isInteger(length) || length < 0 || length > bits) {
+      throw new Error(`"${text}" is no network: write 10.0.0.0/8 or fd00::/8`);
+    }
+    networks.addSubnet(address, length, version === 6 ? 'ipv6' : 'ipv4');
   }
-  const codings = headerValues(request.rawHeaders, 'transfer-encoding');
-  if (codings.some((coding) => coding.trim().toLowerCase() !== 'chunked')) {
-    return new ProxyError('encoding-unsupported', 'Only the transfer coding "chunked" is understood.');
-  }
-  return null;
+  return networks;
+}
+
+/** A tenth of the shortest time that is watched, a second at most. */
+function tickMs(limits: ProxyLimits): number {
+  const times = [
+    ...[limits.upstreamConnectMs, limits.upstreamAnswerMs, limits.upstreamKeepAliveMs, limits.clientHeaderMs],
+    ...[limits.clientRequestMs, limits.clientKeepAliveMs, limits.clientStalledMs, limits.clientHalfClosedMs],
+  ];
+  return Math.max(10, Math.min(1000, Math.min(...times) / 10));
 }

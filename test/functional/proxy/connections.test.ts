@@ -138,7 +138,7 @@ test.each(['before the answer', 'in the middle of it'])(
       arrived.resolve();
       response.on('close', () => closed.resolve(response.writableFinished));
     });
-    const { port } = await proxyBefore(direct);
+    const { port } = await proxyBefore(direct, null, { clientHalfClosedMs: 100 });
     const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n'));
     if (when === 'in the middle of it') await new Promise((resolve) => socket.once('data', resolve));
     await arrived.promise;
