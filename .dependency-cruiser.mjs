@@ -2,7 +2,7 @@
 const PURE_FILES = [
   'plugin/controller/plan/.+',
   'plugin/controller/execute/(follow|outcome)',
-  'plugin/cli/(scene|cases)',
+  'plugin/cli/(scene|cases|ordinary)',
   'plugin/bandwidth/reserve',
   'plugin/tracker/(classify|clock|cluster)',
   'plugin/policy/(schema|schema/.+|match|table|units|glob|window|starting|deadline|specificity|trace|oddities|suggest|advice)',

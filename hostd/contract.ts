@@ -44,6 +44,13 @@ export const HostInfo = z.object({
   postCopy: z.object({ permitted: z.boolean(), reason: z.string() }),
   /** `max_concurrent_live_migrations` of nova.conf; 0 means no limit. */
   maxConcurrentLiveMigrations: z.number().int().nonnegative(),
+  /**
+   * When Nova itself ends a live migration from here, and how: `live_migration_completion_timeout`, seconds for each GiB
+   * of the guest (0: never), and `live_migration_timeout_action` of nova.conf. One that does not tell has Nova's defaults.
+   */
+  novaTimeout: z
+    .object({ secondsPerGibibyte: z.number().nonnegative(), action: z.enum(['abort', 'force_complete']) })
+    .default({ secondsPerGibibyte: 800, action: 'abort' }),
   libvirtVersion: z.string(),
   qemuVersion: z.string(),
 });
@@ -56,6 +63,12 @@ export const VmSample = z.object({
   domain: z.string(),
   taps: z.array(z.string()),
   memoryBytes: bytes,
+  /**
+   * Resident memory of its QEMU process: all that the guest has touched and not given back, and what QEMU needs itself.
+   * Read with the dirty rate, so it is as old as the newest of `dirtyWindows`; null while not known, and where the guest
+   * has huge pages, which do not count as resident (Linux, Documentation/admin-guide/mm/hugetlbpage.rst).
+   */
+  residentBytes: bytes.nullable().default(null),
   /** Traffic of the VM that crosses the NIC, without VM-to-VM traffic inside the host. */
   txBitsPerSecond: rate,
   rxBitsPerSecond: rate,

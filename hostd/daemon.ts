@@ -77,6 +77,7 @@ export class Daemon {
         counters,
         domains: () => domains.list(),
         dirty: (vmUuid) => dirtyRates.dirty(vmUuid),
+        residentBytes: (vmUuid) => dirtyRates.residentBytes(vmUuid),
       },
       log,
     );

@@ -80,6 +80,7 @@ export class Host {
 
   info(counting: HostInfo['counting']): HostInfo {
     const { host, nic } = this.#config;
+    const nova = this.#nova ?? NOVA_DEFAULTS;
     return {
       host,
       nic,
@@ -89,7 +90,8 @@ export class Host {
       counting,
       clock: clockState(),
       postCopy: this.#postCopy,
-      maxConcurrentLiveMigrations: (this.#nova ?? NOVA_DEFAULTS).maxConcurrentLiveMigrations,
+      maxConcurrentLiveMigrations: nova.maxConcurrentLiveMigrations,
+      novaTimeout: { secondsPerGibibyte: nova.completionTimeoutS, action: nova.timeoutAction },
       libvirtVersion: this.#versions.libvirt,
       qemuVersion: this.#versions.qemu,
     };

@@ -140,6 +140,13 @@ function vmFamilies({ sample }: MetricsInput): Family[] {
       vms.map(({ vmUuid, memoryBytes }) => ({ labels: { vm: vmUuid }, value: memoryBytes })),
     ),
     gauge(
+      'vm_resident_bytes',
+      "Resident memory of a VM's QEMU, where it was read.",
+      vms.flatMap(({ vmUuid, residentBytes }) =>
+        residentBytes === null ? [] : [{ labels: { vm: vmUuid }, value: residentBytes }],
+      ),
+    ),
+    gauge(
       'vm_dirty_bytes_per_second',
       'Memory that a VM dirties, where it was measured.',
       vms.flatMap(({ vmUuid, dirtyBytesPerSecond }) =>

@@ -125,6 +125,16 @@ export interface DirtyReading {
   bytesPerSecond: number;
 }
 
+/**
+ * The resident memory of a domain's QEMU in `domstats --balloon --raw`, bytes; null where libvirt did not ask for it: with
+ * `--nowait` it leaves out a domain that another job has (qemu_driver.c, qemuDomainGetStatsBalloon; the figure is
+ * /proc/PID/stat's).
+ */
+export function parseResident(text: string): number | null {
+  const kibibytes = /^\s*balloon\.rss=(\d+)$/m.exec(text)?.[1];
+  return kibibytes === undefined ? null : Number(kibibytes) * 1024;
+}
+
 /** `domstats --dirtyrate --raw` of one domain; null if there is no finished measurement. QEMU's unit is MiB/s. */
 export function parseDirtyRate(text: string): DirtyReading | null {
   const figure = (name: string) => {

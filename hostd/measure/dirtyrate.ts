@@ -8,6 +8,7 @@ import {
   type DirtyVmState,
   leaveAlone,
   parseDirtyRate,
+  parseResident,
   planTurn,
   TURN_MS,
 } from './dirty.ts';
@@ -35,6 +36,7 @@ export class DirtyRates {
   #schedule: DirtySchedule = new Map();
   /** By VM, then by window. */
   #measured = new Map<string, Map<number, Measured>>();
+  #resident = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> | null = null;
 
@@ -65,17 +67,25 @@ export class DirtyRates {
     return windows.sort((one, other) => one.windowMs - other.windowMs);
   }
 
+  /** Resident memory of its QEMU when its dirty rate was read last, null if it was not. */
+  residentBytes(vmUuid: string): number | null {
+    return this.#resident.get(vmUuid) ?? null;
+  }
+
   async #takeTurn(): Promise<void> {
     const { virsh, everyMs, vms } = this.#options;
     const here = vms();
     if (here === null) return;
-    for (const vmUuid of this.#measured.keys()) {
-      if (!here.some((vm) => vm.vmUuid === vmUuid)) this.#measured.delete(vmUuid);
+    for (const known of [this.#measured, this.#resident]) {
+      for (const vmUuid of known.keys()) if (!here.some((vm) => vm.vmUuid === vmUuid)) known.delete(vmUuid);
     }
     const { schedule, read, start } = planTurn(this.#schedule, here, everyMs, performance.now());
     this.#schedule = schedule;
     const steps = [
-      ...read.map((one) => ({ ...one, command: ['domstats', '--dirtyrate', '--raw', '--nowait', one.vmUuid] })),
+      ...read.map((one) => ({
+        ...one,
+        command: ['domstats', '--dirtyrate', '--balloon', '--raw', '--nowait', one.vmUuid],
+      })),
       ...start.map((one) => ({
         ...one,
         command: ['domdirtyrate-calc', one.vmUuid, '--seconds', String(one.windowMs / 1000)],
@@ -85,7 +95,10 @@ export class DirtyRates {
     try {
       const outputs = await virsh.batch(steps.map(({ command }) => command));
       for (const [index, { vmUuid, windowMs, endedAtMs }] of read.entries()) {
-        const reading = parseDirtyRate(outputs[index] ?? '');
+        const text = outputs[index] ?? '';
+        const resident = parseResident(text);
+        if (resident !== null) this.#resident.set(vmUuid, resident);
+        const reading = parseDirtyRate(text);
         // Somebody else may have measured with a window of his own.
         if (reading?.windowMs === windowMs) this.#take(vmUuid, reading, endedAtMs);
       }

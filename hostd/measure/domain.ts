@@ -2,6 +2,8 @@
 export interface DomainFacts {
   taps: string[];
   memoryBytes: number;
+  /** Its memory lies in huge pages, which no figure of resident memory counts; null: not known. */
+  hugePages: boolean | null;
   /** Why QEMU refuses post-copy for this guest, or would not be safe with it, whatever its state. */
   postCopyBlockers: string[];
 }
@@ -47,6 +49,7 @@ export function parseDomainXml(xml: string): DomainFacts {
   return {
     taps,
     memoryBytes: memory === null ? 0 : Number(memory[2]) * (UNIT_BYTES[memory[1] ?? ''] ?? 1),
+    hugePages: /<memoryBacking>[\s\S]*<hugepages\b[\s\S]*<\/memoryBacking>/.test(xml),
     postCopyBlockers: blockers,
   };
 }
@@ -84,7 +87,7 @@ export function parseDomainStates(text: string): Map<string, { state: number; re
 export function parseDomainStats(text: string): DomainFacts {
   const taps = [...text.matchAll(/^\s*net\.\d+\.name=(.*)$/gm)].map(([, name = '']) => name);
   const kibibytes = /^\s*balloon\.maximum=(\d+)$/m.exec(text)?.[1];
-  return { taps, memoryBytes: Number(kibibytes ?? 0) * 1024, postCopyBlockers: [] };
+  return { taps, memoryBytes: Number(kibibytes ?? 0) * 1024, hugePages: null, postCopyBlockers: [] };
 }
 
 const RUNNING = 1;

@@ -19,6 +19,7 @@ export interface SamplerOptions {
   domains: () => Domain[];
   /** The last measurement of a VM's dirty rate with each window. */
   dirty: (vmUuid: string) => VmSample['dirtyWindows'];
+  residentBytes: (vmUuid: string) => number | null;
 }
 
 const READ_EVERY_MS = 1000;
@@ -124,6 +125,7 @@ export class Sampler {
       domain: domain.name,
       taps: domain.taps,
       memoryBytes: domain.memoryBytes,
+      residentBytes: domain.hugePages === false ? this.#options.residentBytes(domain.uuid) : null,
       txBitsPerSecond: mean?.tx ?? 0,
       rxBitsPerSecond: mean?.rx ?? 0,
       localTrafficIncluded: domain.taps.some((tap) => counters.includesLocalTraffic(portName(tap))),

@@ -1,9 +1,10 @@
-import type { HostSample, VmSample } from 'drover-hostd/contract';
+import type { VmSample } from 'drover-hostd/contract';
 import { z } from 'zod';
 import type { QueuedMigration, World, WorldHost } from '../controller/plan/world.ts';
 import { oneOrMany, Text } from '../policy/schema/words.ts';
 import type { Policy } from '../policy/schema.ts';
 import { type Amount, amountOn, Bandwidth, Duration, Memory } from '../policy/units.ts';
+import { ordinaryInfo, ordinarySample, ordinaryVm, workloadRates } from './ordinary.ts';
 
 /** A Monday noon: cases that name no time must not change with the day on which they are run. */
 const SOME_TIME = Date.parse('2026-01-05T12:00:00Z');
@@ -142,16 +143,9 @@ function vmSample(
   { sends, receives }: { sends?: Amount | undefined; receives?: Amount | undefined },
 ): VmSample {
   return {
-    vmUuid: `${VM_UUID.slice(0, -4)}${String(index).padStart(4, '0')}`,
-    domain: `instance-${index}`,
-    taps: [],
-    memoryBytes: GIBIBYTE,
+    ...ordinaryVm(`${VM_UUID.slice(0, -4)}${String(index).padStart(4, '0')}`, `instance-${index}`, GIBIBYTE),
     txBitsPerSecond: amountOn(sends ?? NONE, link),
     rxBitsPerSecond: amountOn(receives ?? NONE, link),
-    localTrafficIncluded: false,
-    dirtyBytesPerSecond: null,
-    dirtyWindows: [],
-    postCopyBlockers: [],
   };
 }
 
@@ -161,36 +155,16 @@ function hostOf(name: string, host: SceneHost, at: number, vms: VmSample[]): Wor
   const sum = (rate: (vm: VmSample) => number) => vms.reduce((total, vm) => total + rate(vm), 0);
   const tx = host.sends ? amountOn(host.sends, link) : sum((vm) => vm.txBitsPerSecond);
   const rx = host.receives ? amountOn(host.receives, link) : sum((vm) => vm.rxBitsPerSecond);
-  const sample: HostSample = {
-    host: name,
-    nowMs: at,
-    ageMs: host.sampleAge ?? 0,
-    windowMs: 5000,
-    nic: {
-      txBitsPerSecond: tx,
-      rxBitsPerSecond: rx,
-      migrationTxBitsPerSecond: 0,
-      migrationRxBitsPerSecond: 0,
-      controlTxBitsPerSecond: 0,
-      controlRxBitsPerSecond: 0,
-      workloadTxBitsPerSecond: tx,
-      workloadRxBitsPerSecond: rx,
+  const ordinary = ordinaryInfo(name, link);
+  return {
+    info: {
+      ...ordinary,
+      nic: host.nic ?? ordinary.nic,
+      postCopy: { permitted: host.postCopy ?? true, reason: host.postCopy === false ? 'given' : '' },
     },
-    reserved: { tx: null, rx: null },
-    vms,
+    sample: { ...ordinarySample(name, at, workloadRates(tx, rx), vms), ageMs: host.sampleAge ?? 0 },
+    sampleAtMs: at,
+    linkLostAtMs: null,
+    reachable: true,
   };
-  const info = {
-    host: name,
-    nic: host.nic ?? 'nic0',
-    linkBitsPerSecond: link,
-    shapeableBitsPerSecond: link,
-    migrationAddress: '',
-    counting: { method: 'nftables' as const, reason: '' },
-    clock: { synchronised: true, maxErrorMs: 0 },
-    postCopy: { permitted: host.postCopy ?? true, reason: host.postCopy === false ? 'given' : '' },
-    maxConcurrentLiveMigrations: 0,
-    libvirtVersion: '',
-    qemuVersion: '',
-  };
-  return { info, sample, sampleAtMs: at, linkLostAtMs: null, reachable: true };
 }

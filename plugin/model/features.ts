@@ -20,7 +20,12 @@ export type LinkFeatures = z.infer<typeof LinkFeatures>;
 export const MigrationFeatures = z.object({
   /** Memory of the guest. */
   memoryBytes: z.number().positive(),
-  /** Of it, what holds content; null: not known, all of it. A zero page goes as a header (QEMU migration/ram.c, save_zero_page). */
+  /**
+   * Of it, what may hold content; null: not known, all of it. A zero page goes as a header (QEMU migration/ram.c,
+   * save_zero_page). hostd knows the resident memory of the whole QEMU, an upper bound: nothing is taken off for QEMU
+   * itself, whose own part differs too much to be known (72 to 148 MiB with guests of 256 MiB under TCG, where every pass
+   * carried 170 MiB), and what that and pages of zeros make too much is a factor that the calibration learns.
+   */
   usedBytes: z.number().nonnegative().nullable(),
   /** Bytes of distinct pages dirtied per second, in windows of several lengths; none: not measured. */
   dirtyWindows: z.array(z.object({ windowMs: z.number().positive(), bytesPerSecond: rate })),
@@ -34,8 +39,10 @@ export const MigrationFeatures = z.object({
   vm: z.object({ txBitsPerSecond: rate, rxBitsPerSecond: rate }),
   /** QEMU's downtime limit where no switch is to come (the policy's budget). */
   downtimeLimitMs: z.number().positive(),
-  /** When Nova gives up (`live_migration_completion_timeout` × max(RAM, 2) GiB), null: never. */
+  /** When Nova ends it (timeout.ts), null: never. */
   timeoutMs: z.number().positive().nullable(),
+  /** What Nova does then: `post-copy` and `pause` are its force_complete, by whether post-copy is permitted. */
+  timeoutAction: z.enum(['abort', 'post-copy', 'pause']).default('abort'),
   /** QEMU's own limit on the stream; null: none. */
   streamLimitBitsPerSecond: z.number().positive().nullable(),
 });

@@ -21,3 +21,8 @@ export interface Figures {
   /** `timeout`: Nova gives up first. `never`: it does not converge, and Nova has no timeout. */
   ends: 'completed' | 'timeout' | 'never';
 }
+
+/** Rate × time, where nothing for ever is nothing. */
+export function over(perSecond: number, seconds: number): number {
+  return perSecond === 0 ? 0 : perSecond * seconds;
+}

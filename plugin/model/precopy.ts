@@ -1,6 +1,7 @@
 import { dirtiedBytes, dirtyCurve } from './dirty.ts';
 import { type MigrationFeatures, type ModelParameters, streamBytes } from './features.ts';
-import type { Figures } from './figures.ts';
+import { type Figures, over } from './figures.ts';
+import { pull } from './pull.ts';
 import { phaseRates } from './share.ts';
 
 /** QEMU looks at what is pending after each burst (migration/ram.c, MAX_WAIT). */
@@ -26,7 +27,7 @@ export interface Rounds {
 }
 
 /**
- * Memory 256 MB at 50 MB/s, limit 300 ms (threshold 15 MB), one dirty window:
+ * `untilSeconds`: then it is cut off. Memory 256 MB at 50 MB/s, limit 300 ms (threshold 15 MB), one dirty window:
  *
  * | dirty MB/s | rounds | pending at the end, MB | seconds |
  * |------------|--------|------------------------|---------|
@@ -40,6 +41,7 @@ export function rounds(
   bytesPerSecond: number,
   limitMs: number,
   dirtied: (seconds: number) => number,
+  untilSeconds = Number.POSITIVE_INFINITY,
 ): Rounds {
   const threshold = (bytesPerSecond * limitMs) / 1000;
   const leave = Math.max(0, threshold - (bytesPerSecond * BURST_SECONDS) / 2);
@@ -49,6 +51,11 @@ export function rounds(
   while (count < MOST_ROUNDS) {
     count += 1;
     const sent = Math.max(pending - leave, bytesPerSecond * BURST_SECONDS * 0.5);
+    const restSeconds = untilSeconds - bytes / bytesPerSecond;
+    if (sent / bytesPerSecond > restSeconds) {
+      pending = Math.max(0, pending - restSeconds * bytesPerSecond) + dirtied(restSeconds);
+      break;
+    }
     bytes += Math.min(sent, pending);
     const next = Math.max(0, pending - sent) + dirtied(sent / bytesPerSecond);
     if (next < threshold || next === 0) {
@@ -57,40 +64,77 @@ export function rounds(
     if (next - leave >= STANDSTILL * sent) break;
     pending = next;
   }
-  return { seconds: bytes / bytesPerSecond, bytes, rounds: count, pendingBytes: pending, converges: false };
+  // What stands still stays as it is until then.
+  const seconds = Number.isFinite(untilSeconds) ? untilSeconds : bytes / bytesPerSecond;
+  const left = Math.min(pending, pendingBytes);
+  return { seconds, bytes: seconds * bytesPerSecond, rounds: count, pendingBytes: left, converges: false };
 }
 
 /** Pre-copy: the guest stays on the source until nearly all is sent. */
 export function preCopy(features: MigrationFeatures, parameters: ModelParameters): Figures {
-  const rates = phaseRates(features, parameters, 'source');
+  const { timeoutMs, downtimeLimitMs } = features;
+  const { streamBytesPerSecond } = phaseRates(features, parameters, 'source');
   const curve = dirtyCurve(features, parameters);
-  const { vm, timeoutMs, downtimeLimitMs } = features;
-  const run = rounds(streamBytes(features), rates.streamBytesPerSecond, downtimeLimitMs, (seconds) =>
-    dirtiedBytes(curve, seconds),
-  );
-  const downtimeMs = (1000 * run.pendingBytes) / rates.streamBytesPerSecond + parameters.deviceMs;
-  const wholeMs = run.converges ? parameters.setupMs + 1000 * run.seconds + downtimeMs : Number.POSITIVE_INFINITY;
-  const ends = timeoutMs !== null && wholeMs > timeoutMs ? 'timeout' : run.converges ? 'completed' : 'never';
-  const totalMs = ends === 'timeout' ? (timeoutMs ?? wholeMs) : wholeMs;
-  const done = ends === 'completed';
-  const longestStallMs = done ? downtimeMs + parameters.announceMs : ends === 'timeout' ? 0 : Number.POSITIVE_INFINITY;
-  const seconds = totalMs / 1000;
+  const dirtied = (seconds: number) => dirtiedBytes(curve, seconds);
+  const all = streamBytes(features);
+  const run = rounds(all, streamBytesPerSecond, downtimeLimitMs, dirtied);
+  const done = run.converges ? completed(features, parameters, run) : null;
+  if (timeoutMs === null || (done !== null && done.totalMigrationTimeMs <= timeoutMs)) {
+    return done ?? ended(features, parameters, 'never', Number.POSITIVE_INFINITY, run.rounds);
+  }
+  const seconds = Math.max(0, timeoutMs - parameters.setupMs) / 1000;
+  const cut = rounds(all, streamBytesPerSecond, downtimeLimitMs, dirtied, seconds);
+  if (features.timeoutAction === 'abort') return ended(features, parameters, 'timeout', timeoutMs, cut.rounds);
+  if (features.timeoutAction === 'pause' || cut.converges) return completed(features, parameters, cut);
+  const { bytes: sentBytes, pendingBytes: missingBytes, rounds: passes } = cut;
+  return pull(features, parameters, { seconds, sentBytes, missingBytes, allBytes: all, passes });
+}
+
+/** The guest stops after these rounds, and the rest follows while it stands still. */
+function completed(features: MigrationFeatures, parameters: ModelParameters, run: Rounds): Figures {
+  const { streamBytesPerSecond } = phaseRates(features, parameters, 'source');
+  const downtimeMs = (1000 * run.pendingBytes) / streamBytesPerSecond + parameters.deviceMs;
+  const totalMigrationTimeMs = parameters.setupMs + 1000 * run.seconds + downtimeMs;
+  const longestStallMs = downtimeMs + parameters.announceMs;
   return {
-    totalMigrationTimeMs: totalMs,
-    downtimeMs: done ? downtimeMs : ends === 'timeout' ? 0 : Number.POSITIVE_INFINITY,
+    totalMigrationTimeMs,
+    downtimeMs,
     longestStallMs,
-    bytes: done ? run.bytes + run.pendingBytes : rates.streamBytesPerSecond * seconds,
+    bytes: run.bytes + run.pendingBytes,
     iterations: run.rounds,
-    lostBits: {
-      sourceTx: over(rates.lostSourceTxBitsPerSecond, seconds),
-      destinationRx: over(rates.lostDestinationRxBitsPerSecond, seconds),
-      vm: over(vm.txBitsPerSecond + vm.rxBitsPerSecond, longestStallMs / 1000),
-    },
+    lostBits: lostOnSource(features, parameters, totalMigrationTimeMs, longestStallMs),
+    ends: 'completed',
+  };
+}
+
+/** It did not come to a switch: Nova gave up, or it goes on for ever. */
+function ended(
+  features: MigrationFeatures,
+  parameters: ModelParameters,
+  ends: 'timeout' | 'never',
+  totalMigrationTimeMs: number,
+  iterations: number,
+): Figures {
+  const downtimeMs = ends === 'timeout' ? 0 : Number.POSITIVE_INFINITY;
+  const { streamBytesPerSecond } = phaseRates(features, parameters, 'source');
+  return {
+    totalMigrationTimeMs,
+    downtimeMs,
+    longestStallMs: downtimeMs,
+    bytes: (streamBytesPerSecond * totalMigrationTimeMs) / 1000,
+    iterations,
+    lostBits: lostOnSource(features, parameters, totalMigrationTimeMs, downtimeMs),
     ends,
   };
 }
 
-/** Rate × time, where nothing for ever is nothing. */
-export function over(perSecond: number, seconds: number): number {
-  return perSecond === 0 ? 0 : perSecond * seconds;
+/** What workload traffic does not get while the guest is on the source, and the guest itself while it stands still. */
+function lostOnSource(features: MigrationFeatures, parameters: ModelParameters, ms: number, stallMs: number) {
+  const rates = phaseRates(features, parameters, 'source');
+  const { txBitsPerSecond, rxBitsPerSecond } = features.vm;
+  return {
+    sourceTx: over(rates.lostSourceTxBitsPerSecond, ms / 1000),
+    destinationRx: over(rates.lostDestinationRxBitsPerSecond, ms / 1000),
+    vm: over(txBitsPerSecond + rxBitsPerSecond, stallMs / 1000),
+  };
 }

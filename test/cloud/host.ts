@@ -5,6 +5,7 @@ import type { Service } from '../../hostd/api/routes.ts';
 import { ApiServer } from '../../hostd/api/server.ts';
 import type { HostInfo, HostSample, MigrationView } from '../../hostd/contract.ts';
 import { Leases } from '../../hostd/shape/leases.ts';
+import { ordinaryInfo, ordinarySample, ordinaryVm, workloadRates } from '../../plugin/cli/ordinary.ts';
 import type { Moment } from './ledger.ts';
 import type { MachineMigration, Machines } from './machines.ts';
 
@@ -131,54 +132,26 @@ export class CloudHost {
 
   #info(): HostInfo {
     return {
-      host: this.#options.host,
-      nic: 'nic0',
-      linkBitsPerSecond: LINK_BITS_PER_SECOND,
+      ...ordinaryInfo(this.#options.host, LINK_BITS_PER_SECOND),
       shapeableBitsPerSecond: SHAPEABLE_BITS_PER_SECOND,
       migrationAddress: '192.0.2.1',
-      counting: { method: 'nftables', reason: 'a double' },
-      clock: { synchronised: true, maxErrorMs: 1 },
-      postCopy: { permitted: true, reason: 'a double' },
       maxConcurrentLiveMigrations: 4,
-      libvirtVersion: '11.3.0',
-      qemuVersion: '10.0.2',
     };
   }
 
   #sample(): HostSample {
     const { host, workloadTxBitsPerSecond, workloadRxBitsPerSecond } = this.#options;
     const { tx, rx } = this.leases.reserved();
-    return {
-      host,
-      nowMs: Date.now(),
-      ageMs: 0,
-      windowMs: 5000,
-      nic: {
-        txBitsPerSecond: workloadTxBitsPerSecond,
-        rxBitsPerSecond: workloadRxBitsPerSecond,
-        migrationTxBitsPerSecond: 0,
-        migrationRxBitsPerSecond: 0,
-        controlTxBitsPerSecond: 0,
-        controlRxBitsPerSecond: 0,
-        workloadTxBitsPerSecond,
-        workloadRxBitsPerSecond,
-      },
-      reserved: { tx, rx },
-      vms: [...this.#machines.machines.values()]
-        .filter((machine) => machine.host === host)
-        .map(({ id }) => ({
-          vmUuid: id,
-          domain: `instance-${id.slice(-8)}`,
-          taps: [],
-          memoryBytes: MEMORY_BYTES,
-          txBitsPerSecond: 1e6,
-          rxBitsPerSecond: 20e6,
-          localTrafficIncluded: false,
-          dirtyBytesPerSecond: 1e6,
-          dirtyWindows: [],
-          postCopyBlockers: [],
-        })),
-    };
+    const vms = [...this.#machines.machines.values()]
+      .filter((machine) => machine.host === host)
+      .map(({ id }) => ({
+        ...ordinaryVm(id, `instance-${id.slice(-8)}`, MEMORY_BYTES),
+        txBitsPerSecond: 1e6,
+        rxBitsPerSecond: 20e6,
+        dirtyBytesPerSecond: 1e6,
+      }));
+    const nic = workloadRates(workloadTxBitsPerSecond, workloadRxBitsPerSecond);
+    return { ...ordinarySample(host, Date.now(), nic, vms), reserved: { tx, rx } };
   }
 }
 

@@ -84,6 +84,13 @@ describe('the dirty rate', () => {
       return (await windows()).filter(({ measuredAtMs, windowMs }) => measuredAtMs - windowMs > sinceMs).length;
     };
     await expect.poll(fresh, { timeout: 50_000, interval: 200 }).toBe(2);
+    const resident = (await sample()).vms.find(({ vmUuid }) => vmUuid === WIDE.uuid)?.residentBytes ?? 0;
+    const ofQemu = await here.residentBytes(WIDE.name);
+    console.log(
+      `resident: told ${resident / MEBI} MiB, now ${ofQemu / MEBI} MiB, the guest filled ${WIDE.fillMebibytes}`,
+    );
+    expect(resident).toBeGreaterThan(WIDE.fillMebibytes * MEBI);
+    expect(Math.abs(resident / ofQemu - 1)).toBeLessThan(0.25);
     const [short, long] = await windows();
     const megabytes = [short, long].map((each) => (each?.bytesPerSecond ?? 0) / MEBI);
     console.log(

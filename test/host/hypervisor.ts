@@ -135,6 +135,13 @@ export class Hypervisor {
     return pids.filter((_, index) => names[index]?.includes('qemu-system'));
   }
 
+  /** Of the QEMU of this guest, as the kernel tells it. */
+  async residentBytes(name: string): Promise<number> {
+    const pid = Number(await readFile(join(this.#dir, 'run/qemu', `${name}.pid`), 'utf8'));
+    const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return Number(kibibytes) * 1024;
+  }
+
   log(): Promise<string> {
     return readFile(join(this.#dir, 'log/libvirtd.log'), 'utf8').catch(() => '');
   }

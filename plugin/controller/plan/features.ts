@@ -1,7 +1,8 @@
-import type { LinkReservation } from 'drover-hostd/contract';
+import type { LinkReservation, VmSample } from 'drover-hostd/contract';
 import { workloadDemand } from '../../bandwidth/reserve.ts';
 import type { Decision } from '../../contract.ts';
 import type { LinkFeatures, MigrationFeatures } from '../../model/features.ts';
+import { novaTimeoutMs } from '../../model/timeout.ts';
 import type { Policy } from '../../policy/schema.ts';
 import {
   destinationsOf,
@@ -39,21 +40,32 @@ export function featuresOf(
     ).length,
   });
   if (!(source.info.shapeableBitsPerSecond > 0 && destination.info.shapeableBitsPerSecond > 0)) return null;
+  const memoryBytes = Math.max(1, vm.memoryBytes || migration.server.memoryBytes);
   return {
     destination: destination.info.host,
     features: {
-      memoryBytes: Math.max(1, vm.memoryBytes || migration.server.memoryBytes),
-      usedBytes: null,
+      memoryBytes,
+      usedBytes: vm.residentBytes === null ? null : Math.min(memoryBytes, vm.residentBytes),
       dirtyWindows: vm.dirtyWindows.map(({ windowMs, bytesPerSecond }) => ({ windowMs, bytesPerSecond })),
       sourceTx: link(source, 'tx', reservation.sourceTx),
       destinationRx: link(destination, 'rx', reservation.destinationRx),
       reverseUtilisation: Math.min(1, destination.sample.nic.txBitsPerSecond / destination.info.linkBitsPerSecond),
       vm: { txBitsPerSecond: vm.txBitsPerSecond, rxBitsPerSecond: vm.rxBitsPerSecond },
       downtimeLimitMs: policy.downtimeMs,
-      timeoutMs: null,
+      ...novaTimeout(source, vm, migration.server.memoryBytes || vm.memoryBytes),
       streamLimitBitsPerSecond: null,
     },
   };
+}
+
+/** Nova's own clock for it. Where post-copy is not permitted Nova's force_complete pauses the guest instead. */
+function novaTimeout({ info }: SampledHost, { postCopyBlockers }: VmSample, flavorMemoryBytes: number) {
+  const { secondsPerGibibyte, action } = info.novaTimeout;
+  const forced = info.postCopy.permitted && postCopyBlockers.length === 0 ? 'post-copy' : 'pause';
+  return {
+    timeoutMs: novaTimeoutMs(secondsPerGibibyte, flavorMemoryBytes),
+    timeoutAction: action === 'abort' ? action : forced,
+  } as const;
 }
 
 /** What the workload would take: under a reservation that stands already its measured rate says too little. */

@@ -46,6 +46,7 @@ function featuresOf(migration: ExecutedMigration): MigrationFeatures {
     vm: { txBitsPerSecond: 0, rxBitsPerSecond: 0 },
     downtimeLimitMs: DOWNTIME_LIMIT_MS,
     timeoutMs: null,
+    timeoutAction: 'abort',
     streamLimitBitsPerSecond: null,
   };
 }

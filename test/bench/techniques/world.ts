@@ -1,5 +1,6 @@
 /** A cell of the grid as the simulator's scene and as the samples that the controller would decide on. */
 import type { VmSample } from 'drover-hostd/contract';
+import { ordinaryVm } from '../../../plugin/cli/ordinary.ts';
 import { reservationOf } from '../../../plugin/controller/plan/decide.ts';
 import type { QueuedMigration, World, WorldHost } from '../../../plugin/controller/plan/world.ts';
 import type { Policy } from '../../../plugin/policy/schema.ts';
@@ -55,20 +56,14 @@ export function worldOf(cell: Cell, policy: Policy, random: () => number): World
     { tx: free, rx: free, sourceRx: free },
   );
   const vm: VmSample = {
-    vmUuid: VM,
-    domain: 'instance-1',
-    taps: [],
-    memoryBytes: MEMORY,
+    ...ordinaryVm(VM, 'instance-1', MEMORY),
     txBitsPerSecond: before.vmTx,
     rxBitsPerSecond: before.vmRx,
-    localTrafficIncluded: false,
-    dirtyBytesPerSecond: null,
     dirtyWindows: [1000, 4000].map((windowMs) => ({
       windowMs,
       bytesPerSecond: measureDirtyRate(load(cell), windowMs, random),
       measuredAtMs: NOW,
     })),
-    postCopyBlockers: [],
   };
   const hosts = new Map<string, WorldHost>([
     [SOURCE, host(SOURCE, before.vmTx + before.out, before.vmRx, [vm])],

@@ -1,4 +1,5 @@
 import type { HostInfo, HostSample, Lease, MigrationView } from 'drover-hostd/contract';
+import { ordinaryInfo, ordinarySample, ordinaryVm, workloadRates } from '../../../plugin/cli/ordinary.ts';
 import { DroverError } from '../../../plugin/errors.ts';
 import type { NovaCalls, NovaMigration, ServerDetails, Submission } from '../../../plugin/nova/control.ts';
 import type { HostClient, LeaseWish } from '../../../plugin/tracker/hosts.ts';
@@ -105,52 +106,19 @@ export class HostDouble implements HostClient {
   async info(): Promise<HostInfo> {
     this.#answer();
     return {
-      host: this.host,
-      nic: 'nic0',
-      linkBitsPerSecond: 500e6,
+      ...ordinaryInfo(this.host, 500e6),
       shapeableBitsPerSecond: 475e6,
       migrationAddress: '192.0.2.1',
-      counting: { method: 'nftables', reason: 'set by the test' },
-      clock: { synchronised: true, maxErrorMs: 1 },
       postCopy: { permitted: this.postCopyPermitted, reason: 'set by the test' },
       maxConcurrentLiveMigrations: 4,
-      libvirtVersion: '11.3.0',
-      qemuVersion: '10.0.2',
     };
   }
 
   async sample(): Promise<HostSample> {
     this.#answer();
     const { tx, rx } = this.workloadBitsPerSecond;
-    return {
-      host: this.host,
-      nowMs: Date.now(),
-      ageMs: 0,
-      windowMs: 5000,
-      nic: {
-        txBitsPerSecond: tx,
-        rxBitsPerSecond: rx,
-        migrationTxBitsPerSecond: 0,
-        migrationRxBitsPerSecond: 0,
-        controlTxBitsPerSecond: 0,
-        controlRxBitsPerSecond: 0,
-        workloadTxBitsPerSecond: tx,
-        workloadRxBitsPerSecond: rx,
-      },
-      reserved: { tx: null, rx: null },
-      vms: this.vmUuids.map((vmUuid) => ({
-        vmUuid,
-        domain: `instance-${vmUuid.slice(-2)}`,
-        taps: [],
-        memoryBytes: 2 ** 28,
-        txBitsPerSecond: 0,
-        rxBitsPerSecond: 0,
-        localTrafficIncluded: false,
-        dirtyBytesPerSecond: null,
-        dirtyWindows: [],
-        postCopyBlockers: [],
-      })),
-    };
+    const vms = this.vmUuids.map((vmUuid) => ordinaryVm(vmUuid, `instance-${vmUuid.slice(-2)}`, 2 ** 28));
+    return ordinarySample(this.host, Date.now(), workloadRates(tx, rx), vms);
   }
 
   async migrations(after: number | null, waitMs: number, signal?: AbortSignal) {

@@ -17,6 +17,7 @@ export function features(change: Partial<MigrationFeatures> = {}): MigrationFeat
     vm: { txBitsPerSecond: 0, rxBitsPerSecond: 0 },
     downtimeLimitMs: 300,
     timeoutMs: null,
+    timeoutAction: 'abort',
     streamLimitBitsPerSecond: null,
     ...change,
   };
@@ -81,6 +82,7 @@ export const anyFeatures: fc.Arbitrary<MigrationFeatures> = fc
       }),
       downtimeLimitMs: fc.integer({ min: 1, max: 5000 }),
       timeoutMs: fc.option(fc.integer({ min: 1000, max: 10_000_000 }), { nil: null }),
+      timeoutAction: fc.constantFrom('abort', 'post-copy', 'pause'),
       streamLimitBitsPerSecond: fc.option(fc.double({ min: 1e6, max: 100e9, noNaN: true }), { nil: null }),
     }),
   );

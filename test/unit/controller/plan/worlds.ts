@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { HostInfo, HostSample, VmSample } from 'drover-hostd/contract';
+import { ordinaryInfo, ordinarySample, ordinaryVm, workloadRates } from '../../../../plugin/cli/ordinary.ts';
 import type { Decision, Priority, Strategy } from '../../../../plugin/contract.ts';
 import type { InFlightMigration, QueuedMigration, World, WorldHost } from '../../../../plugin/controller/plan/world.ts';
 import { parsePolicy } from '../../../../plugin/policy/load.ts';
@@ -28,19 +29,7 @@ export function vmUuid(index: number): string {
 }
 
 export function vm(index: number, change: Partial<VmSample> = {}): VmSample {
-  return {
-    vmUuid: vmUuid(index),
-    domain: `instance-${index}`,
-    taps: [],
-    memoryBytes: 160e6,
-    txBitsPerSecond: 0,
-    rxBitsPerSecond: 0,
-    localTrafficIncluded: false,
-    dirtyBytesPerSecond: null,
-    dirtyWindows: [],
-    postCopyBlockers: [],
-    ...change,
-  };
+  return { ...ordinaryVm(vmUuid(index), `instance-${index}`, 160e6), ...change };
 }
 
 interface HostChange {
@@ -66,39 +55,10 @@ export function host(name: string, change: HostChange = {}): WorldHost {
     linkLostAtMs = null,
     reserved = {},
   } = change;
-  const sample: HostSample = {
-    host: name,
-    nowMs: NOW,
-    ageMs: 0,
-    windowMs: 5000,
-    nic: {
-      txBitsPerSecond: tx,
-      rxBitsPerSecond: rx,
-      migrationTxBitsPerSecond: 0,
-      migrationRxBitsPerSecond: 0,
-      controlTxBitsPerSecond: 0,
-      controlRxBitsPerSecond: 0,
-      workloadTxBitsPerSecond: tx,
-      workloadRxBitsPerSecond: rx,
-    },
-    reserved: { tx: null, rx: null, ...reserved },
-    vms,
-  };
+  const ordinary = ordinarySample(name, NOW, workloadRates(tx, rx), vms);
+  const sample: HostSample = { ...ordinary, reserved: { ...ordinary.reserved, ...reserved } };
   return {
-    info: {
-      host: name,
-      nic: 'nic0',
-      linkBitsPerSecond: LINK,
-      shapeableBitsPerSecond: SHAPEABLE,
-      migrationAddress: '192.0.2.1',
-      counting: { method: 'nftables', reason: '' },
-      clock: { synchronised: true, maxErrorMs: 1 },
-      postCopy: { permitted: true, reason: '' },
-      maxConcurrentLiveMigrations: 0,
-      libvirtVersion: '11.3.0',
-      qemuVersion: '10.0.2',
-      ...info,
-    },
+    info: { ...ordinaryInfo(name, LINK), shapeableBitsPerSecond: SHAPEABLE, ...info },
     sample,
     sampleAtMs: NOW - ageMs,
     linkLostAtMs,

@@ -6,6 +6,7 @@ import {
   dirtyVmStates,
   leaveAlone,
   parseDirtyRate,
+  parseResident,
   planTurn,
   TURN_MS,
   WINDOWS_MS,
@@ -140,5 +141,15 @@ describe('parseDirtyRate', () => {
 
   it('takes every window that is asked for', () => {
     expect(WINDOWS_MS.every((windowMs) => windowMs % 1000 === 0 && windowMs < TURN_MS)).toBe(true);
+  });
+});
+
+describe('parseResident', () => {
+  // Printed by virsh 11.3.
+  it('reads KiB, and nothing where libvirt left it out', () => {
+    const text = "Domain: 'one'\n  balloon.current=131072\n  balloon.maximum=131072\n  balloon.rss=174908\n";
+    expect(parseResident(text)).toBe(174908 * 1024);
+    expect(parseResident("Domain: 'one'\n  balloon.current=131072\n  balloon.maximum=131072\n")).toBeNull();
+    expect(parseResident('')).toBeNull();
   });
 });

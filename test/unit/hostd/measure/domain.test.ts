@@ -31,8 +31,17 @@ describe('parseDomainXml', () => {
     expect(parseDomainXml(XML)).toEqual({
       taps: ['tap62294f6b-77', "$(id)'<&"],
       memoryBytes: 134217728,
+      hugePages: false,
       postCopyBlockers: [],
     });
+  });
+
+  it('knows huge pages, whatever stands beside them', () => {
+    const backing =
+      "<memoryBacking>\n<hugepages>\n<page size='2048' unit='KiB'/>\n</hugepages><nosharepages/></memoryBacking>";
+    expect(parseDomainXml(XML.replace('</devices>', `</devices>${backing}`)).hugePages).toBe(true);
+    const locked = '<memoryBacking><locked/></memoryBacking>';
+    expect(parseDomainXml(XML.replace('</devices>', `</devices>${locked}`)).hugePages).toBe(false);
   });
 
   it.each([
@@ -48,7 +57,7 @@ describe('parseDomainXml', () => {
 });
 
 describe('postCopyBlockers', () => {
-  const domain = { uuid: '', name: '', taps: [], memoryBytes: 0, postCopyBlockers: [] };
+  const domain = { uuid: '', name: '', taps: [], memoryBytes: 0, hugePages: null, postCopyBlockers: [] };
 
   it('names a paused guest, but not one that its migration holds', () => {
     expect(postCopyBlockers({ ...domain, state: 3, reason: 1 })).toEqual(['the guest is paused']);
@@ -65,6 +74,7 @@ describe('a guest that arrives', () => {
     expect(parseDomainStats(text)).toEqual({
       taps: ['tap5c223fbd-29', 'tap x'],
       memoryBytes: 2 ** 28,
+      hugePages: null,
       postCopyBlockers: [],
     });
     expect([xmlIsHeld({ state: 3, reason: 2 }), xmlIsHeld({ state: 1, reason: 10 })]).toEqual([true, true]);
