@@ -1,6 +1,7 @@
 /** Every error of the plugin: a code for machines, an HTTP status for the control API, and a text that says what to do. */
 const CATALOGUE = {
   'config-invalid': { status: 500, retryable: false },
+  'not-leader': { status: 503, retryable: true },
   'store-unavailable': { status: 503, retryable: true },
   'hostd-unreachable': { status: 502, retryable: true },
   'hostd-refused': { status: 502, retryable: false },

@@ -27,7 +27,10 @@ export interface StoredMigration extends MigrationRecord {
 export type NewMigration = Pick<
   StoredMigration,
   'vmUuid' | 'userId' | 'source' | 'destination' | 'receivedAtMs' | 'request' | 'server'
->;
+> & {
+  /** What the replica that has it from its client calls the request. */
+  handover?: string;
+};
 
 export const FINAL_STATES: MigrationState[] = ['completed', 'failed', 'aborted'];
 

@@ -85,11 +85,18 @@ async function controlTables({ db, kind, types, createTable }: Upgrade): Promise
     .execute();
 }
 
+/** A key of each request that one replica hands to another, and who leads. */
 async function leaders({ db, kind, types }: Upgrade): Promise<void> {
   const { integer, word } = types;
+  await db.schema
+    .alterTable('migration')
+    .addColumn('handover', word, (column) => whereMissing(column, kind))
+    .execute();
+  await db.schema.createIndex('migration_handover').ifNotExists().on('migration').column('handover').execute();
   const adding = db.schema.alterTable('leadership');
   await adding.addColumn('id', integer, (column) => whereMissing(column.notNull().defaultTo(1), kind)).execute();
   await adding.addColumn('replica', word, (column) => whereMissing(column.notNull().defaultTo(''), kind)).execute();
+  await adding.addColumn('address', word, (column) => whereMissing(column, kind)).execute();
   await adding
     .addColumn('lapses_at_ms', integer, (column) => whereMissing(column.notNull().defaultTo(0), kind))
     .execute();

@@ -12,7 +12,15 @@ import type { DatabaseAddress } from './address.ts';
 import { addAudit, readAudit } from './audit.ts';
 import { openDatabase } from './database.ts';
 import { type IdempotencyKey, keep, keptFor } from './idempotency.ts';
-import { takeLeadership } from './leadership.ts';
+import {
+  type Candidate,
+  giveUpLead,
+  holdLead,
+  type Leadership,
+  readLeadership,
+  renewLead,
+  takeLead,
+} from './leadership.ts';
 import {
   type Change,
   FINAL_STATES,
@@ -27,12 +35,16 @@ import { transact } from './transact.ts';
 
 export { type Change, isFinal, type KeptServer, type NewMigration, type StoredMigration } from './rows.ts';
 
+/** Whoever opens a database that only one process works on leads at once. */
+const ALONE: Candidate = { replica: '', address: null, leaseMs: 0 };
+
 /**
  * The durable queue and history. Every write is one transaction that is on disk when the call returns, so a transition
- * that was written survives kill -9 and power loss.
+ * that was written survives kill -9 and power loss. What the queue is made of is written by the leader alone: a write of
+ * one that leads no more is refused, whatever it was doing in between.
  */
 export class Store {
-  /** Fencing number of this process' leadership over the queue; 0 before `start`. */
+  /** Fencing number of this process' leadership over the queue; 0: it does not lead. */
   fence = 0;
   readonly #address: DatabaseAddress;
   #db: Kysely<Schema> | null = null;
@@ -42,10 +54,15 @@ export class Store {
     this.#address = typeof database === 'string' ? { kind: 'sqlite', file: database } : database;
   }
 
+  /** Several replicas may work on it. */
+  get shared(): boolean {
+    return this.#address.kind === 'mariadb';
+  }
+
   /** @throws DroverError `store-unavailable` if it cannot be opened or is no database. */
   async start(): Promise<void> {
     this.#db = await openDatabase(this.#address);
-    this.fence = await takeLeadership(this.#db);
+    if (!this.shared) this.fence = (await this.takeLead(ALONE)) ?? 0;
   }
 
   async stop(): Promise<void> {
@@ -56,7 +73,7 @@ export class Store {
   /** Adds a migration that came through the compute API, in state `received`, and returns it with its id. */
   async add(migration: NewMigration): Promise<StoredMigration> {
     const reason: Reason = { code: 'received', text: 'asked for through the compute API' };
-    return transact(this.#open(), (transaction) =>
+    return this.#write((transaction) =>
       insert(transaction, migration, { state: 'received', deferred: 0, asked: null }, reason),
     );
   }
@@ -73,7 +90,7 @@ export class Store {
     key: IdempotencyKey | null,
   ): Promise<{ record: StoredMigration; added: boolean }> {
     const reason: Reason = { code: 'asked', text: 'asked for through the control API' };
-    return transact(this.#open(), async (transaction) => {
+    return this.#write(async (transaction) => {
       const before = key && (await keptFor(transaction, key));
       if (before !== null) return { record: fromRow(before), added: false };
       const record = await insert(
@@ -101,7 +118,7 @@ export class Store {
     nowMs: number,
     change: Change = {},
   ): Promise<StoredMigration> {
-    return transact(this.#open(), async (transaction) => {
+    return this.#write(async (transaction) => {
       await transaction
         .updateTable('migration')
         .set({
@@ -119,21 +136,23 @@ export class Store {
 
   /** Writes an event in the state that the migration is in. */
   async note(id: number, reason: Reason, nowMs: number): Promise<void> {
-    await this.#open()
-      .insertInto('event')
-      .columns(['migration_id', 'at_ms', 'state', 'reason'])
-      .expression((from) =>
-        from
-          .selectFrom('migration')
-          .where('id', '=', id)
-          .select(['id', sql.lit(nowMs).as('at_ms'), 'state', sql<string>`${JSON.stringify(reason)}`.as('reason')]),
-      )
-      .execute();
+    await this.#write((transaction) =>
+      transaction
+        .insertInto('event')
+        .columns(['migration_id', 'at_ms', 'state', 'reason'])
+        .expression((from) =>
+          from
+            .selectFrom('migration')
+            .where('id', '=', id)
+            .select(['id', sql.lit(nowMs).as('at_ms'), 'state', sql<string>`${JSON.stringify(reason)}`.as('reason')]),
+        )
+        .execute(),
+    );
   }
 
   /** Changes fields without a transition. */
   async update(id: number, change: Change): Promise<StoredMigration> {
-    return transact(this.#open(), async (transaction) => {
+    return this.#write(async (transaction) => {
       await transaction.updateTable('migration').set(toColumns(change)).where('id', '=', id).execute();
       return read(transaction, id);
     });
@@ -158,6 +177,18 @@ export class Store {
 
   async get(id: number): Promise<StoredMigration | null> {
     const row = await this.#open().selectFrom('migration').selectAll().where('id', '=', id).executeTakeFirst();
+    return row ? fromRow(row) : null;
+  }
+
+  /** The newest that came with this request of another replica, null if there is none. */
+  async handedOver(handover: string): Promise<StoredMigration | null> {
+    const row = await this.#open()
+      .selectFrom('migration')
+      .selectAll()
+      .where('handover', '=', handover)
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst();
     return row ? fromRow(row) : null;
   }
 
@@ -207,6 +238,36 @@ export class Store {
     return readAudit(this.#open(), before, limit);
   }
 
+  // ---- who leads
+
+  /** Takes the lead if nobody has it: the number of the leadership, which `fence` is to be set to; null: another leads. */
+  takeLead(candidate: Candidate): Promise<number | null> {
+    return takeLead(this.#open(), this.#address.kind, candidate);
+  }
+
+  /** False: another one has taken it. */
+  renewLead(fence: number, leaseMs: number): Promise<boolean> {
+    return renewLead(this.#open(), this.#address.kind, fence, leaseMs);
+  }
+
+  giveUpLead(fence: number): Promise<void> {
+    return giveUpLead(this.#open(), fence);
+  }
+
+  leadership(): Promise<Leadership> {
+    return readLeadership(this.#open(), this.#address.kind);
+  }
+
+  /** One transaction of the leader. @throws DroverError `not-leader`. */
+  #write<T>(work: (transaction: Kysely<Schema>) => Promise<T>): Promise<T> {
+    const { fence } = this;
+    if (fence === 0) throw new DroverError('not-leader', 'this replica does not lead: it writes nothing');
+    return transact(this.#open(), async (transaction) => {
+      await holdLead(transaction, this.#address.kind, fence);
+      return work(transaction);
+    });
+  }
+
   #open(): Kysely<Schema> {
     if (!this.#db) throw new DroverError('store-unavailable', 'the database is not open');
     return this.#db;
@@ -228,6 +289,7 @@ async function insert(
       vm_name: server.name,
       project_id: server.projectId,
       user_id: migration.userId,
+      handover: migration.handover ?? null,
       source: migration.source,
       destination: migration.destination,
       state_reason: JSON.stringify(reason),

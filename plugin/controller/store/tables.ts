@@ -26,6 +26,8 @@ export interface MigrationTable {
   facts: string | null;
   /** Asked; null: it came through the compute API. */
   asked: string | null;
+  /** The request that it came with, as the replica that had it from its client calls it; null: none did. */
+  handover: string | null;
 }
 
 export interface EventTable {
@@ -45,6 +47,8 @@ export interface LeadershipTable {
   fence: number;
   /** Name of the replica. */
   replica: Generated<string>;
+  /** Base URL where other replicas reach it. */
+  address: string | null;
   /** Unix time by the database's clock. */
   lapses_at_ms: Generated<number>;
 }

@@ -51,13 +51,23 @@ const KINDS: Record<string, () => Promise<DatabaseAddress>> = {
   }),
 };
 
+const A = { replica: 'a', address: 'http://a', leaseMs: 60_000 };
+const B = { replica: 'b', address: null, leaseMs: 60_000 };
+
+async function leading(database: DatabaseAddress): Promise<Store> {
+  const opened = new Store(database);
+  await opened.start();
+  if (opened.shared) opened.fence = (await opened.takeLead(A)) ?? 0;
+  expect(opened.fence).toBeGreaterThan(0);
+  return opened;
+}
+
 describe.for(Object.entries(KINDS))('Store on %s', ([, createDatabase]) => {
   let address: DatabaseAddress;
   let store: Store;
   beforeEach(async () => {
     address = await createDatabase();
-    store = new Store(address);
-    await store.start();
+    store = await leading(address);
   });
   afterEach(() => store.stop());
 
@@ -89,6 +99,14 @@ describe.for(Object.entries(KINDS))('Store on %s', ([, createDatabase]) => {
       ['submitted', AT + 1000],
       ['submitted', AT + 1500],
     ]);
+  });
+
+  it('finds what came with a request of another replica, the newest of several', async () => {
+    await store.add({ ...REQUEST, handover: 'h1' });
+    const second = await store.add({ ...REQUEST, handover: 'h1' });
+    await store.add(REQUEST);
+    expect(await store.handedOver('h1')).toEqual(second);
+    expect(await store.handedOver('h2')).toBeNull();
   });
 
   it('gives what it wrote as it reads it later', async () => {
@@ -189,7 +207,7 @@ describe('Store on SQLite', () => {
 
   it('takes over a database of each earlier version, with what is in it', async () => {
     const undo = {
-      3: `DROP TABLE leadership; CREATE TABLE leadership (fence integer not null);
+      3: `DROP INDEX migration_handover; ALTER TABLE migration DROP COLUMN handover; DROP TABLE leadership; CREATE TABLE leadership (fence integer not null);
         INSERT INTO leadership VALUES (1795000000123); PRAGMA user_version = 3;`,
       2: `ALTER TABLE migration DROP COLUMN asked; DROP TABLE audit; DROP TABLE idempotency;
         CREATE TABLE old AS SELECT migration_id, at_ms, state, reason FROM event ORDER BY id; DROP TABLE event;
@@ -241,14 +259,15 @@ describe('Store on MariaDB', () => {
   it('has its tables made once by replicas that start at the same time', async () => {
     const stores = Array.from({ length: 4 }, () => new Store(address));
     await Promise.all(stores.map((store) => store.start()));
-    const ids = await Promise.all(stores.map(async (store) => (await store.add(REQUEST)).id));
-    expect((await stores[0]?.unfinished())?.map(({ id }) => id)).toEqual(ids.toSorted((a, b) => a - b));
+    const fences = await Promise.all(stores.map((store) => store.takeLead(A)));
+    expect(fences.filter((fence) => fence !== null)).toHaveLength(1);
+    for (const store of stores) await store.addNotice({ atMs: 1, code: 'policy-loaded', text: 'a', details: [] });
+    expect(await stores[0]?.notices(0, 10)).toHaveLength(4);
     await Promise.all(stores.map((store) => store.stop()));
   });
 
   it('goes on where a start was killed between two changes of the tables', async () => {
-    const first = new Store(address);
-    await first.start();
+    const first = await leading(address);
     const { id } = await first.add(REQUEST);
     await first.stop();
     await mariadb.sql(
@@ -258,6 +277,87 @@ describe('Store on MariaDB', () => {
     await second.start();
     expect((await second.events(id)).map(({ state }) => state)).toEqual(['received']);
     await second.stop();
+  });
+
+  it('lets one lead, the next one with a higher number once the lease has lapsed or was given up', async () => {
+    const [a, b] = [new Store(address), new Store(address)];
+    await Promise.all([a.start(), b.start()]);
+    const first = (await a.takeLead({ ...A, leaseMs: 300 })) ?? 0;
+    expect(first).toBeGreaterThan(1_795_000_000_000);
+    expect(await b.takeLead(B)).toBeNull();
+    expect(await b.leadership()).toEqual({ fence: first, replica: 'a', address: 'http://a', holds: true });
+    expect(await a.renewLead(first, 300)).toBe(true);
+    await expect.poll(() => b.leadership(), { timeout: 2000 }).toMatchObject({ holds: false });
+    // Nobody has taken it meanwhile.
+    expect(await a.renewLead(first, 300)).toBe(true);
+    await expect.poll(() => b.takeLead(B), { timeout: 2000 }).toBeGreaterThan(first);
+    expect(await a.renewLead(first, 300)).toBe(false);
+    const { fence } = await a.leadership();
+    expect(await a.takeLead(A)).toBeNull();
+    await b.giveUpLead(fence);
+    expect(await a.takeLead(A)).toBeGreaterThan(fence);
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
+  it('refuses every write of one that leads no more, and of one that never did', async () => {
+    const a = await leading(address);
+    const { id } = await a.add(REQUEST);
+    const b = new Store(address);
+    await b.start();
+    await a.giveUpLead(a.fence);
+    b.fence = (await b.takeLead(B)) ?? 0;
+    await b.transition(id, 'running', { code: 'r', text: '' }, AT);
+    const never = new Store(address);
+    await never.start();
+    for (const store of [a, never]) {
+      const refused = { code: 'not-leader' };
+      await expect((async () => store.add(REQUEST))()).rejects.toMatchObject(refused);
+      await expect((async () => store.addAsked(REQUEST, ASKED, null))()).rejects.toMatchObject(refused);
+      await expect((async () => store.transition(id, 'failed', { code: 'f', text: '' }, AT))()).rejects.toMatchObject(
+        refused,
+      );
+      await expect((async () => store.update(id, { destination: 'x' }))()).rejects.toMatchObject(refused);
+      await expect((async () => store.note(id, { code: 'n', text: '' }, AT))()).rejects.toMatchObject(refused);
+    }
+    expect(await b.unfinished()).toMatchObject([{ id, state: 'running', destination: null }]);
+    expect((await b.events(id)).map(({ state }) => state)).toEqual(['received', 'running']);
+    await Promise.all([a.stop(), b.stop(), never.stop()]);
+  });
+
+  it('lets nobody take the lead in the middle of a write of the leader', async () => {
+    const a = await leading(address);
+    const b = new Store(address);
+    await b.start();
+    await a.giveUpLead(a.fence);
+    // Many writes at once against one who tries to take over: each is there as a whole or not at all.
+    const writes = Array.from({ length: 30 }, () =>
+      a.add(REQUEST).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const took = b.takeLead(B);
+    const written = (await Promise.all(writes)).filter((done) => done).length;
+    expect(await took).toBeGreaterThan(a.fence);
+    const found = await b.unfinished();
+    expect(found).toHaveLength(written);
+    for (const { id } of found) expect(await b.events(id)).toHaveLength(1);
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
+  it('frees within seconds what a replica had locked that was cut off in the middle of a write', async () => {
+    const a = await leading(address);
+    const { id } = await a.add(REQUEST);
+    const stuck = await openDatabase(address);
+    const transaction = await stuck.startTransaction().execute();
+    await transaction.updateTable('migration').set({ destination: 'x' }).where('id', '=', id).execute();
+    const startedAtMs = performance.now();
+    await expect
+      .poll(() => a.update(id, { destination: 'y' }).catch(() => null), { timeout: 8000 })
+      .toMatchObject({ destination: 'y' });
+    expect(performance.now() - startedAtMs).toBeLessThan(6000);
+    await stuck.destroy();
+    await a.stop();
   });
 
   it('refuses a database of a newer version', async () => {
