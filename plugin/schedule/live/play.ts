@@ -1,151 +1,193 @@
-import { AGED, GROUP, type LiveMigration, type LivePlan, type LiveWorld, type PlannedMigration } from './world.ts';
+import { shareAmong } from './share.ts';
+import { AGED, groupOf, type LiveMigration, type LivePlan, type LiveWorld, type PlannedMigration } from './world.ts';
 
-/** One that starts beside others of its group must have this share of what it could use, or it rather waits. */
-const WORTH_STARTING = 0.5;
 const LATENESS = 10;
 /** For what never ends or never starts, in seconds: more than any plan lasts. */
 const NEVER_SECONDS = 1e9;
+/** What has not started through so many openings of windows will not start by itself. */
+const MOST_IDLE_EVENTS = 64;
 /** Rates add up with this much slack. */
 const SLACK = 1e-9;
 
 interface Flight {
   index: number;
-  /** Of the work that was left when the plan was made. */
+  own: LiveMigration;
+  /** Of the work that was left when the plan was made, at `sinceMs`. */
   left: number;
+  sinceMs: number;
   rate: number;
-  /** AGED or its group, when it started: who has the bandwidth first. */
-  rank: number;
+  /** What all of the work takes at this rate. */
+  wholeMs: number;
+  endMs: number;
 }
 
 /**
  * Plays the world forward with `order` as the order inside a group (place by index), and writes down what happens.
  *
  * A lower group does not start on a link that a higher one uses or waits for; who waited `maxWaitMs` stands before all,
- * the oldest first. A higher one starts beside lower ones and takes their bandwidth down to their least. Rates change
- * only when something starts or ends.
+ * the oldest first. A higher one starts beside lower ones and takes their bandwidth down to their least (share.ts). Rates
+ * change only when something starts or ends. An event costs one look at what waits, and new rates for what it touches.
  */
 export function play(world: LiveWorld, order: readonly number[]): LivePlan {
-  const { migrations, links, hosts } = world;
+  const { migrations, links, hosts, mostRunning = Number.POSITIVE_INFINITY } = world;
   const planned = migrations.map(
     ({ id }): PlannedMigration => ({ id, startMs: null, endMs: null, rates: [], lateMs: 0 }),
   );
   const freeMemory = hosts.map(({ freeMemoryBytes }) => freeMemoryBytes);
   const leaving = new Int32Array(hosts.length);
   const onLink = links.map((): Flight[] => []);
-  let flights: Flight[] = [];
-  let waiting: number[] = [];
+  const flyingVms = new Map<string, number>();
+  const flights = new Set<Flight>();
+  /** The rank of who waits first for each link, as of the look numbered so. */
+  const wantedBy = new Int32Array(links.length);
+  const wantedAt = new Int32Array(links.length);
+  const touched = new Set<number>();
+  let look = 0;
+  let idle = 0;
   let nowMs = world.nowMs;
+  let waiting: number[] = [];
+  let sortedUntilMs = Number.NEGATIVE_INFINITY;
 
-  migrations.forEach((migration, index) => {
-    if (migration.running) begin(index, GROUP[migration.priority]);
+  migrations.forEach((own, index) => {
+    if (own.running) begin(index);
     else waiting.push(index);
   });
+  const places = waiting.toSorted((a, b) => place(a) - place(b));
   for (;;) {
-    startAll();
+    const changesMs = startAll();
     share();
-    const ends = flights.map((flight) => nowMs + flight.left * of(flight.index).remainingMs(flight.rate));
-    const nextMs = Math.min(...ends, ...waiting.map(changesAt));
+    let nextMs = changesMs;
+    for (const { endMs } of flights) if (endMs < nextMs) nextMs = endMs;
     if (nextMs === Number.POSITIVE_INFINITY) break;
-    const spanMs = nextMs - nowMs;
-    for (const flight of flights) flight.left -= spanMs / of(flight.index).remainingMs(flight.rate);
+    idle = nextMs === changesMs && [...flights].every(({ endMs }) => endMs === Number.POSITIVE_INFINITY) ? idle + 1 : 0;
+    // Nothing will end any more, and windows only open and close.
+    if (idle > 2 * migrations.length + MOST_IDLE_EVENTS) break;
     nowMs = nextMs;
-    const ended = flights.filter((_, at) => (ends[at] as number) <= nextMs);
-    flights = flights.filter((_, at) => (ends[at] as number) > nextMs);
-    for (const flight of ended) finish(flight);
+    for (const flight of flights) if (flight.endMs <= nowMs) finish(flight);
   }
-  return { migrations: [...planned].sort((a, b) => a.id - b.id), cost: costOf(world, planned) };
+  return { migrations: planned, order: places.map((index) => of(index).id), cost: costOf(world, planned) };
 
   function of(index: number): LiveMigration {
     return migrations[index] as LiveMigration;
-  }
-
-  function changesAt(index: number): number {
-    const { notBeforeMs = 0, receivedAtMs } = of(index);
-    const times = [notBeforeMs, receivedAtMs + world.maxWaitMs].filter((atMs) => atMs > nowMs);
-    return Math.min(...times);
-  }
-
-  function rankOf(index: number): number {
-    const { receivedAtMs, priority } = of(index);
-    return nowMs - receivedAtMs >= world.maxWaitMs ? AGED : GROUP[priority];
-  }
-
-  function startAll(): void {
-    const ranked = waiting.map((index) => ({ index, rank: rankOf(index) }));
-    ranked.sort(
-      (a, b) => a.rank - b.rank || (a.rank === AGED ? byAge(a.index, b.index) : 0) || place(a.index) - place(b.index),
-    );
-    const wanted = new Map<number, number>();
-    for (const { index, rank } of ranked) {
-      if (mayStart(index, rank, wanted)) {
-        waiting = waiting.filter((other) => other !== index);
-        begin(index, rank);
-      } else if ((of(index).notBeforeMs ?? 0) <= nowMs) {
-        for (const link of of(index).links) if (!wanted.has(link)) wanted.set(link, rank);
-      }
-    }
   }
 
   function place(index: number): number {
     return order[index] ?? index;
   }
 
+  /** When it will have waited too long, as things stand. */
+  function agesAtMs({ receivedAtMs, windows }: LiveMigration): number {
+    return Math.max(receivedAtMs, windows?.(nowMs).openSinceMs ?? receivedAtMs) + world.maxWaitMs;
+  }
+
+  /** Starts what may start, in order of rank and place. Returns when something changes that is no end. */
+  function startAll(): number {
+    if (nowMs >= sortedUntilMs) sort();
+    look++;
+    let changesMs = Number.POSITIVE_INFINITY;
+    let kept = 0;
+    for (const index of waiting) {
+      const own = of(index);
+      const opensMs = own.windows ? (own.windows(nowMs).startsAtMs ?? Number.POSITIVE_INFINITY) : nowMs;
+      const notBeforeMs = own.notBeforeMs ?? 0;
+      const mayMs = Math.max(opensMs, notBeforeMs);
+      const rank = agesAtMs(own) <= nowMs ? AGED : groupOf(own);
+      if (mayMs <= nowMs && mayStart(own, rank)) {
+        begin(index);
+        continue;
+      }
+      waiting[kept++] = index;
+      if (mayMs > nowMs) changesMs = Math.min(changesMs, opensMs > nowMs ? opensMs : notBeforeMs);
+      // It has not waited longer than its window is open: it may stand elsewhere then.
+      if (opensMs > nowMs) sortedUntilMs = Math.min(sortedUntilMs, opensMs);
+      if (opensMs <= nowMs && (notBeforeMs <= nowMs || own.claims)) want(own, rank);
+    }
+    waiting.length = kept;
+    return Math.min(changesMs, sortedUntilMs);
+  }
+
+  function sort(): void {
+    sortedUntilMs = Number.POSITIVE_INFINITY;
+    const ranked = waiting.map((index) => {
+      const atMs = agesAtMs(of(index));
+      if (atMs > nowMs) sortedUntilMs = Math.min(sortedUntilMs, atMs);
+      return { index, rank: atMs <= nowMs ? AGED : groupOf(of(index)) };
+    });
+    ranked.sort(
+      (a, b) => a.rank - b.rank || (a.rank === AGED ? byAge(a.index, b.index) : 0) || place(a.index) - place(b.index),
+    );
+    waiting = ranked.map(({ index }) => index);
+  }
+
   function byAge(a: number, b: number): number {
     return of(a).receivedAtMs - of(b).receivedAtMs || of(a).id - of(b).id;
   }
 
-  function mayStart(index: number, rank: number, wanted: ReadonlyMap<number, number>): boolean {
-    const own = of(index);
-    if ((own.notBeforeMs ?? 0) > nowMs) return false;
+  function want(own: LiveMigration, rank: number): void {
+    for (const link of own.links) {
+      if (wantedAt[link] === look) continue;
+      wantedAt[link] = look;
+      wantedBy[link] = rank;
+    }
+  }
+
+  function mayStart(own: LiveMigration, rank: number): boolean {
     if ((leaving[own.source] as number) >= (hosts[own.source]?.mostLeaving ?? 1)) return false;
+    if (flights.size >= mostRunning || (own.vmUuid !== undefined && (flyingVms.get(own.vmUuid) ?? 0) > 0)) return false;
     if ((freeMemory[own.destination] as number) < own.memoryBytes) return false;
     return own.links.every((link) => {
-      const first = wanted.get(link);
-      if (first !== undefined && (first < rank || first === AGED)) return false;
+      const first = wantedAt[link] === look ? (wantedBy[link] as number) : Number.POSITIVE_INFINITY;
+      if (first < rank || first === AGED) return false;
       const users = onLink[link] as Flight[];
       if (users.length >= (links[link]?.mostMigrations ?? 1)) return false;
-      return users.every((user) => isCompatible(own, rank, user)) && isWorthIt(own, rank, link);
+      return users.every((user) => isCompatible(own, rank, user.own)) && hasLeast(own, link, users);
     });
   }
 
-  function isCompatible(own: LiveMigration, rank: number, user: Flight): boolean {
-    const { priority, serial } = of(user.index);
-    if (GROUP[priority] < rank) return false;
-    return !(priority === own.priority && (serial || own.serial));
+  function isCompatible(own: LiveMigration, rank: number, user: LiveMigration): boolean {
+    if (user.priority !== null && groupOf(user) < rank) return false;
+    const sameGroup = user.priority === own.priority;
+    if (sameGroup && (user.serial || own.serial)) return false;
+    return !(own.serial && (user.priority === null || rank === AGED));
   }
 
-  /** What lower groups must give up counts as free; what its own group has does not. */
-  function isWorthIt(own: LiveMigration, rank: number, link: number): boolean {
-    let least = own.leastBitsPerSecond;
-    let taken = 0;
-    for (const user of onLink[link] as Flight[]) {
-      const { leastBitsPerSecond, mostBitsPerSecond } = of(user.index);
-      least += leastBitsPerSecond;
-      taken += user.rank > rank ? leastBitsPerSecond : Math.min(mostBitsPerSecond, user.rate || mostBitsPerSecond);
-    }
-    const capacity = links[link]?.bitsPerSecond ?? 0;
-    if (least > capacity * (1 + SLACK)) return false;
-    const useful = Math.min(own.mostBitsPerSecond, capacity);
-    return taken === 0 || capacity - taken >= WORTH_STARTING * useful * (1 - SLACK);
+  /** Everybody can have their least. */
+  function hasLeast(own: LiveMigration, link: number, users: readonly Flight[]): boolean {
+    const { high = 0, medium = 0, low = 0 } = links[link]?.bitsPerSecond ?? {};
+    const least = users.reduce((sum, user) => sum + user.own.leastBitsPerSecond, own.leastBitsPerSecond);
+    return least <= Math.min(high, medium, low) * (1 + SLACK);
   }
 
-  function begin(index: number, rank: number): void {
+  function begin(index: number): void {
     const own = of(index);
-    const flight: Flight = { index, left: 1, rate: 0, rank };
-    flights.push(flight);
-    for (const link of own.links) onLink[link]?.push(flight);
+    const flight: Flight = {
+      index,
+      own,
+      left: 1,
+      sinceMs: nowMs,
+      rate: 0,
+      wholeMs: 0,
+      endMs: Number.POSITIVE_INFINITY,
+    };
+    flights.add(flight);
+    count(own, 1);
+    for (const link of own.links) {
+      onLink[link]?.push(flight);
+      touched.add(link);
+    }
     leaving[own.source] = (leaving[own.source] as number) + 1;
     if (!own.running) freeMemory[own.destination] = (freeMemory[own.destination] as number) - own.memoryBytes;
     (planned[index] as PlannedMigration).startMs = nowMs;
-    // The others of its group must see what it takes before the next one is looked at.
-    share();
   }
 
   function finish(flight: Flight): void {
-    const own = of(flight.index);
+    const { own } = flight;
+    flights.delete(flight);
+    count(own, -1);
     for (const link of own.links) {
       const users = onLink[link] as Flight[];
       users.splice(users.indexOf(flight), 1);
+      touched.add(link);
     }
     leaving[own.source] = (leaving[own.source] as number) - 1;
     freeMemory[own.source] = (freeMemory[own.source] as number) + own.memoryBytes;
@@ -154,32 +196,47 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
     result.lateMs = Math.max(0, nowMs - (own.deadlineMs ?? Number.POSITIVE_INFINITY));
   }
 
-  /** Each its least; what is left goes to the highest first, then to who started first. */
+  function count({ vmUuid }: LiveMigration, by: number): void {
+    if (vmUuid !== undefined) flyingVms.set(vmUuid, (flyingVms.get(vmUuid) ?? 0) + by);
+  }
+
+  /** New rates for all that hang together with a link on which something changed. */
   function share(): void {
-    const left = links.map(({ bitsPerSecond }, link) =>
-      (onLink[link] as Flight[]).reduce((rest, { index }) => rest - of(index).leastBitsPerSecond, bitsPerSecond),
-    );
-    for (const flight of [...flights].sort((a, b) => a.rank - b.rank || startOf(a) - startOf(b) || a.index - b.index)) {
-      const { links: crossed, leastBitsPerSecond, mostBitsPerSecond } = of(flight.index);
-      const more = Math.min(mostBitsPerSecond - leastBitsPerSecond, ...crossed.map((link) => left[link] as number));
-      // Below its least only where those that run already were promised more than a link has.
-      flight.rate = Math.max(leastBitsPerSecond / 1000, leastBitsPerSecond + more);
-      for (const link of crossed) left[link] = (left[link] as number) - (flight.rate - leastBitsPerSecond);
-      write(flight);
+    while (touched.size > 0) {
+      const part = new Set<Flight>();
+      const open = [...touched].slice(0, 1);
+      const seen = new Set(open);
+      for (let link = open.pop(); link !== undefined; link = open.pop()) {
+        touched.delete(link);
+        for (const flight of onLink[link] as Flight[]) {
+          if (part.has(flight)) continue;
+          part.add(flight);
+          for (const other of flight.own.links) {
+            if (seen.has(other)) continue;
+            seen.add(other);
+            open.push(other);
+          }
+        }
+      }
+      if (part.size > 0)
+        shareAmong(
+          [...part].sort((a, b) => a.index - b.index),
+          links,
+          setRate,
+        );
     }
   }
 
-  function startOf({ index }: Flight): number {
-    return (planned[index] as PlannedMigration).startMs ?? nowMs;
-  }
-
-  function write({ index, rate }: Flight): void {
-    const { rates } = planned[index] as PlannedMigration;
-    const last = rates.at(-1);
-    if (last?.fromMs === nowMs) last.bitsPerSecond = rate;
-    else if (last?.bitsPerSecond !== rate) rates.push({ fromMs: nowMs, bitsPerSecond: rate });
-    const [before, after] = rates.slice(-2);
-    if (after && before && before.bitsPerSecond === after.bitsPerSecond) rates.pop();
+  function setRate(flight: Flight, rate: number): void {
+    if (rate === flight.rate) return;
+    if (flight.wholeMs > 0) flight.left = Math.max(0, flight.left - (nowMs - flight.sinceMs) / flight.wholeMs);
+    flight.sinceMs = nowMs;
+    flight.rate = rate;
+    flight.wholeMs = flight.own.remainingMs(rate);
+    flight.endMs = flight.left > 0 ? nowMs + flight.left * flight.wholeMs : nowMs;
+    const { rates } = planned[flight.index] as PlannedMigration;
+    if (rates.at(-1)?.fromMs === nowMs) rates.pop();
+    if (rates.at(-1)?.bitsPerSecond !== rate) rates.push({ fromMs: nowMs, bitsPerSecond: rate });
   }
 }
 

@@ -1,4 +1,4 @@
-import { GROUP, type LiveMigration, type LivePlan, type LiveWorld, type PlannedMigration } from './world.ts';
+import { GROUP, type LiveMigration, type LivePlan, type LiveWorld, NO_GROUP, type PlannedMigration } from './world.ts';
 
 interface Pair {
   own: LiveMigration;
@@ -40,7 +40,7 @@ function rateAt({ rates, endMs }: PlannedMigration, atMs: number): number {
 function checkRates(world: LiveWorld, { own, plan: { startMs, endMs, rates, lateMs } }: Pair): string[] {
   const broken: string[] = [];
   if (startMs === null) return rates.length === 0 && endMs === null ? [] : [`${own.id}: has a rate, but no start`];
-  const isPromisedTooMuch = own.links.some((link) => promised(world, link) > (world.links[link]?.bitsPerSecond ?? 0));
+  const isPromisedTooMuch = own.links.some((link) => promised(world, link) > carried(world, link, GROUP.low));
   const least = isPromisedTooMuch ? 0 : own.leastBitsPerSecond * (1 - TOLERANCE);
   let done = 0;
   rates.forEach(({ fromMs, bitsPerSecond }, at) => {
@@ -71,13 +71,29 @@ function promised({ migrations }: LiveWorld, link: number): number {
   return running.reduce((sum, { leastBitsPerSecond }) => sum + leastBitsPerSecond, 0);
 }
 
+/** What a link carries for migrations of that group and below. */
+function carried({ links }: LiveWorld, link: number, group: number): number {
+  const { high = 0, medium = 0, low = 0 } = links[link]?.bitsPerSecond ?? {};
+  return [high, medium, low, medium][group] ?? 0;
+}
+
 function checkLinks(world: LiveWorld, pairs: readonly Pair[], atMs: number): string[] {
-  return world.links.flatMap(({ name, bitsPerSecond }, link) => {
-    const users = pairs.filter(({ own }) => own.links.includes(link));
+  return world.links.flatMap(({ name }, link) => {
+    const users = pairs.filter(({ own, plan }) => own.links.includes(link) && rateAt(plan, atMs) > 0);
     const sum = users.reduce((total, { plan }) => total + rateAt(plan, atMs), 0);
-    const most = Math.max(bitsPerSecond, promised(world, link));
-    return sum > most * (1 + TOLERANCE) ? [`${name}: ${sum} of ${bitsPerSecond} bit/s at ${atMs}`] : [];
+    const top = Math.min(...users.map(({ own }) => groupNumber(own)));
+    const lower = users.filter(({ own }) => own.priority !== null && groupNumber(own) > top);
+    const loud = lower.filter(({ own, plan }) => rateAt(plan, atMs) > own.leastBitsPerSecond * (1 + TOLERANCE));
+    const most = Math.max(carried(world, link, top), promised(world, link));
+    return [
+      ...(sum > most * (1 + TOLERANCE) ? [`${name}: ${sum} of ${most} bit/s at ${atMs}`] : []),
+      ...loud.map(({ own }) => `${own.id}: has more than its least beside a higher one at ${atMs}`),
+    ];
   });
+}
+
+function groupNumber({ priority }: LiveMigration): number {
+  return priority === null ? NO_GROUP : GROUP[priority];
 }
 
 function isFlying({ plan: { startMs, endMs } }: Pair, atMs: number): boolean {
@@ -88,12 +104,17 @@ function sharesLink(a: LiveMigration, b: LiveMigration): boolean {
   return a.links.some((link) => b.links.includes(link));
 }
 
-function waitsTooLong(world: LiveWorld, { receivedAtMs }: LiveMigration, atMs: number): boolean {
-  return atMs - receivedAtMs >= world.maxWaitMs;
+function waitsTooLong(world: LiveWorld, { receivedAtMs, windows }: LiveMigration, atMs: number): boolean {
+  const since = Math.max(receivedAtMs, windows ? windows(atMs).openSinceMs : receivedAtMs);
+  return atMs - since >= world.maxWaitMs;
 }
 
 function level(world: LiveWorld, own: LiveMigration, atMs: number): number {
-  return waitsTooLong(world, own, atMs) ? -1 : GROUP[own.priority];
+  return waitsTooLong(world, own, atMs) ? -1 : groupNumber(own);
+}
+
+function isOpen({ windows }: LiveMigration, atMs: number): boolean {
+  return windows === undefined || windows(atMs).startsAtMs === atMs;
 }
 
 /** Those that stand before it at that time: of a higher group, or both waited too long and it came later. */
@@ -107,18 +128,34 @@ function checkStart(world: LiveWorld, pairs: readonly Pair[], pair: Pair, atMs: 
   const { own } = pair;
   const broken: string[] = [];
   if (atMs < world.nowMs || atMs < (own.notBeforeMs ?? 0)) broken.push(`${own.id}: starts too soon`);
+  if (!isOpen(own, atMs)) broken.push(`${own.id}: starts outside its windows`);
   const flying = pairs.filter((other) => isFlying(other, atMs));
   const waiting = pairs.filter(
     ({ own: other, plan }) =>
-      !other.running && (plan.startMs === null || plan.startMs > atMs) && (other.notBeforeMs ?? 0) <= atMs,
+      !other.running &&
+      (plan.startMs === null || plan.startMs > atMs) &&
+      ((other.notBeforeMs ?? 0) <= atMs || other.claims === true) &&
+      isOpen(other, atMs),
   );
-  for (const { own: other } of flying) {
-    if (other.id === own.id || !sharesLink(other, own)) continue;
-    if (GROUP[other.priority] < level(world, own, atMs))
+  const rank = level(world, own, atMs);
+  for (const { own: other, plan } of flying) {
+    if (other.id === own.id) continue;
+    if (own.vmUuid !== undefined && other.vmUuid === own.vmUuid) {
+      broken.push(`${own.id}: its VM migrates as ${other.id}`);
+    }
+    if (!sharesLink(other, own)) continue;
+    if (other.priority !== null && GROUP[other.priority] < rank) {
       broken.push(`${own.id}: starts beside ${other.id} of a higher group`);
-    if (other.priority === own.priority && (other.serial || own.serial))
-      broken.push(`${own.id}: serial, beside ${other.id}`);
+    }
+    // One that waited too long starts first of all that start at that moment, and waits for all that run.
+    const wasThere = other.running || (plan.startMs ?? atMs) < atMs;
+    const excludes =
+      other.priority === own.priority
+        ? other.serial || own.serial
+        : own.serial && (other.priority === null || (rank === -1 && wasThere));
+    if (excludes) broken.push(`${own.id}: serial, beside ${other.id}`);
   }
+  if (flying.length > (world.mostRunning ?? flying.length)) broken.push(`${own.id}: too many run`);
   for (const { own: other } of waiting) {
     if (sharesLink(other, own) && standsBefore(world, other, own, atMs)) {
       broken.push(`${own.id}: starts before ${other.id}, which stands before it`);
@@ -155,8 +192,15 @@ function checkStuck(world: LiveWorld, pairs: readonly Pair[], { own }: Pair): st
   const obstacles = [
     freeMemory(world, pairs, own.destination, atMs) < own.memoryBytes,
     (world.hosts[own.source]?.mostLeaving ?? 0) < 1,
-    own.links.some((link) => (world.links[link]?.bitsPerSecond ?? 0) < own.leastBitsPerSecond),
-    others.some((other) => sharesLink(other.own, own) || other.own.source === own.source),
+    own.links.some((link) => carried(world, link, GROUP.low) < own.leastBitsPerSecond),
+    own.windows !== undefined,
+    others.length >= (world.mostRunning ?? Number.POSITIVE_INFINITY),
+    others.some(
+      (other) =>
+        sharesLink(other.own, own) ||
+        other.own.source === own.source ||
+        (own.vmUuid !== undefined && other.own.vmUuid === own.vmUuid),
+    ),
   ];
   return obstacles.includes(true) ? [] : [`${own.id}: waits for nothing`];
 }

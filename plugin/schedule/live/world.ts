@@ -12,11 +12,14 @@ export interface LiveWorld {
   migrations: readonly LiveMigration[];
   /** Who waited so long stands before all groups. */
   maxWaitMs: number;
+  /** At a time, on all links together. Default: no limit. */
+  mostRunning?: number;
 }
 
 export interface LiveLink {
   name: string;
-  bitsPerSecond: number;
+  /** What the workload leaves to all migrations together where the highest of them is of that priority. */
+  bitsPerSecond: Record<Priority, number>;
   /** Most migrations at a time; infinite: no cap. */
   mostMigrations: number;
 }
@@ -36,14 +39,25 @@ export interface LiveMigration {
   destination: number;
   /** Indices into `links`. */
   links: readonly number[];
-  priority: Priority;
+  /** Null: it runs without Drover, in no group. */
+  priority: Priority | null;
   /** What a second of its completion costs, beside the others. */
   weight: number;
-  /** At most one at a time of its group on a link. */
+  /** At most one at a time of its group on a link, if it or the other is serial. */
   serial: boolean;
   receivedAtMs: number;
-  /** Not started before this time, e.g. a window that opens. Default: at once. */
+  /** Not started before this time. Default: at once. */
   notBeforeMs?: number;
+  /** It keeps lower ones off its links before `notBeforeMs` too: whoever stands before them is about to be decided. */
+  claims?: boolean;
+  /** When it may start, looked at from a moment; pure. Default: always. */
+  windows?: (atMs: number) => LiveWindows;
+  /** At most one at a time of the same VM. Default: it has a VM of its own. */
+  vmUuid?: string;
+  /** Its place in its group to begin with. Default: earliest deadline, shortest, arrival. */
+  turn?: number;
+  /** Changes places only with those of its group that have the same. Default: with all of them. */
+  peers?: string;
   deadlineMs?: number | null;
   memoryBytes: number;
   /** It is given to Nova already: it cannot be stopped, but slowed. */
@@ -56,9 +70,18 @@ export interface LiveMigration {
   remainingMs: (bitsPerSecond: number) => number;
 }
 
+export interface LiveWindows {
+  /** That moment if it may start then; null: never. */
+  startsAtMs: number | null;
+  /** Since when it may; minus infinity: always. Waiting before that does not count. */
+  openSinceMs: number;
+}
+
 export interface LivePlan {
   /** By id. */
   migrations: PlannedMigration[];
+  /** Ids of those that wait, in the order in which they are looked at inside their groups. */
+  order: number[];
   /** Sum of weight × seconds from arrival to end; a late one counts its lateness ten times more. */
   cost: number;
 }
@@ -76,4 +99,10 @@ export interface PlannedMigration {
 
 /** Order of the groups, as in controller/plan/plan.ts. */
 export const GROUP: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
+/** Below all groups: who has none stands in nobody's way. */
+export const NO_GROUP = 3;
 export const AGED = -1;
+
+export function groupOf({ priority }: Pick<LiveMigration, 'priority'>): number {
+  return priority === null ? NO_GROUP : GROUP[priority];
+}

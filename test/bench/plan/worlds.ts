@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { LiveMigration, LiveWorld } from '../../../plugin/schedule/live/world.ts';
+import type { LiveMigration, LiveWindows, LiveWorld } from '../../../plugin/schedule/live/world.ts';
 
 const NOW = 1_795_000_000_000;
 const GIGABYTE = 1e9;
@@ -9,6 +9,7 @@ const host = fc.record({
   freeGigabytes: fc.constantFrom(0, 2, 4, 8, Number.POSITIVE_INFINITY),
   mostLeaving: fc.constantFrom(1, 1, 2, Number.POSITIVE_INFINITY),
   mostMigrations: fc.constantFrom(1, 2, 4),
+  workloadShare: fc.constantFrom(0, 0, 0.4),
 });
 
 const migration = fc.record({
@@ -18,6 +19,12 @@ const migration = fc.record({
   serial: fc.boolean(),
   waitedMs: fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 0, max: 900_000 })),
   notBefore: fc.constantFrom(null, null, null, 20_000, 300_000),
+  claims: fc.boolean(),
+  /** Open for 5 minutes of every 15. */
+  hasWindow: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
+  vm: fc.option(fc.nat(3), { freq: 1 }),
+  peers: fc.constantFrom('', 'a'),
+  hasGroup: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
   deadline: fc.constantFrom(null, null, 30_000, 120_000),
   gigabytes: fc.integer({ min: 1, max: 4 }),
   dirtyShare: fc.constantFrom(0, 0, 0.2, 0.5),
@@ -27,18 +34,31 @@ const migration = fc.record({
   weight: fc.constantFrom(1, 3, 10),
 });
 
+function fiveOfFifteen(atMs: number): LiveWindows {
+  const phase = atMs % 900_000;
+  return phase < 300_000
+    ? { startsAtMs: atMs, openSinceMs: atMs - phase }
+    : { startsAtMs: atMs - phase + 900_000, openSinceMs: atMs };
+}
+
 /** Up to five hosts and ten migrations that run or wait. */
 export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
   .record({
     hosts: fc.array(host, { minLength: 2, maxLength: 5 }),
     migrations: fc.array(migration, { maxLength: 10 }),
     maxWaitMs: fc.constantFrom(60_000, 600_000),
+    mostRunning: fc.constantFrom(null, null, 2),
   })
-  .map(({ hosts, migrations, maxWaitMs }) => ({
+  .map(({ hosts, migrations, maxWaitMs, mostRunning }) => ({
     nowMs: NOW,
     maxWaitMs,
-    links: hosts.flatMap(({ bitsPerSecond, mostMigrations }, index) =>
-      ['tx', 'rx'].map((direction) => ({ name: `${index} ${direction}`, bitsPerSecond, mostMigrations })),
+    ...(mostRunning === null ? {} : { mostRunning }),
+    links: hosts.flatMap(({ bitsPerSecond: high, mostMigrations, workloadShare }, index) =>
+      ['tx', 'rx'].map((direction) => ({
+        name: `${index} ${direction}`,
+        bitsPerSecond: { high, medium: high * (1 - workloadShare / 2), low: high * (1 - workloadShare) },
+        mostMigrations,
+      })),
     ),
     hosts: hosts.map(({ freeGigabytes, mostLeaving }, index) => ({
       name: `host ${index}`,
@@ -57,11 +77,14 @@ export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
         source,
         destination,
         links: [2 * source, 2 * destination + 1],
-        priority: drawn.priority,
+        priority: drawn.running && !drawn.hasGroup ? null : drawn.priority,
         weight: drawn.weight,
         serial: drawn.serial,
         receivedAtMs: NOW - drawn.waitedMs,
-        ...(drawn.notBefore === null ? {} : { notBeforeMs: NOW + drawn.notBefore }),
+        ...(drawn.notBefore === null ? {} : { notBeforeMs: NOW + drawn.notBefore, claims: drawn.claims }),
+        ...(drawn.hasWindow ? { windows: fiveOfFifteen } : {}),
+        ...(drawn.vm === null ? {} : { vmUuid: `vm ${drawn.vm}` }),
+        peers: drawn.peers,
         deadlineMs: drawn.deadline === null ? null : NOW + drawn.deadline,
         memoryBytes,
         running: drawn.running,

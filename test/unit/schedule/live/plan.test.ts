@@ -16,7 +16,7 @@ function world(migrations: LiveMigration[], more: Partial<LiveWorld> = {}): Live
     maxWaitMs: 600_000,
     links: ['a tx', 'a rx', 'b tx', 'b rx', 'c tx', 'c rx'].map((name) => ({
       name,
-      bitsPerSecond: GIGABIT,
+      bitsPerSecond: { high: GIGABIT, medium: GIGABIT, low: GIGABIT },
       mostMigrations: 8,
     })),
     hosts: ['a', 'b', 'c'].map((name) => ({ name, freeMemoryBytes: Number.POSITIVE_INFINITY, mostLeaving: 8 })),
@@ -65,12 +65,58 @@ describe('planSchedule', () => {
     );
   }, 60_000);
 
-  it('puts the short one first inside a group, one after the other on a full link', () => {
-    const plan = planSchedule(world([migration(1, { memoryBytes: 4e9 }), migration(2)]));
+  it('puts the short one first inside a group, one after the other where one is serial', () => {
+    const plan = planSchedule(world([migration(1, { memoryBytes: 4e9, serial: true }), migration(2)]));
     expect(times(plan)).toEqual([
       [8000, 40_000],
       [0, 8000],
     ]);
+  });
+
+  it('shares a link among the parallel ones of a group, and among those that run without Drover', () => {
+    const gang = [migration(1), migration(2), migration(3, { priority: null, running: true })];
+    const plan = planSchedule(world(gang));
+    expect(times(plan)).toEqual([1, 2, 3].map(() => [0, 24_000]));
+    expect(verifyLive(world(gang), plan)).toEqual([]);
+  });
+
+  it('gives a lower group what the workload leaves to it, a higher one more', () => {
+    const links = world([]).links.map((link) => ({ ...link, bitsPerSecond: { high: 8e8, medium: 6e8, low: 2e8 } }));
+    const alone = (priority: 'high' | 'medium' | 'low') =>
+      planSchedule(world([migration(1, { priority })], { links })).migrations[0]?.rates[0]?.bitsPerSecond;
+    expect([alone('high'), alone('medium'), alone('low')]).toEqual([8e8, 6e8, 2e8]);
+  });
+
+  it('starts inside windows only, and counts the wait from when they opened', () => {
+    // Open in the first 10 s of each minute; two of 8 s do not both fit in.
+    const windows = (atMs: number) => {
+      const phase = (atMs - NOW) % 60_000;
+      return phase < 10_000
+        ? { startsAtMs: atMs, openSinceMs: atMs - phase }
+        : { startsAtMs: atMs - phase + 60_000, openSinceMs: atMs };
+    };
+    const serial = [1, 2, 3].map((id) => migration(id, { serial: true, windows }));
+    const plan = planSchedule(world(serial));
+    expect(times(plan)).toEqual([
+      [0, 8000],
+      [8000, 16_000],
+      [60_000, 68_000],
+    ]);
+    expect(verifyLive(world(serial), plan)).toEqual([]);
+    const never = () => ({ startsAtMs: null, openSinceMs: NOW });
+    expect(times(planSchedule(world([migration(1, { windows: never })])))).toEqual([[null, null]]);
+  });
+
+  it('changes the places of peers only', () => {
+    const long = migration(1, { memoryBytes: 4e9, serial: true, turn: 1 });
+    const short = migration(2, { serial: true, turn: 2 });
+    const starts = (peers: string[]) =>
+      times(
+        planSchedule(world([long, short].map((own, at) => ({ ...own, ...(peers[at] ? { peers: peers[at] } : {}) })))),
+      ).map(([start]) => start);
+    expect(starts([])).toEqual([8000, 0]);
+    expect(starts(['x', 'x'])).toEqual([8000, 0]);
+    expect(starts(['x', 'y'])).toEqual([0, 32_000]);
   });
 
   it('lets urgent work overtake: a low one that runs is slowed to its least, and then goes on', () => {
@@ -105,7 +151,7 @@ describe('planSchedule', () => {
   });
 
   it('keeps a deadline by going first, though it is longer', () => {
-    const long = migration(1, { memoryBytes: 2e9, deadlineMs: NOW + 17_000 });
+    const long = migration(1, { memoryBytes: 2e9, deadlineMs: NOW + 17_000, serial: true });
     const plan = planSchedule(world([long, migration(2)]));
     expect(plan.migrations.map(({ lateMs }) => lateMs)).toEqual([0, 0]);
     expect(times(plan)[0]).toEqual([0, 16_000]);
@@ -125,7 +171,7 @@ describe('planSchedule', () => {
   it('finds a better order than shortest first where two links cross', () => {
     // 1 stands in the way of both others, which could run side by side.
     const moves = [
-      migration(1, { memoryBytes: 1e9 }),
+      migration(1, { memoryBytes: 1e9, serial: true }),
       migration(2, { source: 0, destination: 2, memoryBytes: 1.1e9 }),
       migration(3, { source: 2, destination: 1, memoryBytes: 1.1e9 }),
     ];
