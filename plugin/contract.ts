@@ -238,11 +238,14 @@ export const AuditEntry = z.object({
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
 
-/** Something that concerns no single migration: a policy took effect or was refused, a window opened or closed. */
+/**
+ * Something that concerns no single migration: a policy took effect or was refused, a window opened or closed, nobody
+ * could look ahead (it is decided all the same, without start times and ETAs).
+ */
 export const Notice = z.object({
   id: z.number().int().positive(),
   atMs: z.number(),
-  code: z.enum(['policy-loaded', 'policy-refused', 'windows-changed']),
+  code: z.enum(['policy-loaded', 'policy-refused', 'windows-changed', 'lookahead-failed']),
   text: z.string(),
   /** policy-refused: every error as `file:line:column: path: what to do`. */
   details: z.array(z.string()),

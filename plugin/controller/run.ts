@@ -11,8 +11,8 @@ import { Experience } from './execute/experience.ts';
 import { Pause } from './pause.ts';
 import { explainPolicy } from './plan/explain.ts';
 import { factsOf } from './plan/facts.ts';
-import { type Action, contentionLevels, plan, type World } from './plan/plan.ts';
-import type { QueuedMigration } from './plan/world.ts';
+import { type Action, contentionLevels, planAhead, type World } from './plan/plan.ts';
+import type { InFlightMigration, QueuedMigration } from './plan/world.ts';
 import { type Entry, Queue } from './queue.ts';
 import { shown } from './show.ts';
 import type { Store } from './store/store.ts';
@@ -43,6 +43,8 @@ export class Controller {
   #loop: Promise<void> = Promise.resolve();
   readonly #pause = new Pause();
   #experience = new Experience([]);
+  /** Why nobody could look ahead in the last round; null: it was done. */
+  #failure: string | null = null;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
@@ -175,18 +177,43 @@ export class Controller {
       nowMs: Date.now(),
       policy: policy.policy,
       queue: entries.filter(waits),
-      inFlight: entries.filter((entry) => !waits(entry)),
+      inFlight: entries.filter((entry) => !waits(entry)).map((entry) => this.#inFlight(entry)),
       hosts: tracker.hosts,
       previousContention: this.#contention,
       calibration: this.#experience.calibration,
     };
   }
 
+  /** With what its source's hostd sees of the stream. */
+  #inFlight(entry: Entry): InFlightMigration {
+    const { source, vmUuid, submittedAtMs } = entry;
+    const view = submittedAtMs === null ? null : this.#parts.tracker.migration(source, vmUuid, 'source', submittedAtMs);
+    if (!view || view.memoryTotalBytes === 0) return entry;
+    const { memoryTransferredBytes: transferredBytes, memoryRemainingBytes: remainingBytes } = view;
+    return { ...entry, stream: { transferredBytes, remainingBytes } };
+  }
+
   #plan(world: World): Action[] {
     if (world.queue.length === 0 && world.inFlight.length === 0) return [];
-    const actions = plan(world);
+    const { actions, failure } = planAhead(world);
     this.#contention = contentionLevels(world);
+    this.#sayOnce(failure);
     return actions;
+  }
+
+  /** That nobody can look ahead is worth one notice, not one a second. */
+  #sayOnce(failure: string | null): void {
+    if (failure === this.#failure) return;
+    this.#failure = failure;
+    if (failure === null) return;
+    const { store, log } = this.#parts;
+    log.error({ error: failure }, 'nobody can look ahead: decided by the order of the policy alone');
+    const text = 'start times and ETAs cannot be told; migrations are decided all the same, by the order of the policy';
+    store
+      .addNotice({ atMs: Date.now(), code: 'lookahead-failed', text, details: [failure] })
+      .catch((error: unknown) => {
+        log.error({ error: describeError(error) }, 'a notice cannot be written down');
+      });
   }
 
   async #act(world: World, action: Action): Promise<void> {

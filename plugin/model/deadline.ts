@@ -12,7 +12,10 @@ export interface DeadlineQuestion {
   earliestStartAtMs: number;
   /** How many stand before it in the queue. */
   queuePosition: number;
+  /** Alone on its links. */
   totalMigrationTimeMs: Estimate;
+  /** How many times longer it takes beside others, as planned; at least 1. Default 1. */
+  stretch?: number;
 }
 
 export interface DeadlineAnswer {
@@ -25,7 +28,7 @@ export interface DeadlineAnswer {
 }
 
 /** From Nova's 202 to QEMU's set-up: conductor, scheduler and the pre-checks of both computes (about 1 s in the lab). */
-const NOVA_BEFORE_QEMU_MS = 1000;
+export const NOVA_BEFORE_QEMU_MS = 1000;
 
 /**
  * Can it be over by its deadline? Refused is only what cannot, whatever is moved out of its way; accepted without a word
@@ -41,10 +44,14 @@ const NOVA_BEFORE_QEMU_MS = 1000;
  * | 8        | 0             | 0              | refuse  | not before 9                               |
  */
 export function admitDeadline(question: DeadlineQuestion): DeadlineAnswer {
-  const { nowMs, deadlineAtMs, queuePosition, totalMigrationTimeMs: takes } = question;
+  const { nowMs, deadlineAtMs, queuePosition, totalMigrationTimeMs: takes, stretch = 1 } = question;
   const earliestStart = Math.max(nowMs, question.earliestStartAtMs);
   const start = Math.max(earliestStart, question.plannedStartAtMs) + NOVA_BEFORE_QEMU_MS;
-  const endAtMs = { value: start + takes.value, low: start + takes.low, high: start + takes.high };
+  const endAtMs = {
+    value: start + stretch * takes.value,
+    low: start + stretch * takes.low,
+    high: start + stretch * takes.high,
+  };
   const earliestEndAtMs = earliestStart + NOVA_BEFORE_QEMU_MS + takes.low;
   const answer = (verdict: DeadlineAnswer['verdict'], code: string, text: string): DeadlineAnswer => ({
     verdict,

@@ -1,7 +1,7 @@
 import type { Priority } from '../contract.ts';
 import type { StartWindow } from './schema/timing.ts';
 import type { Policy } from './schema.ts';
-import { isOpen, openSinceMs, opensAtMs } from './window.ts';
+import { isOpen, nextEdgeMs, openSinceMs, opensAtMs } from './window.ts';
 
 type WithWindows = Pick<Policy, 'windows'>;
 
@@ -26,6 +26,29 @@ export function startTimes(policy: WithWindows, nowMs: number): Record<Priority,
     };
   };
   return { high: of('high'), medium: of('medium'), low: of('low') };
+}
+
+/**
+ * `startTimes` of one priority at many moments, for looking ahead: between two edges of its windows nothing is worked out
+ * anew. Null: no window names it, it may always start.
+ */
+export function startTimesAhead(policy: WithWindows, priority: Priority): ((atMs: number) => StartTimes) | null {
+  const own = windowsOf(policy, priority);
+  if (own.length === 0) return null;
+  const known: { fromMs: number; untilMs: number; times: StartTimes; open: boolean }[] = [];
+  return (atMs) => {
+    let span = known.find(({ fromMs, untilMs }) => fromMs <= atMs && atMs < untilMs);
+    if (!span) {
+      const times = startTimes(policy, atMs)[priority];
+      const untilMs = nextEdgeMs(own, atMs) ?? Number.POSITIVE_INFINITY;
+      span = { fromMs: atMs, untilMs, times, open: times.startsAtMs === atMs };
+      known.push(span);
+    }
+    const { times, open } = span;
+    return open
+      ? { startsAtMs: atMs, openSinceMs: times.openSinceMs }
+      : { startsAtMs: times.startsAtMs, openSinceMs: atMs };
+  };
 }
 
 export function mayStart(policy: WithWindows, priority: Priority, nowMs: number): boolean {

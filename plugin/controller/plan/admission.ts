@@ -2,6 +2,7 @@ import type { Prediction, Reason } from '../../contract.ts';
 import { admitDeadline } from '../../model/deadline.ts';
 import type { Estimate } from '../../model/interval.ts';
 import type { Policy } from '../../policy/schema.ts';
+import type { Foreseen } from './lookahead.ts';
 import { type Candidate, RANK } from './occupancy.ts';
 import type { InFlightMigration, World } from './world.ts';
 import { linksOf } from './world.ts';
@@ -12,6 +13,8 @@ export interface Outlook {
   earliestStartAtMs: number;
   plannedStartAtMs: number;
   queuePosition: number;
+  /** How many times longer it takes beside others than alone. Default 1. */
+  stretch?: number;
 }
 
 export interface Admission {
@@ -63,7 +66,24 @@ function estimateOf(prediction: Prediction | null): Estimate {
   return { value: value ?? never, low: low ?? never, high: high ?? never };
 }
 
-/** One after another: what runs on its links, what stands before it there, then itself. */
+/** As the plan looks ahead; `ahead`: those that stand before it. */
+export function foreseenOutlook(
+  { links }: Candidate,
+  { startAtMs, stretch }: Foreseen,
+  ahead: readonly Candidate[],
+  opensAtMs: number | null,
+): Outlook {
+  const never = Number.POSITIVE_INFINITY;
+  const rivals = ahead.filter((each) => each.links.some((link) => links.includes(link)));
+  return {
+    earliestStartAtMs: opensAtMs ?? never,
+    plannedStartAtMs: startAtMs ?? never,
+    queuePosition: rivals.length,
+    stretch,
+  };
+}
+
+/** Where nobody could look ahead, one after another: what runs on its links, what stands before it there, then itself. */
 export function outlookOf(
   world: World,
   { links, decision }: Candidate,

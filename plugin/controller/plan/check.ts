@@ -155,13 +155,21 @@ function checkOrder({ running, held, flying, level, eligible }: View, started: S
   const own = level(started);
   const above = flying.filter((other) => other.group !== null && 1 + GROUPS.indexOf(other.group) < own);
   const users = above.filter((other) => shares(started, other));
-  const waiters = held.filter((other) => level(other) < own && shares(started, other) && eligible(other));
+  const waiters = held.filter(
+    (other) => shares(started, other) && standsBefore(level, other, started) && eligible(other),
+  );
   const twins = running.filter((other) => other.id !== started.id && other.vmUuid === started.vmUuid);
   return [
     ...users.map(({ id }) => `${started.id}: starts on a link that ${id} of a higher group uses`),
     ...waiters.map(({ id }) => `${started.id}: starts on a link that ${id} of a higher group waits for`),
     ...twins.map(({ id }) => `${started.id}: its VM is being migrated by ${id}`),
   ];
+}
+
+/** Of a higher group; of those that waited too long the older one. */
+function standsBefore(level: View['level'], other: QueuedMigration, own: QueuedMigration): boolean {
+  if (level(other) > 0 || level(own) > 0) return level(other) < level(own);
+  return other.receivedAtMs < own.receivedAtMs || (other.receivedAtMs === own.receivedAtMs && other.id < own.id);
 }
 
 function checkSerial({ running, flying, level }: View, started: Started): string[] {
@@ -272,7 +280,7 @@ function checkIdle(
 ): string[] {
   const obstacles = [
     ...running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid),
-    ...held.filter((other) => shares(waiting, other) && level(other) < level(waiting) && eligible(other)),
+    ...held.filter((other) => shares(waiting, other) && standsBefore(level, other, waiting) && eligible(other)),
   ];
   const mayGo = eligible(waiting) && running.length < (policy.caps.clusterWide ?? Number.POSITIVE_INFINITY);
   const windowOver = world.nowMs >= waiting.receivedAtMs + policy.batchWindowMs;

@@ -116,7 +116,8 @@ export function reservationOf(
   };
 }
 
-function linkReservation(
+/** Algorithm 2 on one link; null where no hostd can hold it. */
+export function linkReservation(
   world: World,
   policy: Policy,
   priority: Priority,

@@ -69,7 +69,7 @@ function novaTimeout({ info }: SampledHost, { postCopyBlockers }: VmSample, flav
 }
 
 /** What the workload would take: under a reservation that stands already its measured rate says too little. */
-function workloadOn(host: SampledHost, direction: 'tx' | 'rx'): number {
+export function workloadOn(host: SampledHost, direction: 'tx' | 'rx'): number {
   const { nic, reserved } = host.sample;
   const measured = direction === 'tx' ? nic.workloadTxBitsPerSecond : nic.workloadRxBitsPerSecond;
   const standing = reserved[direction];

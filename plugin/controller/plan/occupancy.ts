@@ -96,8 +96,12 @@ export function occupancy(world: World, policy: Policy): Occupancy {
     const user = on(link).find((other) => other.decision && RANK[other.decision.priority] < rank);
     if (user) return { code: 'higher-runs', text: `migration ${user.id} of a higher group uses ${link}` };
     const first = waiting.get(link);
-    if (!first || first.rank >= rank) return null;
-    return { code: 'higher-waits', text: `migration ${first.migration.id} of a higher group waits for ${link}` };
+    if (first && first.rank < rank) {
+      return { code: 'higher-waits', text: `migration ${first.migration.id} of a higher group waits for ${link}` };
+    }
+    // Or those that fit would keep the link from one that needs it for itself.
+    if (first?.rank !== AGED) return null;
+    return { code: 'older-waits', text: `migration ${first.migration.id}, which waited longer, waits for ${link}` };
   }
 }
 

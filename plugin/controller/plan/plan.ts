@@ -3,8 +3,9 @@ import type { Decision, Priority, Reason } from '../../contract.ts';
 import { deadlineOf } from '../../policy/deadline.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { type StartTimes, startTimes, waitedMs } from '../../policy/starting.ts';
-import { admission, outlookOf } from './admission.ts';
+import { admission, foreseenOutlook, type Outlook, outlookOf } from './admission.ts';
 import { decide, reservationOf } from './decide.ts';
+import { type Hopeful, type LookAhead, lookAhead } from './lookahead.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
 import {
   type Action,
@@ -19,48 +20,76 @@ import {
 export { contentionLevels } from './decide.ts';
 export { type Action, linkKey, type World, type WorldHost } from './world.ts';
 
+/** What to do now, and when everything else is to happen. */
+export interface Decided {
+  actions: Action[];
+  /** Null: nobody could look ahead, or there is no policy. */
+  ahead: LookAhead | null;
+  /** Why nobody could look ahead: it was decided without. */
+  failure: string | null;
+}
+
+/** `planAhead` for who wants the actions only. */
+export function plan(world: World): Action[] {
+  return planAhead(world).actions;
+}
+
 /**
  * Decides for everything queued and in flight (Algorithm 1's order, Algorithm 2's adapting). Pure: the same world gives
  * the same actions, in whatever order the queue comes.
  *
- * Order: high, medium, low; inside a group by the policy's `order` (earliest deadline, shortest predicted time, arrival).
- * What may start only later (`windows`) keeps nobody else waiting, and what is refused for its deadline neither. A lower
- * group does not start on a link that a higher one uses or waits for. `serial` and `parallel` are rules inside a group: urgent work never waits for a running lower group, whose bandwidth it takes.
+ * Order: high, medium, low; inside a group by the policy's `order` (earliest deadline, shortest predicted time, arrival),
+ * in which `look` finds the places that the policy leaves open. What may start only later (`windows`) keeps nobody else
+ * waiting, and what is refused for its deadline neither. A lower group does not start on a link that a higher one uses or
+ * waits for. `serial` and `parallel` are rules inside a group: urgent work never waits for a running lower group, whose
+ * bandwidth it takes.
+ *
+ * What starts is what `look` starts at this moment: both keep the same rules (the tests compare them). If `look` throws,
+ * everything is decided all the same, by the policy's order.
  */
-export function plan(world: World): Action[] {
+export function planAhead(world: World, look: typeof lookAhead = lookAhead): Decided {
   const { policy } = world;
   const queue = [...world.queue].sort((a, b) => a.receivedAtMs - b.receivedAtMs || a.id - b.id);
   if (!policy) {
     const reason: Reason = { code: 'no-policy', text: 'there is no valid policy: to Nova unchanged' };
-    return queue.map(({ id }) => ({ kind: 'pass', id, reason }));
+    return { actions: queue.map(({ id }) => ({ kind: 'pass', id, reason })), ahead: null, failure: null };
   }
   const passed = queue.filter((migration) => !anyoneAnswers(world, migration));
-  const ours = queue.filter((migration) => !passed.includes(migration));
+  const lost = new Set(passed);
   const times = startTimes(policy, world.nowMs);
-  const candidates = ours
-    .map((migration) => candidateOf(world, policy, times, migration))
-    .sort((a, b) => compare(policy, a, b));
   const opensAtMs = batchEnds(queue, policy.batchWindowMs);
+  const hopefuls = queue
+    .filter((migration) => !lost.has(migration))
+    .map((migration) => candidateOf(world, policy, times, migration))
+    .sort((a, b) => compare(policy, a, b))
+    .map((candidate): Hopeful => ({ candidate, opensAtMs: opensAtMs.get(candidate.migration.id) ?? 0 }));
+  const actions: Action[] = [...adjustments(world, policy), ...passed.map(({ id, source }) => pass(id, source))];
+
+  const taken = hopefuls.filter(({ candidate, opensAtMs: opens }) => {
+    const { refused } =
+      world.nowMs < opens
+        ? { refused: null }
+        : admission(world, policy, candidate, firstOf(times[candidate.decision.priority].startsAtMs));
+    if (refused) actions.push({ kind: 'refuse', id: candidate.migration.id, reason: refused });
+    return !refused;
+  });
+  const { ahead, failure } = looked(() => look(world, policy, taken));
+  const ordered = ahead ? inOrder(taken, ahead.order) : taken;
 
   const links = occupancy(world, policy);
-  const actions: Action[] = [...adjustments(world, policy), ...passed.map(({ id, source }) => pass(id, source))];
-  const ahead: Candidate[] = [];
-  for (const candidate of candidates) {
+  const before: Candidate[] = [];
+  for (const { candidate, opensAtMs: opens } of ordered) {
     const { id } = candidate.migration;
-    const opens = opensAtMs.get(id) ?? 0;
     const closed = outsideWindows(world, times, candidate);
     const early = world.nowMs < opens;
     const reason = early ? batchReason(policy) : (closed?.reason ?? links.obstacle(candidate));
-    const startsAtMs = times[candidate.decision.priority].startsAtMs;
-    const outlook = outlookOf(world, candidate, ahead, startsAtMs, reason !== null);
-    const { refused, warning } = early
-      ? { refused: null, warning: null }
-      : admission(world, policy, candidate, outlook);
-    if (refused) {
-      actions.push({ kind: 'refuse', id, reason: refused });
-      continue;
-    }
-    if (!closed) ahead.push(candidate);
+    const { startsAtMs } = times[candidate.decision.priority];
+    const foreseen = ahead?.byId.get(id);
+    const outlook = foreseen
+      ? foreseenOutlook(candidate, foreseen, before, startsAtMs)
+      : outlookOf(world, candidate, before, startsAtMs, reason !== null);
+    const warning = early ? null : admission(world, policy, candidate, outlook).warning;
+    if (!closed) before.push(candidate);
     if (reason) {
       if (!closed) links.wait(candidate);
       actions.push({ kind: 'hold', id, untilMs: early ? opens : (closed?.untilMs ?? null), reason, warning });
@@ -69,7 +98,30 @@ export function plan(world: World): Action[] {
       actions.push({ kind: 'start', id, decision: withOrder(policy, candidate, warning), warning });
     }
   }
-  return actions;
+  return { actions, ahead, failure };
+}
+
+function looked(look: () => LookAhead): { ahead: LookAhead | null; failure: string | null } {
+  try {
+    return { ahead: look(), failure: null };
+  } catch (error) {
+    return { ahead: null, failure: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** If it went before everything that waits and runs: whether it can be refused depends on nothing else. */
+function firstOf(startsAtMs: number | null): Outlook {
+  const earliestStartAtMs = startsAtMs ?? Number.POSITIVE_INFINITY;
+  return { earliestStartAtMs, plannedStartAtMs: earliestStartAtMs, queuePosition: 0 };
+}
+
+/** By rank, those of a rank as the plan has them; those that waited too long stay as they are, the oldest first. */
+function inOrder(hopefuls: readonly Hopeful[], order: readonly number[]): Hopeful[] {
+  const place = new Map(order.map((id, at) => [id, at]));
+  const at = ({ candidate }: Hopeful) => place.get(candidate.migration.id) ?? order.length;
+  return [...hopefuls].sort(
+    (a, b) => a.candidate.rank - b.candidate.rank || (a.candidate.rank === AGED ? 0 : at(a) - at(b)),
+  );
 }
 
 function pass(id: number, source: string): Action {

@@ -47,6 +47,9 @@ export interface InFlightMigration {
   decision: Decision | null;
   /** Since when Nova has it, Unix time in ms. */
   submittedAtMs?: number | null;
+  server?: { memoryBytes: number };
+  /** What its source's hostd says of the stream; absent or null: it has not begun, or nobody can tell. */
+  stream?: { transferredBytes: number; remainingBytes: number } | null;
 }
 
 export interface WorldHost {

@@ -40,7 +40,7 @@ function rateAt({ rates, endMs }: PlannedMigration, atMs: number): number {
 function checkRates(world: LiveWorld, { own, plan: { startMs, endMs, rates, lateMs } }: Pair): string[] {
   const broken: string[] = [];
   if (startMs === null) return rates.length === 0 && endMs === null ? [] : [`${own.id}: has a rate, but no start`];
-  const isPromisedTooMuch = own.links.some((link) => promised(world, link) > carried(world, link, GROUP.low));
+  const isPromisedTooMuch = isOverpromised(world, own);
   const least = isPromisedTooMuch ? 0 : own.leastBitsPerSecond * (1 - TOLERANCE);
   let done = 0;
   rates.forEach(({ fromMs, bitsPerSecond }, at) => {
@@ -77,6 +77,10 @@ function carried({ links }: LiveWorld, link: number, group: number): number {
   return [high, medium, low, medium][group] ?? 0;
 }
 
+function isOverpromised(world: LiveWorld, { links }: LiveMigration): boolean {
+  return links.some((link) => promised(world, link) > carried(world, link, GROUP.low));
+}
+
 function checkLinks(world: LiveWorld, pairs: readonly Pair[], atMs: number): string[] {
   return world.links.flatMap(({ name }, link) => {
     const users = pairs.filter(({ own, plan }) => own.links.includes(link) && rateAt(plan, atMs) > 0);
@@ -84,7 +88,12 @@ function checkLinks(world: LiveWorld, pairs: readonly Pair[], atMs: number): str
     const top = Math.min(...users.map(({ own }) => groupNumber(own)));
     const lower = users.filter(({ own }) => own.priority !== null && groupNumber(own) > top);
     const loud = lower.filter(({ own, plan }) => rateAt(plan, atMs) > own.leastBitsPerSecond * (1 + TOLERANCE));
-    const most = Math.max(carried(world, link, top), promised(world, link));
+    // Who was promised more than there is on another link has a thousandth of it here all the same.
+    const crumbs = users.reduce(
+      (total, { own }) => total + (isOverpromised(world, own) ? own.leastBitsPerSecond / 1000 : 0),
+      0,
+    );
+    const most = Math.max(carried(world, link, top), promised(world, link)) + crumbs;
     return [
       ...(sum > most * (1 + TOLERANCE) ? [`${name}: ${sum} of ${most} bit/s at ${atMs}`] : []),
       ...loud.map(({ own }) => `${own.id}: has more than its least beside a higher one at ${atMs}`),

@@ -4,13 +4,16 @@ import type { Contention, Decision, Priority } from '../../../../plugin/contract
 import { checkPlan } from '../../../../plugin/controller/plan/check.ts';
 import { decide } from '../../../../plugin/controller/plan/decide.ts';
 import { DecisionFacts, factsOf, worldOf } from '../../../../plugin/controller/plan/facts.ts';
-import { contentionLevels, linkKey, plan, type World } from '../../../../plugin/controller/plan/plan.ts';
+import { type Foreseen, liveWorldOf, lookAhead } from '../../../../plugin/controller/plan/lookahead.ts';
+import { contentionLevels, linkKey, plan, planAhead, type World } from '../../../../plugin/controller/plan/plan.ts';
 import type { InFlightMigration } from '../../../../plugin/controller/plan/world.ts';
 import type { OrderKey, StartWindow } from '../../../../plugin/policy/schema/timing.ts';
 import type { Policy } from '../../../../plugin/policy/schema.ts';
+import { verifyLive } from '../../../../plugin/schedule/live/verify.ts';
+import type { LivePlan, LiveWorld } from '../../../../plugin/schedule/live/world.ts';
 import { flying, host, NOW, queued, seedPolicy, vm, vmUuid, world } from './worlds.ts';
 
-const RUNS = 4000;
+const RUNS = 2000;
 const names = ['compute-1', 'compute-2', 'compute-3', 'compute-4'];
 const seed = seedPolicy();
 
@@ -194,16 +197,58 @@ const worlds: fc.Arbitrary<World> = fc
   });
 
 describe('plan, in random worlds', { timeout: 60_000 }, () => {
-  it('breaks no rule of the independent check', () => {
+  it('breaks no rule of the independent check, and starts exactly what the plan that looks ahead starts now', () => {
     fc.assert(
       fc.property(worlds, (w) => {
-        const actions = plan(w);
+        const { actions, ahead, failure } = planAhead(w);
         const holds = actions.flatMap((action) =>
           action.kind === 'hold' ? [`${action.id} ${action.reason.text}`] : [],
         );
         expect(checkPlan(w, actions), holds.join('; ')).toEqual([]);
+        expect(failure).toBeNull();
+        if (!ahead) return;
+        const started = actions.flatMap(({ id, kind }) => (kind === 'start' ? [id] : []));
+        const foreseen = [...ahead.byId.values()].flatMap(({ id, running, startAtMs }) =>
+          !running && startAtMs === w.nowMs ? [id] : [],
+        );
+        expect(started.sort((a, b) => a - b)).toEqual(foreseen.sort((a, b) => a - b));
       }),
       { numRuns: RUNS },
+    );
+  });
+
+  it('decides without looking ahead where that fails, by the same rules, and says why', () => {
+    const blind = () => {
+      throw new Error('no foresight');
+    };
+    fc.assert(
+      fc.property(worlds, (w) => {
+        const { actions, ahead, failure } = planAhead(w, blind);
+        expect(checkPlan(w, actions)).toEqual([]);
+        expect([ahead, failure]).toEqual([null, w.policy ? 'no foresight' : null]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('looks ahead by a plan that its own verifier accepts, with an end for each or the reason why not', () => {
+    fc.assert(
+      fc.property(worlds, (w) => {
+        let live: LiveWorld | null = null;
+        const { ahead } = planAhead(w, (...asked) => {
+          live = liveWorldOf(...asked).live;
+          return lookAhead(...asked);
+        });
+        if (!ahead || !live) return;
+        const foreseen = [...ahead.byId.values()];
+        expect(verifyLive(live, livePlanOf(w, foreseen))).toEqual([]);
+        for (const { startAtMs, endAtMs, reason, running } of foreseen) {
+          expect((startAtMs === null || !Number.isFinite(endAtMs.value)) === (reason !== null)).toBe(true);
+          expect(endAtMs.low <= endAtMs.value && endAtMs.value <= endAtMs.high).toBe(true);
+          if (!running && startAtMs !== null) expect(startAtMs).toBeGreaterThanOrEqual(w.nowMs);
+        }
+      }),
+      { numRuns: 600 },
     );
   });
 
@@ -211,17 +256,17 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(worlds, (w) => {
         const before = JSON.stringify([w, [...w.hosts]]);
-        const first = JSON.stringify(plan(w));
+        const first = written(w);
         const turned = {
           ...w,
           queue: [...w.queue].reverse(),
           inFlight: [...w.inFlight].reverse(),
           hosts: new Map([...w.hosts].reverse()),
         };
-        expect(JSON.stringify(plan(turned))).toBe(first);
+        expect(written(turned)).toBe(first);
         expect(JSON.stringify([w, [...w.hosts]])).toBe(before);
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 
@@ -255,6 +300,7 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
       'vm-busy',
       'higher-runs',
       'higher-waits',
+      'older-waits',
       'serial-busy',
       'nova-limit',
       'link-cap',
@@ -327,4 +373,21 @@ function inForce(flights: readonly InFlightMigration[], name: string) {
     tx: leaving?.decision?.reservation.sourceTx ?? null,
     rx: arriving?.decision?.reservation.destinationRx ?? null,
   };
+}
+
+/** Everything that is decided and foreseen, to the byte. */
+function written(w: World): string {
+  const { actions, ahead } = planAhead(w);
+  return JSON.stringify([actions, ahead?.order, [...(ahead?.byId.values() ?? [])]]);
+}
+
+function livePlanOf({ nowMs }: World, foreseen: readonly Foreseen[]): LivePlan {
+  const migrations = foreseen.map(({ id, running, startAtMs, endAtMs: { value }, rates, lateMs }) => ({
+    id,
+    startMs: running ? nowMs : startAtMs,
+    endMs: Number.isFinite(value) ? value : null,
+    rates,
+    lateMs: Number.isFinite(lateMs) ? lateMs : 0,
+  }));
+  return { migrations, order: [], cost: 0 };
 }
