@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { LimitsRule } from './schema/limits.ts';
 import { Priorities } from './schema/priorities.ts';
-import { Caps, PostCopyGate, Stale } from './schema/safety.ts';
+import { Caps, Floor, PostCopyGate, Stale } from './schema/safety.ts';
 import { TechniqueRule } from './schema/technique.ts';
 import { Deadlines, Order, StartWindows } from './schema/timing.ts';
 import { Clusters, ContentionLevels, StrategyTable } from './schema/traffic.ts';
-import { Bandwidth, Duration } from './units.ts';
+import { Duration } from './units.ts';
 
 const LONGEST_BATCH_MS = 3600e3;
 
@@ -32,15 +32,18 @@ export const PolicyDocument = z.strictObject({
     error: 'QEMU takes a downtime limit of 1 ms to 2000 s',
   }),
   stale: Stale,
-  floor: Bandwidth.refine((amount) => (amount.kind === 'rate' ? amount.bitsPerSecond : amount.fraction) > 0, {
-    error: 'a floor of 0 lets a low-priority migration run for ever: write at least 1 %',
-  }),
+  floor: Floor,
   strict: z.boolean({ error: 'write true or false' }).default(false),
   postCopyGate: PostCopyGate,
 });
 
 /** A policy's content, checked, in plain numbers: shares 0-1, times in ms, memory in bytes. */
-export const PolicyContent = PolicyDocument.transform(({ version, batchWindow, maxWait, downtime, ...rest }) => ({
+export const PolicyContent = PolicyDocument.superRefine(({ batchWindow, maxWait }, context) => {
+  if (maxWait > batchWindow) return;
+  const message =
+    'is no longer than batchWindow, so that everything goes before everything: write at least some minutes';
+  context.addIssue({ code: 'custom', path: ['maxWait'], message });
+}).transform(({ version, batchWindow, maxWait, downtime, ...rest }) => ({
   ...rest,
   batchWindowMs: batchWindow,
   maxWaitMs: maxWait,

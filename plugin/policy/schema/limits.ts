@@ -12,6 +12,10 @@ function checkLimits({ lower, upper }: Limits, context: z.RefinementCtx): void {
   if ((lower.kind === 'rate' ? lower.bitsPerSecond : lower.fraction) === 0) {
     context.addIssue({ code: 'custom', path: ['lower'], message: 'lower is 0: workload must be promised something' });
   }
+  if (lower.kind === 'share' && lower.fraction === 1) {
+    const message = 'lower is the whole link, which leaves a migration nothing: write less, like 20 %';
+    context.addIssue({ code: 'custom', path: ['lower'], message });
+  }
   if (lower.kind !== upper.kind) {
     context.addIssue({
       code: 'custom',

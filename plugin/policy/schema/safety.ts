@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Strategy, Technique } from '../../contract.ts';
-import { Duration, Memory } from '../units.ts';
+import { Bandwidth, Duration, Memory } from '../units.ts';
 import { selectorShape, selectsSomething } from './selectors.ts';
 
 const Count = z
@@ -17,9 +17,35 @@ export const Caps = z.strictObject({
   clusterWide: Count.optional(),
 });
 
+const LEAST_FLOOR = { bitsPerSecond: 1e6, fraction: 0.01 };
+const HIGHEST_FLOOR = 0.5;
+
+/** What a migration of low priority is guaranteed on each of its links. */
+export const Floor = Bandwidth.superRefine((amount, context) => {
+  const refuse = (message: string) => context.addIssue({ code: 'custom', message });
+  const tooLow =
+    amount.kind === 'rate' ? amount.bitsPerSecond < LEAST_FLOOR.bitsPerSecond : amount.fraction < LEAST_FLOOR.fraction;
+  if (tooLow) refuse('so low a floor lets a low-priority migration run for ever: write at least 1 % or 1 Mbit');
+  if (amount.kind === 'share' && amount.fraction > HIGHEST_FLOOR) {
+    refuse(
+      'so high a floor takes from the workload what low priority leaves it: write at most 50 %, or give those migrations a higher priority',
+    );
+  }
+});
+
+/** hostd reads its counters once a second, and a sample is on its way. */
+const YOUNGEST_MS = 2000;
+const OLDEST_MS = 300_000;
+
+const MaxAge = Duration.refine((ms) => ms >= YOUNGEST_MS, {
+  error: 'hostd samples once a second, so that every sample would be too old: write at least 2 s',
+}).refine((ms) => ms <= OLDEST_MS, {
+  error: 'traffic of so long ago says nothing of now: write at most 5 min',
+});
+
 /** What decides where no sample of both hosts is younger than `maxAge`. */
 export const Stale = z
-  .strictObject({ technique: Technique, strategy: Strategy, maxAge: Duration })
+  .strictObject({ technique: Technique, strategy: Strategy, maxAge: MaxAge })
   .transform(({ technique, strategy, maxAge }) => ({ technique, strategy, maxAgeMs: maxAge }));
 
 /** Where neither post-copy nor hybrid-copy is used, whatever was chosen. */

@@ -50,14 +50,26 @@ const Weights = z
   });
 export type PredictWeights = z.infer<typeof Weights>;
 
-const Predict = z.strictObject({
-  weights: z.strictObject({ high: Weights, medium: Weights, low: Weights }),
-  /** Above these no technique is chosen while another one keeps them. */
-  maxDowntime: Duration.optional(),
-  maxStall: Duration.optional(),
-  /** The share by which another technique must be cheaper than pre-copy to be chosen. */
-  margin: Share.default(0),
+const Bound = Duration.refine((ms) => ms > 0, {
+  error: 'no technique is without it, so that a bound of 0 says nothing: write a time, or delete this',
 });
+
+const Predict = z
+  .strictObject({
+    weights: z.strictObject({ high: Weights, medium: Weights, low: Weights }),
+    /** Above these no technique is chosen while another one keeps them. */
+    maxDowntime: Bound.optional(),
+    maxStall: Bound.optional(),
+    /** The share by which another technique must be cheaper than pre-copy to be chosen. */
+    margin: Share.refine((fraction) => fraction < 1, {
+      error: 'nothing is cheaper by all of it, so that pre-copy would always stay: write less, like 5 %',
+    }).default(0),
+  })
+  .superRefine(({ maxDowntime, maxStall }, context) => {
+    if (maxDowntime === undefined || maxStall === undefined || maxDowntime <= maxStall) return;
+    const message = 'is below maxDowntime, although the blackout is part of the longest stall: raise it or lower that';
+    context.addIssue({ code: 'custom', path: ['maxStall'], message });
+  });
 
 /**
  * How the technique is chosen: by the first matching row of a table, or by predicted cost (`predict`). Limits are in

@@ -28,7 +28,11 @@ export const StartWindows = z
   )
   .default([]);
 
-const Some = Duration.refine((ms) => ms > 0, { error: 'a deadline of 0 is over before it begins' });
+/** Nova alone takes about a second before QEMU begins. */
+const SHORTEST_MS = 5000;
+const Some = Duration.refine((ms) => ms >= SHORTEST_MS, {
+  error: 'no migration is over so soon: write at least 5 s',
+});
 
 /**
  * When a migration must have ended, counted from its arrival. `admission`: what happens to one that is predicted to miss

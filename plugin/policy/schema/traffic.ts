@@ -18,6 +18,7 @@ export const ContentionLevels = z
     }
   });
 
+const HIGHEST_IDLE = 0.5;
 const FUZZY_DEFAULTS = { fuzzifier: 2, tolerance: 1e-5, maxIterations: 100 };
 
 /**
@@ -27,7 +28,9 @@ const FUZZY_DEFAULTS = { fuzzifier: 2, tolerance: 1e-5, maxIterations: 100 };
 export const Clusters = z
   .strictObject({
     /** Below this share of the link in both directions a VM (or a centroid) is idle. */
-    idle: Share,
+    idle: Share.refine((fraction) => fraction <= HIGHEST_IDLE, {
+      error: 'a VM that fills so much of a link is not idle: write at most 50 %',
+    }),
     method: z.enum(['threshold', 'fuzzy-c-means']).default('threshold'),
     /** m: 1 would be hard clusters; 2 is usual. */
     fuzzifier: z.number().gt(1, 'the fuzzifier must be above 1').max(10, 'the fuzzifier is at most 10').optional(),

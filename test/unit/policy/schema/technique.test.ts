@@ -56,6 +56,9 @@ describe('technique: predict', () => {
     ['a weight that is missing its priority', /* */ '      low: {', '      lo: {', /weights.low: is missing/],
     ['only zeroes', '{ time: 1, downtime: 1, stall: 0.2, workloadLoss: 0.2, bytes: 0 }', '{ bytes: 0 }', /all weights/],
     ['a limit without unit', 'maxStall: 2 s', 'maxStall: 2', /technique.predict.maxStall: "2" is not a time/],
+    ['a limit of nothing', 'maxStall: 2 s', 'maxStall: 0 s', /technique.predict.maxStall: no technique is without it/],
+    ['a stall without its blackout', 'maxStall: 2 s', 'maxStall: 100 ms', /maxStall: is below maxDowntime/],
+    ['a margin of all', 'margin: 5 %', 'margin: 100 %', /technique.predict.margin: nothing is cheaper by all of it/],
     ['an unknown key', 'maxStall: 2 s', 'maxStal: 2 s', /technique.predict.maxStal: there is no such key/],
     ['neither table nor predict', '  predict:\n', '  predicted:\n', /technique.predict: is missing/],
   ])('refuses %s', (_, from, to, message) => {
