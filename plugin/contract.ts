@@ -268,6 +268,14 @@ export const PolicyExplanation = z.object({
   /** When it must have ended if it were asked for now, null: no deadline; and what of the server's wish does not count. */
   deadlineAtMs: z.number().nullable().default(null),
   deadlineReason: Reason.nullable().default(null),
+  /**
+   * What `deadlines.admission` would make of it if nothing stood before it; null without a deadline, or where nothing is
+   * decided.
+   */
+  admission: z
+    .object({ verdict: z.enum(['accept', 'warn', 'refuse']), reason: Reason.nullable() })
+    .nullable()
+    .default(null),
   /** For each link that is known: what workload traffic is promised, bit/s, and the path that says so. */
   limits: z.array(
     z.object({

@@ -20,6 +20,8 @@ const Expected = z
     cluster: Cluster.optional(),
     /** `now`, `later` (outside its windows). */
     starts: z.enum(['now', 'later']).optional(),
+    /** What becomes of its deadline if nothing stands before it. */
+    admission: z.enum(['accept', 'warn', 'refuse']).optional(),
     limits: z
       .strictObject({ source: ExpectedLimits.optional(), destination: ExpectedLimits.optional() })
       .refine(namesSomething, { error: 'this expects nothing: name source or destination' })
@@ -68,6 +70,7 @@ export function runCase(policy: Policy, { name, given, expect }: Case): CaseResu
   compare('scenario', expect.scenario, decision?.classification?.scenario);
   compare('cluster', expect.cluster, decision?.classification?.cluster);
   compare('starts', expect.starts, explanation.startsAtMs === world.nowMs ? 'now' : 'later');
+  compare('admission', expect.admission, explanation.admission?.verdict);
   for (const [index, end] of (['source', 'destination'] as const).entries()) {
     const wanted = expect.limits?.[end];
     const found = explanation.limits[index];
@@ -82,9 +85,14 @@ export function runCase(policy: Policy, { name, given, expect }: Case): CaseResu
       }
     }
   }
-  const codes = [explanation.reason, ...(decision?.reasons ?? [])].map(({ code }) => code);
+  const reasons = [
+    explanation.reason,
+    ...[explanation.deadlineReason, explanation.admission?.reason].flatMap((each) => each ?? []),
+    ...(decision?.reasons ?? []),
+  ];
+  const codes = reasons.map(({ code }) => code);
   for (const code of expect.reasons ?? []) if (!codes.includes(code)) compare('reasons', code, codes.join(', '));
-  const because = [explanation.reason, ...(decision?.reasons ?? [])].map(({ code, text }) => `${text} [${code}]`);
+  const because = reasons.map(({ code, text }) => `${text} [${code}]`);
   return { name, differences, because };
 }
 

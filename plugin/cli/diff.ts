@@ -1,22 +1,23 @@
 import Table from 'cli-table3';
-import { type Replayed, replay } from '../controller/plan/replay.ts';
+import { Experience } from '../controller/execute/experience.ts';
+import { type Redecided, type Replayed, replay } from '../controller/plan/replay.ts';
 import type { RecordedDecision } from '../controller/store/history.ts';
 import type { Policy } from '../policy/schema.ts';
 import { duration } from './figures.ts';
 
 /** What `drover policy diff` prints: the recorded migrations that the new policy would decide otherwise. */
 export function diffReport(history: readonly RecordedDecision[], before: Policy, after: Policy, json: boolean): string {
-  const replayed = history.flatMap((record) =>
-    record.facts ? [{ record, ...replay(record.facts, before, after) }] : [],
-  );
+  const replayed = replayAll(history, before, after);
   const changed = replayed.filter(({ changes }) => changes.length > 0);
   if (json) {
     const objects = changed.map(({ record, changes, before: old, after: next }) => ({
       migration: record.id,
       vm: record.vmName,
       changes,
-      before: old,
-      after: next,
+      before: old.decision,
+      after: next.decision,
+      deadline: { before: old.deadlineAtMs, after: next.deadlineAtMs },
+      admission: { before: old.admission, after: next.admission },
       outcome: record.outcome,
     }));
     return JSON.stringify(objects, null, 2);
@@ -26,11 +27,35 @@ export function diffReport(history: readonly RecordedDecision[], before: Policy,
     `${changed.length} of ${replayed.length} recorded decisions would differ under ${after.id} from ${before.id}`,
     ...(without > 0 ? [`${without} were recorded without what they were decided from and cannot be made again`] : []),
     ...totals(changed),
+    ...admissions(replayed),
   ];
   return changed.length === 0 ? summary.join('\n') : [tableOf(changed), ...summary].join('\n');
 }
 
 type Row = Replayed & { record: RecordedDecision };
+
+/**
+ * Each predicted with what had been learned when it was decided: from the migrations that were over by then, never from
+ * its own end. The recorded predictions were made so too.
+ */
+function replayAll(history: readonly RecordedDecision[], before: Policy, after: Policy): Row[] {
+  const ended = history
+    .filter(({ endedAtMs }) => endedAtMs !== null)
+    .sort((a, b) => (a.endedAtMs ?? 0) - (b.endedAtMs ?? 0) || a.id - b.id);
+  const decided = history.flatMap((record) => (record.facts ? [{ record, facts: record.facts }] : []));
+  const experience = new Experience([]);
+  let learned = 0;
+  const rows = decided
+    .sort((a, b) => a.facts.nowMs - b.facts.nowMs)
+    .map(({ record, facts }) => {
+      for (let next = ended[learned]; next && (next.endedAtMs ?? 0) <= facts.nowMs; next = ended[learned]) {
+        experience.add(next);
+        learned++;
+      }
+      return { record, ...replay(facts, before, after, experience.calibration) };
+    });
+  return rows.sort((a, b) => a.record.id - b.record.id);
+}
 
 function tableOf(rows: readonly Row[]): string {
   const table = new Table({
@@ -53,18 +78,28 @@ function tableOf(rows: readonly Row[]): string {
   return table.toString();
 }
 
-function tmt({ prediction }: Replayed['before']): string {
+function tmt({ decision: { prediction } }: Redecided): string {
   return duration(prediction?.totalMigrationTimeMs.value);
 }
 
-function downtime({ prediction }: Replayed['before']): string {
+function downtime({ decision: { prediction } }: Redecided): string {
   return duration(prediction?.downtimeMs.value);
+}
+
+/** What becomes of the deadlines, of all that have one under either policy. */
+function admissions(rows: readonly Row[]): string[] {
+  const withDeadline = rows.filter(({ before, after }) => before.admission ?? after.admission);
+  if (withDeadline.length === 0) return [];
+  const count = (end: 'before' | 'after', verdict: string) =>
+    withDeadline.filter((row) => row[end].admission?.verdict === verdict).length;
+  const change = (verdict: string) => `${count('before', verdict)} → ${count('after', verdict)}`;
+  return [`of ${withDeadline.length} with a deadline: warned ${change('warn')}, refused ${change('refuse')}`];
 }
 
 /** Sums over the changed ones for which both predictions end. */
 function totals(rows: readonly Row[]): string[] {
   const pairs = rows.flatMap(({ before, after }) => {
-    const [x, y] = [before.prediction, after.prediction];
+    const [x, y] = [before.decision.prediction, after.decision.prediction];
     const [a, b] = [x?.totalMigrationTimeMs.value ?? null, y?.totalMigrationTimeMs.value ?? null];
     return a === null || b === null ? [] : [[a, b, x?.downtimeMs.value ?? 0, y?.downtimeMs.value ?? 0] as const];
   });

@@ -26,6 +26,10 @@ class FileErrors extends Error {
   }
 }
 
+function at(place: string | undefined): string {
+  return place === undefined ? '' : ` at ${place}`;
+}
+
 /** @throws FileErrors with everything that is wrong in any of the files. */
 async function readPolicy(paths: readonly string[]): Promise<Policy> {
   const read = await readPolicyFiles(paths);
@@ -43,9 +47,10 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
     .argument('<file...>', 'files or directories of ONE policy, later ones over earlier ones')
     .description('tells every error with its line and column; exit status 1 if there is one')
     .action(async (files: string[]) => {
-      const { id, priorities, technique } = await readPolicy(files);
+      const { id, priorities, technique, strategy, places } = await readPolicy(files);
       const how = technique.kind === 'table' ? `${technique.rows.length} technique rows` : 'technique by prediction';
-      console.log(`${id} is valid: ${priorities.rules.length} priority rules, ${how}`);
+      const tables = `${how}${at(places?.technique)}, ${strategy.length} strategy rows${at(places?.strategy)}`;
+      console.log(`${id} is valid: ${priorities.rules.length} priority rules, ${tables}`);
     });
 
   policy
@@ -70,6 +75,7 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
     .option('--source-receives <rate>', 'that comes to it')
     .option('--destination-sends <rate>', 'that leaves the destination')
     .option('--destination-receives <rate>', 'that comes to it')
+    .option('--deadline <time>', 'when it must have ended: like 30 min, or a moment')
     .option('--at <moment>', 'like 2026-11-24T22:30:00+01:00; now unless given')
     .option('--json', 'as JSON')
     .action(async (files: string[], options: ExplainOptions) => {
@@ -108,6 +114,11 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
     .description('decides the recorded migrations again under both and shows which would be decided otherwise')
     .action(async (before: string, after: string, options: { history: string; json?: boolean }) => {
       const [old, next] = [await readPolicy(before.split(',')), await readPolicy(after.split(','))];
+      if ((await stat(options.history).catch(() => null))?.isDirectory()) {
+        throw new Error(
+          `${options.history} is a directory: --history takes the plugin's database, the file that \`database\` in its configuration names`,
+        );
+      }
       console.log(diffReport(readHistory(options.history), old, next, options.json ?? false));
     });
 }
@@ -132,6 +143,7 @@ interface ExplainOptions {
   destinationSends?: string;
   destinationReceives?: string;
   at?: string;
+  deadline?: string;
   json?: boolean;
 }
 
@@ -154,6 +166,7 @@ async function explainOffline(files: string[], options: ExplainOptions): Promise
     },
     source: { name: options.host, link, sends: options.sourceSends, receives: options.sourceReceives },
     destination: { name: options.to, link, sends: options.destinationSends, receives: options.destinationReceives },
+    deadline: options.deadline,
     at: options.at ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
   };
   // What was not given is left out, not undefined.
@@ -171,7 +184,7 @@ async function explainOffline(files: string[], options: ExplainOptions): Promise
     options.destinationSends,
     options.destinationReceives,
   ];
-  return traffic.some((each) => each !== undefined) ? explanation : { ...explanation, decision: null };
+  return traffic.some((each) => each !== undefined) ? explanation : { ...explanation, decision: null, admission: null };
 }
 
 function explainRunning(socket: string, { vm, to, ...others }: ExplainOptions): Promise<PolicyExplanation> {

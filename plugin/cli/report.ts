@@ -42,10 +42,14 @@ function startText({ startsAtMs, atMs }: PolicyExplanation): string {
     : `not before ${new Date(startsAtMs).toISOString()} (windows)`;
 }
 
-function deadlineLines({ deadlineAtMs, deadlineReason }: PolicyExplanation): string[] {
+const ADMISSIONS = { accept: 'accepted', warn: 'accepted with a warning', refuse: 'refused' };
+
+function deadlineLines({ deadlineAtMs, deadlineReason, admission }: PolicyExplanation): string[] {
   return [
     ...(deadlineAtMs === null ? [] : [`  deadline    ${new Date(deadlineAtMs).toISOString()}, if it is asked for now`]),
     ...(deadlineReason ? [`    because   ${deadlineReason.text} [${deadlineReason.code}]`] : []),
+    ...(admission ? [`  admission   ${ADMISSIONS[admission.verdict]}`] : []),
+    ...(admission?.reason ? [`    because   ${admission.reason.text} [${admission.reason.code}]`] : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { VmSample } from 'drover-hostd/contract';
 import { z } from 'zod';
 import type { QueuedMigration, World, WorldHost } from '../controller/plan/world.ts';
+import { DEADLINE_KEY } from '../policy/deadline.ts';
 import { oneOrMany, Text } from '../policy/schema/words.ts';
 import type { Policy } from '../policy/schema.ts';
 import { type Amount, amountOn, Bandwidth, Duration, Memory } from '../policy/units.ts';
@@ -27,6 +28,16 @@ export const Moment = z
     error: 'is not a moment: write it with its zone, like 2026-11-24T22:30:00+01:00 or 2026-11-24T21:30:00Z',
   })
   .transform((text) => Date.parse(text));
+
+/** `30 min` counts from the case's own time. */
+const MomentOrDuration = z.unknown().transform((text, context) => {
+  const [moment, after] = [Moment.safeParse(text), Duration.safeParse(text)];
+  if (moment.success) return { atMs: moment.data };
+  if (after.success) return { afterMs: after.data };
+  const message = 'is neither a time like 30 min nor a moment like 2026-11-24T22:30:00+01:00: write one of them';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
 
 const Traffic = { sends: Bandwidth.optional(), receives: Bandwidth.optional() };
 
@@ -72,6 +83,12 @@ export const Scene = z
     source: SceneHost.default({}),
     destination: SceneHost.default({}),
     at: Moment.default(SOME_TIME),
+    /** When it must have ended, as its owner would write it to the server's metadata. */
+    deadline: MomentOrDuration.optional(),
+  })
+  .refine(({ vm, deadline }) => deadline === undefined || vm.metadata?.[DEADLINE_KEY] === undefined, {
+    path: ['deadline'],
+    error: `stands in the metadata as ${DEADLINE_KEY} too: delete one`,
   })
   .refine(({ source, destination }) => nameOf(source, 'source') !== nameOf(destination, 'destination'), {
     path: ['destination'],
@@ -81,7 +98,7 @@ export type Scene = z.infer<typeof Scene>;
 
 /** The world that a scene describes, with its one migration. */
 export function stage(scene: Scene, policy: Policy): { world: World; migration: QueuedMigration } {
-  const { vm, others, source, destination, at } = scene;
+  const { vm, others, source, destination, at, deadline } = scene;
   const [from, to] = [nameOf(source, 'source'), nameOf(destination, 'destination')];
   const link = linkOf(source);
   const memoryBytes = vm.memory ?? GIBIBYTE;
@@ -102,7 +119,7 @@ export function stage(scene: Scene, policy: Policy): { world: World; migration: 
       name: vm.name ?? 'vm',
       projectId: vm.project ?? 'project',
       flavorName: vm.flavor ?? 'flavor',
-      metadata: vm.metadata ?? {},
+      metadata: { ...vm.metadata, ...(deadline && { [DEADLINE_KEY]: deadlineText(deadline, at) }) },
       imageId: vm.image ?? null,
       availabilityZone: vm.zone ?? null,
       requesterRoles: vm.role ?? [],
@@ -117,6 +134,10 @@ export function stage(scene: Scene, policy: Policy): { world: World; migration: 
     world: { nowMs: at, policy, queue: [migration], inFlight: [], hosts, previousContention: new Map() },
     migration,
   };
+}
+
+function deadlineText(deadline: { atMs: number } | { afterMs: number }, at: number): string {
+  return new Date('atMs' in deadline ? deadline.atMs : at + deadline.afterMs).toISOString();
 }
 
 function nameOf({ name }: SceneHost, otherwise: string): string {

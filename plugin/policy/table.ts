@@ -11,6 +11,16 @@ export function rowMatches(row: object, cell: Cell): boolean {
   });
 }
 
+/** Which row it is, as `row 2 at seed.yaml:38:5`; of a policy that was not read from files as `row 2 of ID`. */
+export function rowText(
+  { id, places }: { id: string; places?: Readonly<Record<string, string>> | undefined },
+  table: string,
+  index: number,
+): string {
+  const place = places?.[`${table}[${index}]`];
+  return `row ${index + 1} ${place === undefined ? `of ${id}` : `at ${place}`}`;
+}
+
 /** Every combination of the domain's values, the last key varying fastest. */
 export function cellsOf(domain: Domain): Cell[] {
   return Object.entries(domain).reduce<Cell[]>(

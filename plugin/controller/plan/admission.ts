@@ -35,8 +35,12 @@ const NONE: Admission = { refused: null, warning: null };
  * | warn      | -    | warning   | warning    | warning                   |
  * | refuse    | -    | warning   | refused    | warning                   |
  */
-export function admission(world: World, policy: Policy, candidate: Candidate, outlook: Outlook): Admission {
-  const { deadlineAtMs, decision, migration } = candidate;
+export function admission(
+  world: Pick<World, 'nowMs'>,
+  policy: Policy,
+  { deadlineAtMs, decision, migration }: Pick<Candidate, 'deadlineAtMs' | 'decision' | 'migration'>,
+  outlook: Outlook,
+): Admission {
   if (policy.deadlines.admission === 'accept' || !Number.isFinite(deadlineAtMs)) return NONE;
   const { prediction } = decision;
   const answer = admitDeadline({

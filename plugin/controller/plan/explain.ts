@@ -1,10 +1,11 @@
-import type { PolicyExplanation } from '../../contract.ts';
+import type { Decision, PolicyExplanation } from '../../contract.ts';
 import { deadlineOf } from '../../policy/deadline.ts';
 import { matchPriority } from '../../policy/match.ts';
 import { limitsFor } from '../../policy/schema/limits.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { startTimes } from '../../policy/starting.ts';
 import { amountOn } from '../../policy/units.ts';
+import { admission } from './admission.ts';
 import { decide } from './decide.ts';
 import { circumstances, type QueuedMigration, sampledHost, type World } from './world.ts';
 
@@ -13,7 +14,8 @@ export function explainPolicy(world: World, policy: Policy, migration: QueuedMig
   const { source, destination, server } = migration;
   const match = matchPriority(policy, server, circumstances(world, migration));
   const deadline = deadlineOf(policy, match.priority, migration);
-  const measured = sampledHost(world, source) !== null;
+  const { startsAtMs } = startTimes(policy, world.nowMs)[match.priority];
+  const decision = sampledHost(world, source) === null ? null : decide(world, policy, migration);
   return {
     vm: server.name,
     atMs: world.nowMs,
@@ -23,15 +25,37 @@ export function explainPolicy(world: World, policy: Policy, migration: QueuedMig
     priority: match.priority,
     reason: match.reason,
     lost: match.lost.map(({ place, selectors, priority, why }) => ({ place, selectors, priority, why })),
-    startsAtMs: startTimes(policy, world.nowMs)[match.priority].startsAtMs,
+    startsAtMs,
     deadlineAtMs: deadline.atMs,
     deadlineReason: deadline.reason,
+    admission: decision && admissionOf(world, policy, { migration, decision, deadlineAtMs: deadline.atMs, startsAtMs }),
     limits: [
       ...linkLimits(world, policy, source, 'tx'),
       ...(destination === null ? [] : linkLimits(world, policy, destination, 'rx')),
     ],
-    decision: measured ? decide(world, policy, migration) : null,
+    decision,
   };
+}
+
+export interface Asked {
+  migration: QueuedMigration;
+  decision: Decision;
+  deadlineAtMs: number | null;
+  /** Null: its windows never open. */
+  startsAtMs: number | null;
+}
+
+/** What becomes of its deadline if nothing stands before it; null without one. */
+export function admissionOf(
+  world: Pick<World, 'nowMs'>,
+  policy: Policy,
+  { migration, decision, deadlineAtMs, startsAtMs }: Asked,
+): PolicyExplanation['admission'] {
+  if (deadlineAtMs === null) return null;
+  const startAtMs = startsAtMs ?? Number.POSITIVE_INFINITY;
+  const outlook = { earliestStartAtMs: startAtMs, plannedStartAtMs: startAtMs, queuePosition: 0 };
+  const { refused, warning } = admission(world, policy, { migration, decision, deadlineAtMs }, outlook);
+  return { verdict: refused ? 'refuse' : warning ? 'warn' : 'accept', reason: refused ?? warning };
 }
 
 function linkLimits(world: World, policy: Policy, host: string, direction: 'tx' | 'rx'): PolicyExplanation['limits'] {

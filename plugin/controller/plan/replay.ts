@@ -1,26 +1,55 @@
-import type { Decision } from '../../contract.ts';
+import type { Decision, PolicyExplanation } from '../../contract.ts';
+import { type Calibration, UNCALIBRATED } from '../../model/calibrate.ts';
+import { deadlineOf } from '../../policy/deadline.ts';
 import type { Policy } from '../../policy/schema.ts';
+import { startTimes } from '../../policy/starting.ts';
 import { decide } from './decide.ts';
+import { admissionOf } from './explain.ts';
 import { type DecisionFacts, worldOf } from './facts.ts';
+
+/** A recorded decision made again under one policy, with what that makes of its deadline. */
+export interface Redecided {
+  decision: Decision;
+  /** Unix time, ms; null: it had none. */
+  deadlineAtMs: number | null;
+  /** As if nothing had stood before it: what waited then is not recorded. */
+  admission: PolicyExplanation['admission'];
+}
 
 /** One recorded decision made again under two policies. */
 export interface Replayed {
-  before: Decision;
-  after: Decision;
+  before: Redecided;
+  after: Redecided;
   /** What differs, as `technique pre-copy → post-copy`. */
   changes: string[];
 }
 
-/** Decides again what was decided, from the facts of then, under both policies. Pure. */
-export function replay(facts: DecisionFacts, before: Policy, after: Policy): Replayed {
-  const decisions = [before, after].map((policy) => {
-    const { world, migration } = worldOf(facts, policy);
-    return decide(world, policy, migration);
-  }) as [Decision, Decision];
-  return { before: decisions[0], after: decisions[1], changes: changesOf(...decisions) };
+/** Decides again what was decided, from the facts of then and what was known then, under both policies. Pure. */
+export function replay(
+  facts: DecisionFacts,
+  before: Policy,
+  after: Policy,
+  calibration: Calibration = UNCALIBRATED,
+): Replayed {
+  const [old, next] = [redecide(facts, before, calibration), redecide(facts, after, calibration)];
+  return { before: old, after: next, changes: changesOf(old, next) };
 }
 
-function changesOf(a: Decision, b: Decision): string[] {
+function redecide(facts: DecisionFacts, policy: Policy, calibration: Calibration): Redecided {
+  const { world, migration } = worldOf(facts, policy);
+  const decision = decide({ ...world, calibration }, policy, migration);
+  const { priority } = decision;
+  const deadlineAtMs = migration.deadlineAtMs ?? deadlineOf(policy, priority, migration).atMs;
+  const { startsAtMs } = startTimes(policy, world.nowMs)[priority];
+  return {
+    decision,
+    deadlineAtMs,
+    admission: admissionOf(world, policy, { migration, decision, deadlineAtMs, startsAtMs }),
+  };
+}
+
+function changesOf(old: Redecided, next: Redecided): string[] {
+  const [a, b] = [old.decision, next.decision];
   const pairs: [string, unknown, unknown][] = [
     ['priority', a.priority, b.priority],
     ['technique', a.technique, b.technique],
@@ -30,8 +59,14 @@ function changesOf(a: Decision, b: Decision): string[] {
     ['downtime limit', milliseconds(a.maxDowntimeMs), milliseconds(b.maxDowntimeMs)],
     ['guaranteed at the source', guaranteed(a, 'sourceTx'), guaranteed(b, 'sourceTx')],
     ['guaranteed at the destination', guaranteed(a, 'destinationRx'), guaranteed(b, 'destinationRx')],
+    ['deadline', moment(old.deadlineAtMs), moment(next.deadlineAtMs)],
+    ['admission', old.admission?.verdict ?? 'accept', next.admission?.verdict ?? 'accept'],
   ];
   return pairs.flatMap(([what, x, y]) => (x === y ? [] : [`${what} ${x} → ${y}`]));
+}
+
+function moment(atMs: number | null): string {
+  return atMs === null ? 'none' : new Date(atMs).toISOString();
 }
 
 function milliseconds(ms: number | null): string {

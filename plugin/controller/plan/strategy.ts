@@ -1,16 +1,16 @@
 import type { Contention, Priority, Reason, Strategy } from '../../contract.ts';
 import type { Policy } from '../../policy/schema.ts';
-import { rowMatches } from '../../policy/table.ts';
+import { rowMatches, rowText } from '../../policy/table.ts';
 
 /** Serial or parallel, by the policy's strategy table. */
 export function chooseStrategy(
-  policy: Pick<Policy, 'id' | 'strategy'>,
+  policy: Pick<Policy, 'id' | 'strategy' | 'places'>,
   { priority, contention }: { priority: Priority; contention: Contention },
 ): { strategy: Strategy; reason: Reason } {
   const index = policy.strategy.findIndex((row) => rowMatches(row, { priority, contention }));
   const row = policy.strategy[index];
   // The loader refuses tables that leave a cell open.
   if (!row) throw new RangeError(`policy ${policy.id} has no strategy for ${priority} at ${contention} contention`);
-  const text = `strategy row ${index + 1} of ${policy.id}: priority ${priority}, contention ${contention}: ${row.strategy}`;
+  const text = `strategy ${rowText(policy, 'strategy', index)}: priority ${priority}, contention ${contention}: ${row.strategy}`;
   return { strategy: row.strategy, reason: { code: 'strategy-row', text } };
 }

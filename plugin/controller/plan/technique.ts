@@ -1,7 +1,7 @@
 import { type Alternative, type Classification, type Priority, type Reason, Technique } from '../../contract.ts';
 import type { TechniqueRow } from '../../policy/schema/technique.ts';
 import type { Policy } from '../../policy/schema.ts';
-import { rowMatches } from '../../policy/table.ts';
+import { rowMatches, rowText } from '../../policy/table.ts';
 
 /** One end of the migration, as far as post-copy is concerned. */
 export interface PostCopyHost {
@@ -35,7 +35,7 @@ export interface TechniqueChoice {
 
 /** The technique that the policy's table names, and pre-copy where the gate does not let that one through. */
 export function chooseTechnique(
-  policy: Pick<Policy, 'id' | 'technique' | 'postCopyGate' | 'stale'>,
+  policy: Pick<Policy, 'id' | 'technique' | 'postCopyGate' | 'stale' | 'places'>,
   { priority, classification }: { priority: Priority; classification: Classification },
   nowMs: number,
   facts: PostCopyFacts,
@@ -52,16 +52,17 @@ export function chooseTechnique(
   const row = rows[index];
   // The loader refuses tables that leave a cell open.
   if (!row) throw new RangeError(`policy ${policy.id} has no technique for ${Object.values(cell).join(', ')}`);
-  const text = `row ${index + 1} of ${policy.id}: contention ${contention}, priority ${priority}, VM ${cluster}, scenario ${scenario}: ${row.technique}`;
+  const text = `${rowText(policy, 'technique', index)}: contention ${contention}, priority ${priority}, VM ${cluster}, scenario ${scenario}: ${row.technique}`;
   const alternatives = Technique.options
     .filter((other) => other !== row.technique)
-    .map((technique) => ({ technique, reason: notNamed(rows, cell, index, technique), prediction: null }));
+    .map((technique) => ({ technique, reason: notNamed(policy, rows, cell, index, technique), prediction: null }));
   const reasons: Reason[] = [{ code: 'technique-row', text }];
   return gated(policy, { technique: row.technique, reasons, alternatives }, nowMs, facts);
 }
 
 /** Why the table does not come to this technique: a row above decides, or no row that matches names it. */
 function notNamed(
+  policy: Pick<Policy, 'id' | 'places'>,
   rows: readonly TechniqueRow[],
   cell: Record<string, string>,
   decided: number,
@@ -70,7 +71,10 @@ function notNamed(
   const later = rows.findIndex((row, index) => index > decided && row.technique === technique && rowMatches(row, cell));
   return later < 0
     ? { code: 'no-row', text: `no row that matches names ${technique}` }
-    : { code: 'row-below', text: `row ${later + 1} names ${technique}, but row ${decided + 1} stands above it` };
+    : {
+        code: 'row-below',
+        text: `${rowText(policy, 'technique', later)} names ${technique}, but row ${decided + 1} stands above it`,
+      };
 }
 
 function gated(

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { Decision, Outcome } from '../../contract.ts';
+import { Decision, MigrationState, Outcome } from '../../contract.ts';
 import { DroverError, describeError } from '../../errors.ts';
 import { DecisionFacts } from '../plan/facts.ts';
 
@@ -13,6 +13,9 @@ export interface RecordedDecision {
   /** Null in records of before facts were kept. */
   facts: DecisionFacts | null;
   outcome: Outcome | null;
+  state: MigrationState;
+  /** Unix time, ms; null: not over yet. */
+  endedAtMs: number | null;
 }
 
 interface Row {
@@ -23,6 +26,8 @@ interface Row {
   decision: string;
   facts: string | null;
   outcome: string | null;
+  state: string;
+  ended_at_ms: number | null;
 }
 
 /**
@@ -39,7 +44,7 @@ export function readHistory(file: string): RecordedDecision[] {
       const facts = columns.includes('facts') ? 'facts' : 'NULL AS facts';
       const rows = database
         .prepare<[], Row>(
-          `SELECT id, vm_name, source, destination, decision, ${facts}, outcome FROM migration WHERE decision IS NOT NULL ORDER BY id`,
+          `SELECT id, vm_name, source, destination, decision, ${facts}, outcome, state, ended_at_ms FROM migration WHERE decision IS NOT NULL ORDER BY id`,
         )
         .all();
       return rows.map(fromRow);
@@ -60,5 +65,7 @@ function fromRow(row: Row): RecordedDecision {
     decision: Decision.parse(JSON.parse(row.decision)),
     facts: row.facts === null ? null : DecisionFacts.parse(JSON.parse(row.facts)),
     outcome: row.outcome === null ? null : Outcome.parse(JSON.parse(row.outcome)),
+    state: MigrationState.parse(row.state),
+    endedAtMs: row.ended_at_ms,
   };
 }

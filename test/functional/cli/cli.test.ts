@@ -43,6 +43,7 @@ const EXPLANATION: PolicyExplanation = {
   startsAtMs: 0,
   deadlineAtMs: 0,
   deadlineReason: null,
+  admission: { verdict: 'refuse', reason: { code: 'deadline-unreachable', text: 'it cannot be over before' } },
   limits: [],
   decision: null,
 };

@@ -41,7 +41,7 @@ describe('drover policy check', () => {
     expect(await drover('check', seed, site)).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(
-        /^seed\.yaml\+site\.yaml@[0-9a-f]{8} is valid: 3 priority rules, 8 technique rows\n$/,
+        /^seed\.yaml\+site\.yaml@[0-9a-f]{8} is valid: 3 priority rules, 8 technique rows at seed\.yaml:\d+:3, 5 strategy rows at seed\.yaml:\d+:3\n$/,
       ),
     });
   });
@@ -91,6 +91,33 @@ describe('drover policy explain', () => {
       / {2}technique {3}pre-copy, serial; predicted TMT [\d.]+ s, downtime \d+ ms, longest stall \d+ ms\n/,
     );
     expect(stdout).toContain('    not       post-copy: no row that matches names post-copy [no-row]');
+    const place = (row: string) => {
+      const before = SEED.slice(0, SEED.indexOf(row)).split('\n');
+      return `seed.yaml:${before.length}:${(before.at(-1) ?? '').length + 1}`;
+    };
+    const [technique, strategy] = [
+      place('{ contention: moderate, cluster: outbound'),
+      place('{ priority: low, contention: [moderate, high]'),
+    ];
+    expect(stdout).toContain(`row 6 at ${technique}: contention moderate, priority low`);
+    expect(stdout).toContain(`strategy row 5 at ${strategy}: priority low`);
+  });
+
+  it('tells what becomes of a deadline', async () => {
+    const site = put('site.yaml', 'deadlines: { admission: refuse }\n');
+    const at = ['--vm', 'db', '--sends', '100 Mbit', '--memory', '4 GiB', '--at', '2026-11-24T12:00:00Z'];
+    const admission = async (...deadline: string[]) => (await drover('explain', seed, site, ...at, ...deadline)).stdout;
+    expect(await admission()).not.toContain('admission');
+    expect(await admission('--deadline', '2 h')).toMatch(
+      /deadline {4}2026-11-24T14:00:00.000Z.*\n {2}admission {3}accepted\n/,
+    );
+    expect(await admission('--deadline', '2026-11-24T12:00:05Z')).toMatch(
+      /admission {3}refused\n {4}because {3}it cannot be over before 2026-11-24T12:00:\d\d.*\[deadline-unreachable\]/,
+    );
+    expect(await drover('explain', seed, ...at, '--deadline', 'soon')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('deadline: is neither a time like 30 min nor a moment'),
+    });
   });
 
   it('decides nothing without traffic, and says so', async () => {
@@ -168,8 +195,31 @@ describe('drover policy test', () => {
     expect(stdout).toContain('  FAILED  wrong\n            technique: expected post-copy, got hybrid-copy\n');
     expect(stdout).toContain('            limits.source.lower: expected 300 Mbit, got 200 Mbit\n');
     expect(stdout).not.toContain('strategy: expected');
-    expect(stdout).toMatch(/because row \d of seed\.yaml\+site\.yaml@/);
+    expect(stdout).toMatch(/because row \d at seed\.yaml:\d+:5: /);
     expect(stdout).toMatch(/ok {6}right\n1 passed, 1 failed\n$/);
+  });
+
+  it('knows deadlines, and what is made of them', async () => {
+    put('site.yaml', 'deadlines: { admission: refuse, max: 6 h }\n');
+    const one = (deadline: string, expected: string) =>
+      `  - { name: "${deadline}", given: { vm: { memory: 4 GiB }, deadline: ${deadline} }, expect: ${expected} }`;
+    const cases = put(
+      'site.test.yaml',
+      [
+        'policy: [seed.yaml, site.yaml]',
+        'cases:',
+        one('1 h', '{ admission: accept }'),
+        one('10 s', '{ admission: refuse, reasons: deadline-unreachable }'),
+        one('2026-01-05T12:00:40Z', '{ admission: warn, reasons: deadline-close }'),
+        one('9 h', '{ admission: accept, reasons: deadline-shortened }'),
+        one('20 s', '{ admission: accept }'),
+        '',
+      ].join('\n'),
+    );
+    const { code, stdout } = await drover('test', cases);
+    expect(stdout).toContain('  FAILED  20 s\n            admission: expected accept, got refuse\n');
+    expect(stdout).toMatch(/4 passed, 1 failed\n$/);
+    expect(code).toBe(1);
   });
 
   it('refuses cases that are wrong themselves, with their places', async () => {
@@ -184,6 +234,11 @@ describe('drover policy test', () => {
   });
 
   it.each([
+    [
+      'given: { deadline: 1 h, vm: { metadata: { "drover:deadline": 2026-01-05T13:00:00Z } } }, expect: { priority: low }',
+      'cases[0].given.deadline: stands in the metadata',
+    ],
+    ['given: { deadline: tomorrow }, expect: { priority: low }', 'cases[0].given.deadline: is neither a time'],
     ['expect: { limits: {} }', 'cases[0].expect.limits: this expects nothing: name source or destination'],
     ['expect: { limits: { source: {} } }', 'cases[0].expect.limits.source: this expects nothing: name lower or upper'],
     ['given: { at: 2026-02-30T12:00Z }, expect: { priority: low }', 'cases[0].given.at: is not a moment'],
@@ -265,5 +320,9 @@ describe('drover policy diff', () => {
       stderr: expect.stringContaining('file is not a database'),
     });
     expect(await drover('diff', seed, seed, '--history', join(folder, 'no.db'))).toMatchObject({ code: 1 });
+    expect(await drover('diff', seed, seed, '--history', folder)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("is a directory: --history takes the plugin's database"),
+    });
   });
 });
