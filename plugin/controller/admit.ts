@@ -14,6 +14,8 @@ export type Admission =
       destination: string | null;
       /** Hosts that Nova may choose where the caller named none. */
       candidates: string[];
+      /** KeptRequest.newestBefore */
+      newestBefore: number;
     };
 
 const MIGRATABLE = ['ACTIVE', 'PAUSED'];
@@ -29,11 +31,12 @@ export async function admit(
 ): Promise<Admission> {
   const { token, serverId, host, microversion } = request;
   if (!token) return pass('no-token', 'there is no token');
-  const [caller, visible, server, hosts] = await Promise.all([
+  const [caller, visible, server, hosts, newestBefore] = await Promise.all([
     calls.caller(token),
     calls.visible(token, serverId, microversion),
     calls.server(serverId),
     calls.computeHosts(),
+    calls.newestMigration(serverId),
   ]);
   if (!caller) return pass('token-invalid', 'the token is not valid');
   if (!visible || !server) return pass('server-unknown', `the caller sees no server ${serverId}`);
@@ -69,6 +72,7 @@ export async function admit(
     // With one other host there is nothing for Nova to choose; the request itself stays as it came.
     destination: host ?? (candidates.length === 1 ? (candidates[0] ?? null) : null),
     candidates,
+    newestBefore,
   };
 }
 

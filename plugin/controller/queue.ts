@@ -1,17 +1,9 @@
 import type { Reason } from '../contract.ts';
 import type { KeptRequest } from '../nova/control.ts';
-import { newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
+import { newRequestId, type Verdict } from '../proxy/live-migrate.ts';
 import type { Admission } from './admit.ts';
 import { type Change, isFinal, type Store, type StoredMigration } from './store/store.ts';
-
-/** A caller that has no answer yet. */
-export interface Waiter {
-  /** Sends the caller's own request to Nova, at most once. */
-  forward: () => Promise<UpstreamAnswer>;
-  answer: (verdict: Verdict) => void;
-  /** The client closed its connection. */
-  gone: AbortSignal;
-}
+import type { Waiter } from './waiter.ts';
 
 /** A stored migration with what is only known while the plugin runs. */
 export type Entry = StoredMigration & { candidates?: string[] };
@@ -26,6 +18,10 @@ export class Queue {
   readonly #waiters = new Map<number, Waiter>();
   /** VMs whose migration is being written down for the first time. */
   readonly #arriving = new Set<string>();
+  /** Those that somebody is starting or ending. */
+  readonly #claimed = new Set<number>();
+  /** Those that have ended, which only cannot be written down yet. */
+  readonly #over = new Set<number>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -46,13 +42,39 @@ export class Queue {
     return [...this.#entries.values()];
   }
 
+  /** Those that Nova has been asked for and that have not ended. */
+  inFlight(): Entry[] {
+    return this.entries().filter((entry) => !waits(entry) && !this.#over.has(entry.id));
+  }
+
   get(id: number): Entry | undefined {
     return this.#entries.get(id);
   }
 
   /** Is a migration of this VM here, or about to be? */
   holds(vmUuid: string): boolean {
-    return this.#arriving.has(vmUuid) || this.entries().some((entry) => entry.vmUuid === vmUuid);
+    const here = (entry: Entry) => entry.vmUuid === vmUuid && !this.#over.has(entry.id);
+    return this.#arriving.has(vmUuid) || this.entries().some(here);
+  }
+
+  /** It has ended; that it is still here means that the store does not take it. */
+  over(id: number): void {
+    this.#over.add(id);
+  }
+
+  /**
+   * Takes one that waits in one's own hands: who starts it and who ends it must not both do so. False: somebody has it.
+   * It is given back by `release`, or by a move to `queued` or to an end.
+   */
+  claim(id: number): boolean {
+    const entry = this.#entries.get(id);
+    if (!entry || !waits(entry) || this.#claimed.has(id)) return false;
+    this.#claimed.add(id);
+    return true;
+  }
+
+  release(id: number): void {
+    this.#claimed.delete(id);
   }
 
   waiter(id: number): Waiter | undefined {
@@ -80,7 +102,9 @@ export class Queue {
   }
 
   async move(entry: Entry, state: Entry['state'], reason: Reason, change: Change = {}): Promise<Entry> {
-    return this.#keep(entry, await this.#store.transition(entry.id, state, reason, Date.now(), change));
+    const moved = this.#keep(entry, await this.#store.transition(entry.id, state, reason, Date.now(), change));
+    if (state === 'queued' || isFinal(state)) this.release(entry.id);
+    return moved;
   }
 
   async update(entry: Entry, change: Change): Promise<Entry> {
@@ -108,9 +132,16 @@ export class Queue {
   }
 
   #keep(entry: Entry, record: StoredMigration): Entry {
-    const kept = entry.candidates ? { ...record, candidates: entry.candidates } : record;
-    if (isFinal(kept.state)) this.#entries.delete(kept.id);
-    else this.#entries.set(kept.id, kept);
+    const { candidates } = this.#entries.get(record.id) ?? entry;
+    const kept = candidates ? { ...record, candidates } : record;
+    if (isFinal(kept.state)) {
+      this.#entries.delete(kept.id);
+      this.#over.delete(kept.id);
+    } else this.#entries.set(kept.id, kept);
     return kept;
   }
+}
+
+export function waits({ state }: Pick<Entry, 'state'>): boolean {
+  return state === 'received' || state === 'queued';
 }

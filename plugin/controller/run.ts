@@ -13,9 +13,10 @@ import { explainPolicy } from './plan/explain.ts';
 import { factsOf } from './plan/facts.ts';
 import { type Action, contentionLevels, planAhead, type World } from './plan/plan.ts';
 import type { InFlightMigration, QueuedMigration } from './plan/world.ts';
-import { type Entry, Queue } from './queue.ts';
+import { type Entry, Queue, waits } from './queue.ts';
 import { shown } from './show.ts';
 import type { Store } from './store/store.ts';
+import { Waiter } from './waiter.ts';
 
 export interface ControllerParts {
   store: Store;
@@ -24,9 +25,18 @@ export interface ControllerParts {
   nova: NovaCalls;
   liveMigrateRoles: string[];
   log: Logger;
+  /** See HANDLE_WITHIN_MS. */
+  handleWithinMs?: number;
 }
 
 const TICK_MS = 1000;
+/**
+ * A caller is kept waiting that long beyond the batch window at most, whatever hangs (Keystone, Nova's reads, the store,
+ * the plan); then its request goes to Nova as it came. What Nova itself takes to answer does not count.
+ */
+const HANDLE_WITHIN_MS = 10_000;
+/** While plans fail, what was accepted waits that long for one that does not. */
+const PLAN_FAILS_FOR_MS = 30_000;
 /** At a start; 400 of each technique count. */
 const RECORDS_TO_LEARN_FROM = 1500;
 
@@ -45,6 +55,7 @@ export class Controller {
   #experience = new Experience([]);
   /** Why nobody could look ahead in the last round; null: it was done. */
   #failure: string | null = null;
+  #planFailsSinceMs: number | null = null;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
@@ -63,7 +74,7 @@ export class Controller {
 
   async start(): Promise<void> {
     this.#experience = new Experience((await this.#parts.store.newest(RECORDS_TO_LEARN_FROM)).reverse());
-    for (const entry of await this.#queue.start()) await this.#execution.recover(entry);
+    for (const entry of await this.#queue.start()) this.#execution.recover(entry);
     this.#loop = this.#run();
   }
 
@@ -84,23 +95,64 @@ export class Controller {
 
   /** What the proxy calls for every os-migrateLive. If it throws, the proxy sends the request to Nova unchanged. */
   async handle(request: LiveMigrateRequest, forward: () => Promise<UpstreamAnswer>): Promise<Verdict> {
+    const { promise, resolve } = Promise.withResolvers<Verdict>();
+    const waiter = new Waiter(forward, resolve, request.signal);
+    const { policy, handleWithinMs = HANDLE_WITHIN_MS } = this.#parts;
+    const withinMs = (policy.policy?.batchWindowMs ?? 0) + handleWithinMs;
+    const taken: { id: number | null } = { id: null };
+    const timer = setTimeout(() => this.#late(request, waiter, taken.id, withinMs), withinMs);
+    const take = async () => {
+      const verdict = await this.#take(request, waiter, taken);
+      return verdict ?? promise;
+    };
+    try {
+      return await Promise.race([take(), promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The verdict, or null: it stands in the queue, and the waiter gets it. */
+  async #take(request: LiveMigrateRequest, waiter: Waiter, taken: { id: number | null }): Promise<Verdict | null> {
     const { nova, liveMigrateRoles, log } = this.#parts;
     const admission = await admit(request, nova, liveMigrateRoles);
+    if (waiter.sent) return null;
+    if (this.#stop.signal.aborted) return { kind: 'forward' };
     if (admission.kind === 'pass') {
       log.info({ vm: request.serverId, reason: admission.reason.code }, 'left to Nova');
       return { kind: 'forward' };
     }
-    if (this.#queue.holds(request.serverId)) {
-      return { kind: 'busy', requestId: newRequestId(), microversion: admission.microversion };
-    }
+    const { microversion, newestBefore } = admission;
+    if (this.#queue.holds(request.serverId)) return { kind: 'busy', requestId: newRequestId(), microversion };
     const { host, blockMigration, diskOverCommit, force, serverId, receivedAtMs } = request;
-    const { microversion } = admission;
-    const kept = { host, blockMigration, diskOverCommit, force, microversion, requestId: newRequestId() };
-    const { promise, resolve } = Promise.withResolvers<Verdict>();
-    await this.#queue.add(serverId, admission, kept, receivedAtMs, { forward, answer: resolve, gone: request.signal });
+    const asked = { host, blockMigration, diskOverCommit, force, microversion };
+    const kept = { ...asked, requestId: newRequestId(), newestBefore };
+    const { id } = await this.#queue.add(serverId, admission, kept, receivedAtMs, waiter);
+    taken.id = id;
+    if (waiter.sent || this.#stop.signal.aborted) {
+      const text = 'the store took too long to take it: went to Nova unchanged';
+      await this.#execution.handOver(id, { code: 'store-slow', text });
+    }
     // The batch window counts from the arrival: Keystone and Nova were asked while it ran.
     this.wake();
-    return promise;
+    return null;
+  }
+
+  /** Something hangs: the caller gets Nova's answer now. */
+  #late({ serverId, signal }: LiveMigrateRequest, waiter: Waiter, id: number | null, withinMs: number): void {
+    // Nova itself takes its time, or nobody waits any more.
+    if (waiter.sent || signal.aborted) return;
+    const text = `it was not decided within ${withinMs} ms: to Nova unchanged`;
+    if (id !== null) {
+      void this.#execution.handOver(id, { code: 'late', text });
+      return;
+    }
+    this.#parts.log.error({ serverId, reason: text }, 'live migration goes to Nova unmanaged');
+    waiter.forward().then(
+      (answer) => waiter.answer({ kind: 'answered', answer }),
+      // The proxy tells the client what went wrong; it does not send a second time.
+      () => waiter.answer({ kind: 'forward' }),
+    );
   }
 
   // ---- what the control API shows
@@ -149,35 +201,54 @@ export class Controller {
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       let untilMs = Date.now() + TICK_MS;
-      try {
-        // Together: a parallel gang is not spread out by the time that Nova takes for each answer.
-        const world = this.#world();
-        const actions = this.#plan(world);
+      const planned = this.#planned();
+      if (planned) {
+        const { world, actions } = planned;
         const ends = actions.flatMap((action) =>
           action.kind === 'hold' && action.untilMs !== null ? [action.untilMs] : [],
         );
         untilMs = Math.min(untilMs, ...ends);
+        // Together: a parallel gang is not spread out by the time that Nova takes for each answer.
         await Promise.all(actions.map((action) => this.#act(world, action)));
-      } catch (error) {
-        this.#parts.log.error(
-          { error: describeError(error) },
-          'a round failed: callers that wait get their answer from Nova',
-        );
-        await this.#giveUpWaiting(describeError(error));
       }
       await this.#pause.wait(Math.max(1, untilMs - Date.now()));
     }
   }
 
+  /** Null: there is no plan to be had now. Callers that wait get their answer from Nova. */
+  #planned(): { world: World; actions: Action[] } | null {
+    try {
+      const world = this.#world();
+      const actions = this.#plan(world);
+      this.#planFailsSinceMs = null;
+      return { world, actions };
+    } catch (error) {
+      this.#planFailed(describeError(error));
+      return null;
+    }
+  }
+
+  #planFailed(why: string): void {
+    const nowMs = Date.now();
+    if (this.#planFailsSinceMs === null) {
+      this.#parts.log.error({ error: why }, 'no plan can be made: callers that wait get their answer from Nova');
+    }
+    this.#planFailsSinceMs ??= nowMs;
+    const lasts = nowMs - this.#planFailsSinceMs >= PLAN_FAILS_FOR_MS;
+    const reason = { code: 'plan-failed', text: `${why}: to Nova unchanged` };
+    for (const entry of this.#queue.entries().filter(waits)) {
+      if (this.#queue.waiter(entry.id)) void this.#execution.handOver(entry.id, reason);
+      else if (lasts) void this.#execution.beginUnchanged(entry, reason);
+    }
+  }
+
   #world(): World {
     const { policy, tracker } = this.#parts;
-    const entries = this.#queue.entries();
-    const waits = (entry: Entry) => entry.state === 'received' || entry.state === 'queued';
     return {
       nowMs: Date.now(),
       policy: policy.policy,
-      queue: entries.filter(waits),
-      inFlight: entries.filter((entry) => !waits(entry)).map((entry) => this.#inFlight(entry)),
+      queue: this.#queue.entries().filter(waits),
+      inFlight: this.#queue.inFlight().map((entry) => this.#inFlight(entry)),
       hosts: tracker.hosts,
       previousContention: this.#contention,
       calibration: this.#experience.calibration,
@@ -217,6 +288,16 @@ export class Controller {
   }
 
   async #act(world: World, action: Action): Promise<void> {
+    try {
+      await this.#step(world, action);
+    } catch (error) {
+      const text = `${describeError(error)}: to Nova unchanged`;
+      this.#parts.log.error({ migration: action.id, error: describeError(error) }, 'a step failed');
+      void this.#execution.handOver(action.id, { code: 'step-failed', text });
+    }
+  }
+
+  async #step(world: World, action: Action): Promise<void> {
     const entry = this.#queue.get(action.id);
     if (!entry) return;
     switch (action.kind) {
@@ -230,20 +311,6 @@ export class Controller {
         return this.#execution.refuse(entry, action.reason);
       case 'adjust':
         return this.#execution.adjust(entry, action.reservation);
-    }
-  }
-
-  /** What waits is not kept waiting by a fault of ours: it goes to Nova as it came. */
-  async #giveUpWaiting(why: string): Promise<void> {
-    for (const entry of this.#queue.entries()) {
-      if (entry.state !== 'received' && entry.state !== 'queued') continue;
-      try {
-        await this.#execution.beginUnchanged(entry, { code: 'plan-failed', text: why });
-      } catch (error) {
-        // Not even the store works: the caller's request needs neither.
-        this.#parts.log.error({ migration: entry.id, error: describeError(error) }, 'cannot be recorded');
-        this.#queue.answer(entry.id, { kind: 'forward' });
-      }
     }
   }
 }

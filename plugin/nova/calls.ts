@@ -1,9 +1,11 @@
 import { type OpenStackClient, OpenStackError, type Server } from 'openstack-client-ts';
 import { ProxyError } from '../proxy/errors.ts';
 import type { NovaCalls, ServerDetails, Submission } from './control.ts';
-import { findMigration, migrationById, wasIssued } from './watch.ts';
+import { findMigration, migrationById } from './watch.ts';
 
 const TEXT_LIMIT = 500;
+/** Too many requests, or nobody behind the balancer: it is worth asking again, once Nova says that it has not taken it. */
+const PASSING = [429, 502, 503, 504];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The controller's calls to Keystone and Nova over the typed client. */
@@ -37,9 +39,17 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
         .map((service) => service.host);
     },
 
-    async find(vmUuid, sinceMs, id) {
+    async newestMigration(serverId) {
+      const filter = { instanceUuid: serverId, migrationType: 'live-migration' };
+      const known = await client.listMigrations(filter);
+      return Math.max(0, ...known.map(({ id }) => id));
+    },
+
+    async find(vmUuid, sinceMs, id, newestBefore = 0) {
       const found =
-        id === null ? await findMigration(client, { vmUuid, sinceMs }) : await migrationById(client, vmUuid, id);
+        id === null
+          ? await findMigration(client, { vmUuid, sinceMs, newestBefore })
+          : await migrationById(client, vmUuid, id);
       if (!found) return null;
       const { migration, phase } = found;
       return {
@@ -65,6 +75,7 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
       };
       try {
         const answer = await client.liveMigrate(vmUuid, body, { microversion });
+        if (PASSING.includes(answer.status)) return 'unknown';
         return { status: answer.status, text: answer.message ?? '' };
       } catch (error) {
         return error instanceof OpenStackError && error.code === 'unreachable' ? 'not-reached' : 'unknown';
@@ -75,6 +86,8 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
       try {
         const answer = await forward();
         const text = answer.body.toString('utf8').slice(0, TEXT_LIMIT);
+        // Of a balancer before Nova, which does not know what became of it.
+        if (answer.status === 502 || answer.status === 504) return { submission: 'unknown', answer };
         return { submission: { status: answer.status, text }, answer };
       } catch (error) {
         const submission: Submission =
@@ -83,8 +96,8 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
       }
     },
 
-    async wasIssued(vmUuid, sinceMs) {
-      return (await wasIssued(client, vmUuid, sinceMs)) !== null;
+    async isMigrating(vmUuid) {
+      return (await unlessMissing(client.showServer(vmUuid)))?.taskState === 'migrating';
     },
   };
 }

@@ -42,6 +42,11 @@ export interface KeptRequest {
   microversion: string;
   /** `req-UUID` that the 202 of a deferred one carries; absent in records of before it was kept. */
   requestId?: string;
+  /**
+   * The newest live migration of the server that Nova had when the request came, 0 for none: what it makes of the
+   * request has a higher id. Absent in records of before it was kept.
+   */
+  newestBefore?: number;
 }
 
 /** How Nova took a request: its HTTP status, or that it was never reached, or that nobody knows. */
@@ -60,12 +65,17 @@ export interface AdmissionCalls {
   server(serverId: string): Promise<ServerDetails | null>;
   /** Names of the compute hosts whose nova-compute is enabled and up. */
   computeHosts(): Promise<string[]>;
+  /** The highest id of the server's live migrations so far, 0 if there is none. */
+  newestMigration(serverId: string): Promise<number>;
 }
 
 /** The calls that driving a migration makes, with the service's token. */
 export interface DriveCalls {
-  /** The record of the migration of this VM that was created at or after `sinceMs`, or with that id; null if none. */
-  find(vmUuid: string, sinceMs: number, id: number | null): Promise<NovaMigration | null>;
+  /**
+   * The record of the migration of this VM that was created at or after `sinceMs` with an id above `newestBefore`, or
+   * with that id; null if none.
+   */
+  find(vmUuid: string, sinceMs: number, id: number | null, newestBefore?: number): Promise<NovaMigration | null>;
   /** The HTTP status of Nova's answer: 202 taken, 400 not (yet, or any more) in a state to switch. */
   forceComplete(vmUuid: string, novaMigrationId: number): Promise<number>;
 }
@@ -78,6 +88,6 @@ export interface NovaCalls extends AdmissionCalls, DriveCalls {
   submit(vmUuid: string, request: KeptRequest): Promise<Submission>;
   /** Makes the caller's own request. Never throws. */
   forwarded(forward: () => Promise<UpstreamAnswer>): Promise<{ submission: Submission; answer: UpstreamAnswer | null }>;
-  /** Did Nova take a live migration of this VM at or after `sinceMs`? */
-  wasIssued(vmUuid: string, sinceMs: number): Promise<boolean>;
+  /** Has Nova taken a migration of this VM that has not ended? It knows before it has a record of it. */
+  isMigrating(vmUuid: string): Promise<boolean>;
 }

@@ -1,7 +1,7 @@
-import type { CallOptions, InstanceAction, Migration, OpenStackClient } from 'openstack-client-ts';
-import { isFinal, type NovaPhase, novaPhase, pickIssued, pickMigration } from './phase.ts';
+import type { CallOptions, Migration, OpenStackClient } from 'openstack-client-ts';
+import { isFinal, type NovaPhase, novaPhase, pickMigration } from './phase.ts';
 
-export { isFinal, type NovaPhase, novaPhase, pickIssued, pickMigration };
+export { isFinal, type NovaPhase, novaPhase, pickMigration };
 
 /** A migration as Nova records it, and what its status means. */
 export interface SeenMigration {
@@ -18,7 +18,7 @@ const DEFAULT_SKEW_MS = 5000;
  */
 export async function findMigration(
   client: OpenStackClient,
-  wanted: { vmUuid: string; sinceMs: number; skewMs?: number; exclude?: ReadonlySet<number> },
+  wanted: { vmUuid: string; sinceMs: number; skewMs?: number; newestBefore?: number },
   options: CallOptions = {},
 ): Promise<SeenMigration | null> {
   const migrations = await client.listMigrations(
@@ -39,19 +39,4 @@ export async function migrationById(
   const migrations = await client.listMigrations({ instanceUuid: vmUuid, migrationType: 'live-migration' }, options);
   const migration = migrations.find((candidate) => candidate.id === migrationId) ?? null;
   return migration && { migration, phase: novaPhase(migration.status) };
-}
-
-/**
- * Whether Nova was asked for a live migration of this server since then: what tells, after a crash, that a request was
- * sent although nobody wrote down its answer. `exclude` names request ids that are known already.
- */
-export async function wasIssued(
-  client: OpenStackClient,
-  vmUuid: string,
-  sinceMs: number,
-  options: CallOptions & { skewMs?: number; exclude?: ReadonlySet<string> } = {},
-): Promise<InstanceAction | null> {
-  const { skewMs = DEFAULT_SKEW_MS, exclude, ...call } = options;
-  const actions = await client.instanceActions(vmUuid, call);
-  return pickIssued(actions, { sinceMs, skewMs, ...(exclude ? { exclude } : {}) });
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { dropLeases, type Hold, putLeases, RENEW_EVERY_MS } from '../../bandwidth/lease.ts';
+import type { HeldLeases } from '../../bandwidth/held.ts';
+import { type Hold, RENEW_EVERY_MS } from '../../bandwidth/lease.ts';
 import type { Outcome, WorkloadRates } from '../../contract.ts';
 import { describeError } from '../../errors.ts';
 import type { DriveCalls, NovaMigration } from '../../nova/control.ts';
@@ -15,8 +16,11 @@ export interface DriveParts {
   tracker: Tracker;
   nova: DriveCalls;
   log: Logger;
+  leases: HeldLeases;
   /** Called with every record that was written. */
   wrote: (record: StoredMigration) => void;
+  /** Called when it has ended, before that is written. */
+  over: () => void;
 }
 
 /** Nova's API is asked this often; hostd's long poll tells everything that is urgent. */
@@ -65,6 +69,8 @@ export class Drive {
     const { log } = this.#parts;
     while (!this.#stop.signal.aborted) {
       try {
+        // First: a step that cannot be written down must not cost the reservation.
+        await this.#renew();
         await this.#look();
         const step = follow(this.#observe());
         if (step.kind === 'finish') {
@@ -72,7 +78,6 @@ export class Drive {
           return;
         }
         await this.#take(step);
-        await this.#renew();
       } catch (error) {
         log.warn({ migration: this.record.id, error: describeError(error) }, 'a step failed, it is taken again');
       }
@@ -93,7 +98,12 @@ export class Drive {
     const every = this.#nova === null ? FIND_RECORD_EVERY_MS : ASK_NOVA_EVERY_MS;
     if (nowMs - this.#novaAskedAtMs >= every) {
       this.#novaAskedAtMs = nowMs;
-      this.#nova = await nova.find(record.vmUuid, record.submittedAtMs ?? record.receivedAtMs, record.novaMigrationId);
+      this.#nova = await nova.find(
+        record.vmUuid,
+        record.submittedAtMs ?? record.receivedAtMs,
+        record.novaMigrationId,
+        record.request.newestBefore,
+      );
       const found = this.#nova;
       const destination = record.destination ?? found?.destination ?? null;
       if (found && (record.novaMigrationId !== found.id || record.destination !== destination)) {
@@ -152,8 +162,7 @@ export class Drive {
     const { record } = this;
     if (!record.decision || Date.now() - this.#renewedAtMs < RENEW_EVERY_MS) return;
     this.#renewedAtMs = Date.now();
-    const hold = holdOf(record, tracker);
-    for (const error of hold ? await putLeases(hold) : []) {
+    for (const error of await this.#parts.leases.put(holdOf(record, tracker))) {
       log.warn({ migration: record.id, error: error.message }, 'bandwidth is not reserved on a host');
     }
   }
@@ -170,7 +179,8 @@ export class Drive {
       },
       { before: record.outcome?.workload.before ?? null, during: this.#during.value(), after: null },
     );
-    const errors = await dropLeases(record.id, leaseClients(record, tracker));
+    this.#parts.over();
+    const errors = await this.#parts.leases.drop(leaseClients(record, tracker));
     for (const error of errors) log.warn({ migration: record.id, error: error.message }, 'a lease was not ended');
     this.#wrote(await store.transition(record.id, step.state, step.reason, Date.now(), { outcome }));
     log.info({ migration: record.id, vm: record.vmName, state: step.state, outcome }, 'migration ended');

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { dropLeases, putLeases } from '../../bandwidth/lease.ts';
+import { HeldLeases } from '../../bandwidth/held.ts';
 import type { Decision, Reason } from '../../contract.ts';
 import { describeError } from '../../errors.ts';
 import type { NovaCalls, Submission } from '../../nova/control.ts';
 import { newRequestId } from '../../proxy/live-migrate.ts';
 import type { Tracker } from '../../tracker/tracker.ts';
+import { persist } from '../persist.ts';
 import type { DecisionFacts } from '../plan/facts.ts';
 import type { Entry, Queue } from '../queue.ts';
 import type { Store, StoredMigration } from '../store/store.ts';
+import type { Waiter } from '../waiter.ts';
 import { Drive, holdOf, leaseClients, trafficOf } from './drive.ts';
 import { type End, measureOutcome } from './outcome.ts';
 
@@ -27,14 +29,23 @@ export interface ExecutionParts {
 /** A request that was under way when its answer was lost has reached Nova within this time, or never will. */
 const LOST_AFTER_MS = 15_000;
 const ASK_AGAIN_MS = 500;
+/** So long a stop waits for Nova's answers to callers that had none yet. */
+const STOP_WITHIN_MS = 5000;
 /** An end of a migration that has not begun. */
 const UNSEEN: End = { view: null, clock: { offsetMs: 0, errorMs: 0 } };
+const CLIENT_GONE: Reason = { code: 'client-gone', text: 'the client left before it had an answer' };
 
-/** Takes the steps of a plan: each is written down before its effect, so that `recover` can go on after any crash. */
+/**
+ * Takes the steps of a plan: each is written down before its effect, so that `recover` can go on after any crash. A
+ * request goes to Nova once: a caller's own through its waiter; with the service's token only what was accepted
+ * (`deferred`), and again only when Nova is sure that it never took it. A step that fails leaves nobody waiting: a
+ * caller gets Nova's answer, and what was accepted goes back to the queue.
+ */
 export class Execution {
   readonly #parts: ExecutionParts;
   readonly #queue: Queue;
   readonly #drives = new Map<number, { drive: Drive; done: Promise<void> }>();
+  readonly #held = new Map<number, HeldLeases>();
   readonly #background = new Set<Promise<void>>();
   /** Code of the last warning of each that waits. */
   readonly #warned = new Map<number, string>();
@@ -45,8 +56,12 @@ export class Execution {
     this.#queue = parts.queue;
   }
 
-  /** Leaves running migrations to Nova; their leases live on for their time to live. */
+  /** Callers get Nova's answers. Leaves running migrations to Nova; their leases live on for their time to live. */
   async stop(): Promise<void> {
+    const reason: Reason = { code: 'stopping', text: 'the plugin stops: to Nova unchanged' };
+    const waiting = this.#queue.entries().filter(({ id }) => this.#queue.waiter(id));
+    const answered = Promise.all(waiting.map(({ id }) => this.handOver(id, reason)));
+    await Promise.race([answered, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
     this.#stop.abort();
     for (const { drive } of this.#drives.values()) drive.stop();
     await Promise.all([...this.#background, ...[...this.#drives.values()].map(({ done }) => done)]);
@@ -60,24 +75,37 @@ export class Execution {
   /** Keeps it waiting; a caller who has no answer yet is told 202 once that is on disk. */
   async hold(entry: Entry, reason: Reason, warning: Reason | null): Promise<void> {
     if (reason.code === 'batch-window') return;
-    if (entry.state === 'received') {
-      if (await this.#leftByClient(entry)) return;
-      this.#queue.accept(await this.#queue.move(entry, 'queued', reason, { deferred: true }));
-    } else if (entry.stateReason?.code !== reason.code) {
-      await this.#queue.move(entry, 'queued', reason);
-    }
-    await this.#warn(entry, warning);
+    await this.#claimed(entry, async () => {
+      if (entry.state === 'received') {
+        const waiter = this.#queue.waiter(entry.id);
+        if (await this.#leftByClient(entry)) return;
+        const moved = await this.#queue.move(entry, 'queued', reason, { deferred: true });
+        if (waiter?.sent) {
+          // It took so long to write that the caller's request has gone to Nova meanwhile.
+          this.#queue.claim(entry.id);
+          const gone: Reason = { code: 'store-slow', text: 'the store took too long: went to Nova unchanged' };
+          return this.#followUnchanged(moved, gone, await this.#forward(entry.id, waiter));
+        }
+        this.#queue.accept(moved);
+      } else if (entry.stateReason?.code !== reason.code) {
+        await this.#queue.move(entry, 'queued', reason);
+      }
+      this.#queue.release(entry.id);
+      await this.#warn(entry, warning);
+    });
   }
 
   /** Nova is not asked; the caller, who has no answer yet, reads why. */
   async refuse(entry: Entry, reason: Reason): Promise<void> {
-    if (await this.#leftByClient(entry)) return;
-    await this.#end(entry, 'failed', reason);
-    this.#queue.answer(entry.id, {
-      kind: 'refused',
-      message: reason.text,
-      requestId: newRequestId(),
-      microversion: entry.request.microversion,
+    await this.#claimed(entry, async () => {
+      if (await this.#leftByClient(entry)) return;
+      this.#queue.answer(entry.id, {
+        kind: 'refused',
+        message: reason.text,
+        requestId: newRequestId(),
+        microversion: entry.request.microversion,
+      });
+      await this.#end(entry, 'failed', reason);
     });
   }
 
@@ -91,33 +119,57 @@ export class Execution {
 
   /** Reserves on both hosts, asks Nova, follows. */
   async begin(received: Entry, decision: Decision, facts: DecisionFacts, warning: Reason | null): Promise<void> {
-    if (await this.#leftByClient(received)) return;
-    await this.#warn(received, warning);
-    this.#warned.delete(received.id);
-    const { technique, strategy, priority } = decision;
-    let entry = await this.#queue.move(
-      received,
-      'reserving',
-      { code: 'decided', text: `${technique}, ${strategy}, priority ${priority}` },
-      {
-        decision,
-        facts,
-        outcome: measureOutcome(UNSEEN, UNSEEN, {
-          before: trafficOf(received, this.#parts.tracker),
-          during: null,
-          after: null,
-        }),
-      },
-    );
-    // At the same time as Nova is asked: it makes its checks for a second before QEMU sends the first page.
-    this.#inBackground(entry, this.#reserve(entry));
-    entry = await this.#queue.move(
-      entry,
-      'submitted',
-      { code: 'submitted', text: 'Nova is asked now' },
-      { submittedAtMs: Date.now() },
-    );
-    this.#inBackground(entry, this.#submit(entry));
+    await this.#claimed(received, async () => {
+      const waiter = this.#queue.waiter(received.id);
+      if (await this.#leftByClient(received)) return;
+      await this.#warn(received, warning);
+      this.#warned.delete(received.id);
+      const { technique, strategy, priority } = decision;
+      const reserving = await this.#queue.move(
+        received,
+        'reserving',
+        { code: 'decided', text: `${technique}, ${strategy}, priority ${priority}` },
+        {
+          decision,
+          facts,
+          outcome: measureOutcome(UNSEEN, UNSEEN, {
+            before: trafficOf(received, this.#parts.tracker),
+            during: null,
+            after: null,
+          }),
+        },
+      );
+      // At the same time as Nova is asked: it makes its checks for a second before QEMU sends the first page.
+      this.#inBackground(reserving, this.#reserve(reserving));
+      const submitted = await this.#queue.move(
+        reserving,
+        'submitted',
+        { code: 'submitted', text: 'Nova is asked now' },
+        { submittedAtMs: Date.now() },
+      );
+      this.#inBackground(submitted, this.#submit(submitted, waiter));
+    });
+  }
+
+  /** Only one at a time has a waiting migration in hand; what fails in its hand is put right in the background. */
+  async #claimed(entry: Entry, work: () => Promise<void>): Promise<void> {
+    if (!this.#queue.claim(entry.id)) return;
+    try {
+      await work();
+    } catch (error) {
+      this.#inBackground(entry, this.#rescue(entry.id, describeError(error)));
+    }
+  }
+
+  /** A step failed half way: its caller gets Nova's answer; what was accepted waits again, once that can be written. */
+  async #rescue(id: number, text: string): Promise<void> {
+    const entry = this.#queue.get(id);
+    if (!entry) return;
+    const reason: Reason = { code: 'step-failed', text };
+    this.#parts.log.error({ migration: id, vm: entry.vmName, error: text }, 'a step failed');
+    const waiter = this.#queue.waiter(id);
+    if (!waiter) return this.#giveBack(entry, 'failed', reason);
+    await this.#followUnchanged(entry, reason, await this.#forward(id, waiter));
   }
 
   /** Nova and hostd take their time: other migrations are not planned later for it. */
@@ -131,8 +183,7 @@ export class Execution {
 
   async #reserve(entry: Entry): Promise<void> {
     const { store, tracker, log } = this.#parts;
-    const hold = holdOf(entry, tracker);
-    for (const error of hold ? await putLeases(hold) : []) {
+    for (const error of await this.#leases(entry.id).put(holdOf(entry, tracker))) {
       log.warn({ migration: entry.id, error: error.message }, 'bandwidth is not reserved on a host');
       await store.note(entry.id, { code: 'not-reserved', text: error.message }, Date.now());
     }
@@ -140,27 +191,58 @@ export class Execution {
 
   /** Fails open: Nova migrates in its own way, Drover only watches and records. */
   async beginUnchanged(received: Entry, reason: Reason): Promise<void> {
-    if (await this.#leftByClient(received)) return;
-    this.#parts.log.warn({ migration: received.id, vm: received.vmName, reason }, 'goes to Nova unchanged');
-    const entry = await this.#queue.move(received, 'submitted', reason, { submittedAtMs: Date.now() });
-    this.#inBackground(entry, this.#submit(entry));
+    await this.#claimed(received, async () => {
+      const waiter = this.#queue.waiter(received.id);
+      if (await this.#leftByClient(received)) return;
+      this.#parts.log.warn({ migration: received.id, vm: received.vmName, reason }, 'goes to Nova unchanged');
+      const entry = await this.#queue.move(received, 'submitted', reason, { submittedAtMs: Date.now() });
+      this.#inBackground(entry, this.#submit(entry, waiter));
+    });
   }
 
-  async #submit(entry: Entry): Promise<void> {
-    const { nova } = this.#parts;
-    const waiter = this.#queue.waiter(entry.id);
-    let submission: Submission;
-    if (waiter) {
-      const forwarded = await nova.forwarded(waiter.forward);
-      submission = forwarded.submission;
-      // Without an answer of Nova's the proxy tells the client what went wrong; it does not send a second time.
-      this.#queue.answer(
-        entry.id,
-        forwarded.answer ? { kind: 'answered', answer: forwarded.answer } : { kind: 'forward' },
-      );
-    } else {
-      submission = await nova.submit(entry.vmUuid, entry.request);
+  /**
+   * Fails open without waiting for anything: the caller's request goes to Nova now, whatever becomes of the record.
+   * Resolves when the caller has Nova's answer. Nothing happens if no caller waits.
+   */
+  async handOver(id: number, reason: Reason): Promise<void> {
+    const entry = this.#queue.get(id);
+    const waiter = this.#queue.waiter(id);
+    if (!entry || !waiter) return;
+    const ours = this.#queue.claim(id);
+    if (waiter.gone.aborted && !waiter.sent) {
+      this.#queue.answer(id, { kind: 'forward' });
+      if (ours) this.#inBackground(entry, this.#end(entry, 'aborted', CLIENT_GONE));
+      return;
     }
+    this.#parts.log.warn({ migration: id, vm: entry.vmName, reason }, 'goes to Nova unchanged');
+    const submission = await this.#forward(id, waiter);
+    // Whoever has it in hand goes on with the same answer.
+    if (ours) this.#inBackground(entry, this.#followUnchanged(entry, reason, submission));
+  }
+
+  /** Sends the caller's own request, at most once, and hands on Nova's answer. */
+  async #forward(id: number, waiter: Waiter): Promise<Submission> {
+    const { submission, answer } = await this.#parts.nova.forwarded(() => waiter.forward());
+    // Without an answer of Nova's the proxy tells the client what went wrong; it does not send a second time.
+    this.#queue.answer(id, answer ? { kind: 'answered', answer } : { kind: 'forward' });
+    return submission;
+  }
+
+  /** Writes down, as soon as that is possible, what has gone to Nova already. */
+  async #followUnchanged(entry: Entry, reason: Reason, submission: Submission): Promise<void> {
+    const change = { submittedAtMs: entry.submittedAtMs ?? entry.receivedAtMs, deferred: false };
+    const submitted = await this.#persist(entry, () => this.#queue.move(entry, 'submitted', reason, change));
+    if (submitted) await this.#settle(submitted, submission);
+  }
+
+  async #submit(entry: Entry, waiter: Waiter | undefined): Promise<void> {
+    const submission = waiter
+      ? await this.#forward(entry.id, waiter)
+      : await this.#parts.nova.submit(entry.vmUuid, entry.request);
+    await this.#settle(entry, submission);
+  }
+
+  async #settle(entry: Entry, submission: Submission): Promise<void> {
     if (submission === 'unknown') this.#findAgain(entry);
     else if (submission === 'not-reached')
       await this.#giveBack(entry, 'failed', { code: 'nova-unreachable', text: 'nova-api cannot be reached' });
@@ -173,16 +255,30 @@ export class Execution {
   async adjust(entry: Entry, reservation: Decision['reservation']): Promise<void> {
     const running = this.#drives.get(entry.id);
     if (!entry.decision || !running) return;
-    const changed = await this.#queue.update(entry, { decision: { ...entry.decision, reservation } });
-    running.drive.record = changed;
-    await running.drive.reserve();
+    try {
+      running.drive.record = await this.#queue.update(entry, { decision: { ...entry.decision, reservation } });
+      await running.drive.reserve();
+    } catch (error) {
+      // The next plan asks for it again.
+      this.#parts.log.warn({ migration: entry.id, error: describeError(error) }, 'a reservation is not changed');
+    }
   }
 
   #follow(entry: Entry): void {
+    if (this.#stop.signal.aborted) return;
     const { store, tracker, nova, log } = this.#parts;
-    const drive = new Drive(entry, { store, tracker, nova, log, wrote: (record) => this.#queue.replace(record) });
+    const drive = new Drive(entry, {
+      store,
+      tracker,
+      nova,
+      log,
+      leases: this.#leases(entry.id),
+      wrote: (record) => this.#queue.replace(record),
+      over: () => this.#queue.over(entry.id),
+    });
     const done = drive.run().then(() => {
       this.#drives.delete(entry.id);
+      this.#held.delete(entry.id);
       this.#parts.ended(drive.record);
       this.#parts.wake();
     });
@@ -191,35 +287,52 @@ export class Execution {
 
   // ---- after a crash, and after a lost answer
 
-  /** Goes on with what an earlier run left in this state. */
-  async recover(entry: Entry): Promise<void> {
-    const { state, novaMigrationId } = entry;
-    this.#parts.log.info({ migration: entry.id, vm: entry.vmName, state }, 'found unfinished');
+  /** Goes on, in the background, with what an earlier run left in this state. */
+  recover(entry: Entry): void {
+    const { id, vmName, state, novaMigrationId } = entry;
+    this.#parts.log.info({ migration: id, vm: vmName, state }, 'found unfinished');
     if (state === 'queued') return;
-    if (state === 'received' || state === 'reserving') {
-      const text = 'the plugin was restarted before Nova was asked';
-      return this.#giveBack(entry, 'aborted', { code: 'restarted', text });
+    if (state !== 'received' && state !== 'reserving') {
+      if (state === 'submitted' && novaMigrationId === null) this.#findAgain(entry);
+      else this.#follow(entry);
+      return;
     }
-    if (state === 'submitted' && novaMigrationId === null) this.#findAgain(entry);
-    else this.#follow(entry);
+    this.#queue.claim(id);
+    const reason: Reason = { code: 'restarted', text: 'the plugin was restarted before Nova was asked' };
+    const work = entry.deferred ? this.#giveBack(entry, 'aborted', reason) : this.#lookOnce(entry, reason);
+    this.#inBackground(
+      entry,
+      work.then(() => this.#parts.wake()),
+    );
+  }
+
+  /** Its caller has no answer. Where the store failed its request may have gone to Nova all the same. */
+  async #lookOnce(entry: Entry, reason: Reason): Promise<void> {
+    const issued = await this.#persist(entry, () => this.#issued(entry));
+    if (issued) await this.#followUnchanged(entry, { ...reason, text: 'Nova has it' }, 'unknown');
+    else if (issued === false) await this.#end(entry, 'aborted', reason);
+  }
+
+  async #issued({ vmUuid, submittedAtMs, receivedAtMs, request }: Entry): Promise<boolean> {
+    const { nova } = this.#parts;
+    // In this order: one that ends in between has a record.
+    if (await nova.isMigrating(vmUuid)) return true;
+    return (await nova.find(vmUuid, submittedAtMs ?? receivedAtMs, null, request.newestBefore)) !== null;
   }
 
   /** Nova was asked, or was about to be: it knows. Asked again only when it is sure that it never took the request. */
   #findAgain(entry: Entry): void {
-    const { nova, log } = this.#parts;
     const giveUpAtMs = Date.now() + LOST_AFTER_MS;
     const look = async (): Promise<void> => {
       while (!this.#stop.signal.aborted) {
-        const sinceMs = entry.submittedAtMs ?? entry.receivedAtMs;
         try {
-          const found = await nova.find(entry.vmUuid, sinceMs, null);
-          if (found || (await nova.wasIssued(entry.vmUuid, sinceMs))) return this.#follow(entry);
+          if (await this.#issued(entry)) return this.#follow(entry);
           if (Date.now() >= giveUpAtMs) {
             await this.#giveBack(entry, 'aborted', { code: 'never-reached-nova', text: 'Nova never took the request' });
             return this.#parts.wake();
           }
         } catch (error) {
-          log.warn(
+          this.#parts.log.warn(
             { migration: entry.id, error: describeError(error) },
             'Nova does not tell whether it took a request',
           );
@@ -233,9 +346,10 @@ export class Execution {
   // ---- ends
 
   async #leftByClient(entry: Entry): Promise<boolean> {
-    if (!this.#queue.waiter(entry.id)?.gone.aborted) return false;
+    const waiter = this.#queue.waiter(entry.id);
+    if (!waiter?.gone.aborted || waiter.sent) return false;
     this.#queue.answer(entry.id, { kind: 'forward' });
-    await this.#end(entry, 'aborted', { code: 'client-gone', text: 'the client left before it had an answer' });
+    await this.#end(entry, 'aborted', CLIENT_GONE);
     return true;
   }
 
@@ -243,18 +357,30 @@ export class Execution {
   async #giveBack(entry: Entry, state: 'failed' | 'aborted', reason: Reason): Promise<void> {
     if (!entry.deferred) return this.#end(entry, state, reason);
     await this.#dropLeases(entry);
-    await this.#queue.move(entry, 'queued', reason);
+    await this.#persist(entry, () => this.#queue.move(entry, 'queued', reason));
   }
 
   async #end(entry: Entry, state: 'failed' | 'aborted', reason: Reason): Promise<void> {
     this.#parts.log.warn({ migration: entry.id, vm: entry.vmName, state, reason }, 'migration ended');
     this.#warned.delete(entry.id);
+    this.#queue.over(entry.id);
     await this.#dropLeases(entry);
-    await this.#queue.move(entry, state, reason);
+    await this.#persist(entry, () => this.#queue.move(entry, state, reason));
   }
 
   async #dropLeases(entry: Entry): Promise<void> {
-    if (!entry.decision) return;
-    await dropLeases(entry.id, leaseClients(entry, this.#parts.tracker));
+    if (entry.decision) await this.#leases(entry.id).drop(leaseClients(entry, this.#parts.tracker));
+    this.#held.delete(entry.id);
+  }
+
+  #leases(id: number): HeldLeases {
+    const held = this.#held.get(id) ?? new HeldLeases(id);
+    this.#held.set(id, held);
+    return held;
+  }
+
+  #persist<T>(entry: Entry, work: () => Promise<T>): Promise<T | null> {
+    const what = `migration ${entry.id} of ${entry.vmName}`;
+    return persist(work, { what, log: this.#parts.log, signal: this.#stop.signal });
   }
 }

@@ -66,7 +66,11 @@ export class NovaDouble {
         return id && server ? { id, ...server } : null;
       },
       computeHosts: async () => ['compute-1', 'compute-2'],
-      find: async (vmUuid) => this.records.get(vmUuid) ?? null,
+      newestMigration: async (id) => this.records.get(id)?.id ?? 0,
+      find: async (vmUuid, _sinceMs, _id, newestBefore = 0) => {
+        const record = this.records.get(vmUuid) ?? null;
+        return record && record.id > newestBefore ? record : null;
+      },
       forceComplete: async (vmUuid) => {
         this.forced.push({ vmUuid, atMs: Date.now() });
         return 202;
@@ -76,7 +80,7 @@ export class NovaDouble {
         const answer = await forward();
         return { submission: { status: answer.status, text: '' }, answer };
       },
-      wasIssued: async (vmUuid) => this.records.has(vmUuid),
+      isMigrating: async (vmUuid) => this.records.get(vmUuid)?.phase === 'running',
     };
   }
 }

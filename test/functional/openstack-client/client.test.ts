@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OpenStackClient, type OpenStackConfig, OpenStackError } from 'openstack-client-ts';
 import { afterEach, expect, test, vi } from 'vitest';
-import { findMigration, wasIssued } from '../../../plugin/nova/watch.ts';
+import { findMigration } from '../../../plugin/nova/watch.ts';
 import { type Cloud, cloud, json } from './cloud.ts';
 
 const VM = '1f0d9a44-5a3e-4c1b-9f63-0d5b6a7c8e90';
@@ -322,8 +322,7 @@ test('services, hypervisors, versions and actions are read', async () => {
       ],
     });
   const atMs = Date.UTC(2026, 10, 22, 11, 32, 49);
-  expect(await wasIssued(client, VM, atMs)).toMatchObject({ requestId: 'req-7', startTimeMs: atMs });
-  expect(await wasIssued(client, VM, atMs + 60_000)).toBeNull();
+  expect(await client.instanceActions(VM)).toMatchObject([{ requestId: 'req-7', startTimeMs: atMs }]);
 });
 
 test('findMigration gives the record with its phase', async () => {
@@ -332,7 +331,7 @@ test('findMigration gives the record with its phase', async () => {
   const sinceMs = Date.UTC(2026, 10, 22, 11, 32, 50);
   const found = await findMigration(clientOf(self), { vmUuid: VM, sinceMs });
   expect(found).toMatchObject({ phase: 'post-copy', migration: { id: 4 } });
-  expect(await findMigration(clientOf(self), { vmUuid: VM, sinceMs, exclude: new Set([4]) })).toBeNull();
+  expect(await findMigration(clientOf(self), { vmUuid: VM, sinceMs, newestBefore: 4 })).toBeNull();
 });
 
 test('redirects are not followed, and the error names where they lead', async () => {

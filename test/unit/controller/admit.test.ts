@@ -22,6 +22,7 @@ function calls(change: Partial<AdmissionCalls> = {}, server: Partial<ServerDetai
     visible: async () => ({ microversion: '2.93' }),
     server: async () => ({ ...SERVER, ...server }),
     computeHosts: async () => ['compute-1', 'compute-2', 'compute-3'],
+    newestMigration: async () => 7,
     ...change,
   };
 }

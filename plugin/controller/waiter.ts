@@ -1,0 +1,31 @@
+import type { UpstreamAnswer, Verdict } from '../proxy/live-migrate.ts';
+
+/** A caller that has no answer yet. Its request goes to Nova through `forward` or not at all, and so at most once. */
+export class Waiter {
+  /** The client closed its connection. */
+  readonly gone: AbortSignal;
+  readonly #forward: () => Promise<UpstreamAnswer>;
+  readonly #answer: (verdict: Verdict) => void;
+  #sent = false;
+
+  /** `forward` gives the same promise at every call. */
+  constructor(forward: () => Promise<UpstreamAnswer>, answer: (verdict: Verdict) => void, gone: AbortSignal) {
+    this.#forward = forward;
+    this.#answer = answer;
+    this.gone = gone;
+  }
+
+  /** Its request has gone to Nova: nobody may ask Nova for it again. */
+  get sent(): boolean {
+    return this.#sent;
+  }
+
+  forward(): Promise<UpstreamAnswer> {
+    this.#sent = true;
+    return this.#forward();
+  }
+
+  answer(verdict: Verdict): void {
+    this.#answer(verdict);
+  }
+}
