@@ -31,7 +31,7 @@ export function parseFields(text: string, at: number, limit: number, code: Proxy
   while (FIELD_LINE.lastIndex < text.length) {
     const start = FIELD_LINE.lastIndex;
     const match = FIELD_LINE.exec(text);
-    if (match === null) throw new ProxyError(code, complaint(text, start));
+    if (match === null) throw malformed(text, start, code);
     if (starts.length > limit) {
       const tooMany = `More than ${limit} header fields.`;
       throw new ProxyError(code === 'request-invalid' ? 'head-too-large' : code, tooMany);
@@ -53,6 +53,13 @@ function trimmed(value: string): string {
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
+}
+
+/** A client is shown its own line, but not one of Nova's, which was not meant for it. */
+function malformed(text: string, at: number, code: ProxyErrorCode): ProxyError {
+  const why = complaint(text, at);
+  if (code !== 'answer-invalid') return new ProxyError(code, why);
+  return new ProxyError(code, 'The Compute API gave a malformed answer.', { cause: new Error(why) });
 }
 
 function complaint(text: string, at: number): string {
