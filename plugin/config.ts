@@ -3,12 +3,14 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { DroverError, describeError } from './errors.ts';
+import { ForwardedSettings, LimitSettings, ListenSettings, NovaSettings } from './proxy/settings.ts';
 
 /** Paths are taken relative to the configuration file. */
 const Config = z.strictObject({
-  /** Where Nova's clients reach Drover. */
-  listen: z.strictObject({ address: z.string(), port: z.number().int().min(0).max(65535) }),
-  nova: z.strictObject({ url: z.url() }),
+  listen: ListenSettings,
+  nova: NovaSettings,
+  forwarded: ForwardedSettings.prefault({}),
+  limits: LimitSettings.default({}),
   /** Drover's own account: it needs the roles that Nova asks of an administrator. */
   keystone: z.strictObject({
     authUrl: z.url(),
@@ -58,9 +60,12 @@ export function readConfig(file: string): Config {
   }
   const config = parsed.data;
   const at = (path: string) => resolve(dirname(file), path);
-  const { keystone, hostd } = config;
+  const { keystone, hostd, listen, nova } = config;
+  const { tls } = listen;
   return {
     ...config,
+    listen: { ...listen, ...(tls ? { tls: { cert: at(tls.cert), key: at(tls.key) } } : {}) },
+    nova: { ...nova, ...(nova.ca === undefined ? {} : { ca: at(nova.ca) }) },
     keystone: { ...keystone, passwordFile: at(keystone.passwordFile) },
     policy: [config.policy].flat().map(at),
     database: at(config.database),

@@ -86,7 +86,10 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   );
   const proxy = new ProxyServer({
     listen: config.listen,
-    upstream: config.nova.url,
+    upstream: { ...config.nova, urls: [config.nova.url, ...config.nova.others] },
+    upstreamCa: config.nova.ca,
+    forwarded: config.forwarded,
+    limits: config.limits,
     onLiveMigrate: (request, forward) => running.handle(request, forward),
     log,
   });

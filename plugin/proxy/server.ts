@@ -1,4 +1,4 @@
-import { type AddressInfo, BlockList, createServer, isIP, type Server, type Socket } from 'node:net';
+import { type AddressInfo, type BlockList, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { type CertificateFiles, Certificates } from './certificates.ts';
@@ -10,16 +10,17 @@ import { actionTarget } from './intercept.ts';
 import { DEFAULT_LIMITS, type ProxyLimits } from './limits.ts';
 import type { LiveMigrateHandler } from './live-migrate.ts';
 import { decideAction } from './migration-request.ts';
+import { contains, networks } from './networks.ts';
 import { Relay, type RelayParts } from './relay.ts';
 import { DEFAULT_HEALTH, type UpstreamOptions, Upstreams } from './upstream/upstreams.ts';
 
 export interface ProxyOptions {
   /** With `tls` clients speak https. */
-  listen: { address: string; port: number; tls?: CertificateFiles };
+  listen: { address: string; port: number; tls?: CertificateFiles | undefined };
   /** Nova's API. Only the origin counts: paths go through as clients write them. */
   upstream: string | UpstreamOptions;
   /** File with the certificates that are trusted for an upstream with https; the system's where none is given. */
-  upstreamCa?: string;
+  upstreamCa?: string | undefined;
   /** X-Forwarded fields for Nova: whether they are sent, and the networks whose own ones count. All do by default. */
   forwarded?: { send: boolean; trust: string[] };
   /** Null: everything goes through. */
@@ -105,8 +106,8 @@ export class ProxyServer {
 
   #connected(socket: Socket): void {
     const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
-    const trusted = isIP(address) !== 0 && this.#trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-    const peer = { address, secure: this.#options.listen.tls !== undefined, trusted };
+    const secure = this.#options.listen.tls !== undefined;
+    const peer = { address, secure, trusted: contains(this.#trusted, address) };
     const client = new ClientConnection(socket, peer, this.#limits, {
       begin: (head, one) => this.#begin(head, one),
       closed: (one) => this.#closed(one),
@@ -140,22 +141,6 @@ export class ProxyServer {
     for (const client of this.#clients) client.tick(nowMs);
     this.#parts.upstreams.tick(nowMs);
   }
-}
-
-/** @throws Error naming the network that is none. */
-function networks(list: readonly string[]): BlockList {
-  const networks = new BlockList();
-  for (const text of list) {
-    const [address = '', prefix] = text.split('/');
-    const version = isIP(address);
-    const bits = version === 6 ? 128 : 32;
-    const length = prefix === undefined ? bits : Number(prefix);
-    if (version === 0 || !Number.isInteger(length) || length < 0 || length > bits) {
-      throw new Error(`"${text}" is no network: write 10.0.0.0/8 or fd00::/8`);
-    }
-    networks.addSubnet(address, length, version === 6 ? 'ipv6' : 'ipv4');
-  }
-  return networks;
 }
 
 /** A tenth of the shortest time that is watched, a second at most. */

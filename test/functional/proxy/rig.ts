@@ -83,10 +83,10 @@ export interface RawAnswer {
 }
 
 /** Sends these bytes on a connection of their own and reads until the server closes it. */
-export function rawExchange(port: number, bytes: string | Buffer): Promise<RawAnswer> {
+export function rawExchange(port: number, bytes: string | Buffer, address = '127.0.0.1'): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    const socket = connect(port, address, () => socket.write(bytes));
     socket.on('data', (chunk) => chunks.push(chunk));
     socket.on('error', reject);
     socket.on('close', () => resolve(parseAnswer(Buffer.concat(chunks))));
