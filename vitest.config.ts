@@ -8,7 +8,13 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
-      { test: { name: 'functional', include: ['test/{functional,regressions,abuse}/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'functional',
+          include: ['test/{functional,regressions,abuse}/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
       {
         test: {
           name: 'host',
