@@ -87,11 +87,9 @@ export class ClientConnection {
   /** No more requests after the running one; without one the connection is closed. */
   retire(): void {
     this.#closes = true;
-    if (this.#exchange === null) this.#socket.destroy();
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
+    if (this.#exchange !== null || this.#ending) return;
+    if (this.#socket.writableLength === 0) this.#socket.destroy();
+    else this.#end();
   }
 
   /** Ends what has waited for too long. */

@@ -29,6 +29,8 @@ export interface ProxyOptions {
   limits?: Partial<ProxyLimits>;
 }
 
+const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true };
+
 /** Trusts every client as Nova would without a proxy before it. */
 export const TRUST_ALL = ['0.0.0.0/0', '::/0'];
 
@@ -41,6 +43,8 @@ export class ProxyServer {
   readonly #limits: ProxyLimits;
   readonly #trusted: BlockList;
   readonly #clients = new Set<ClientConnection>();
+  /** Also those that have not finished their TLS handshake. */
+  readonly #sockets = new Set<Socket>();
   readonly #certificates: Certificates;
   readonly #parts: RelayParts;
   #server: Server | null = null;
@@ -65,13 +69,10 @@ export class ProxyServer {
   /** Listens; gives the address, with the real port where 0 was asked for. */
   async start(): Promise<{ address: string; port: number }> {
     const { listen, upstreamCa } = this.#options;
-    const socketOptions = { allowHalfOpen: true, noDelay: true };
-    const server = listen.tls
-      ? createTlsServer({ ...socketOptions, ALPNProtocols: ['http/1.1'] })
-      : createServer(socketOptions);
-    if (listen.tls) this.#certificates.serve(server as ReturnType<typeof createTlsServer>, listen.tls);
-    if (upstreamCa !== undefined) this.#certificates.trust(this.#parts.upstreams, upstreamCa);
+    const server = listen.tls ? this.#secureServer(listen.tls) : createServer(SOCKET_OPTIONS);
+    server.on('connection', (socket: Socket) => this.#opened(socket));
     server.on(listen.tls ? 'secureConnection' : 'connection', (socket: Socket) => this.#connected(socket));
+    if (upstreamCa !== undefined) this.#certificates.trust(this.#parts.upstreams, upstreamCa);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port: listen.port, host: listen.address, backlog: 4096 }, resolve);
@@ -95,13 +96,30 @@ export class ProxyServer {
     });
     for (const client of this.#clients) client.retire();
     const cutOff = setTimeout(() => {
-      for (const client of this.#clients) client.destroy();
+      for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
     await Promise.all([closed, emptied]);
     clearTimeout(cutOff);
     clearInterval(this.#ticking);
     this.#certificates.stop();
     this.#parts.upstreams.close();
+  }
+
+  #secureServer(files: CertificateFiles): Server {
+    const server = createTlsServer({
+      ...SOCKET_OPTIONS,
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: this.#limits.clientHeaderMs,
+    });
+    this.#certificates.serve(server, files);
+    return server;
+  }
+
+  #opened(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    // Without TLS such a client is told so.
+    if (this.#options.listen.tls && this.#sockets.size > this.#limits.clientConnections) socket.destroy();
   }
 
   #connected(socket: Socket): void {

@@ -23,18 +23,19 @@ type State = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' |
  */
 export class ChunkScanner {
   readonly #code: ProxyErrorCode;
-  readonly #trailerBytes: number;
   /** Takes what is inside the chunks, where somebody wants to read it. */
   readonly #content: ((bytes: Buffer) => void) | null;
   #state: State = 'size';
   #size = 0;
   #digits = 0;
   #extensionBytes = 0;
-  #trailer = '';
+  #trailerLeft: number;
+  /** Of the trailer, as far as it has come. */
+  #line = '';
 
   constructor(code: ProxyErrorCode, trailerBytes: number, content: ((bytes: Buffer) => void) | null = null) {
     this.#code = code;
-    this.#trailerBytes = trailerBytes;
+    this.#trailerLeft = trailerBytes;
     this.#content = content;
   }
 
@@ -107,28 +108,23 @@ export class ChunkScanner {
     else this.#refuse('not a chunk size');
   }
 
+  /** Line by line: what is wrong already is not waited for, and what was right is not looked at again. */
   #takeTrailer(bytes: Buffer, at: number): number {
-    const before = this.#trailer.length;
-    this.#trailer += bytes.toString('latin1', at, Math.min(bytes.length, at + this.#trailerBytes - before + 3));
-    const end = this.#trailer.startsWith('\r\n') ? 0 : this.#trailer.indexOf('\r\n\r\n', Math.max(0, before - 3));
-    if (end === -1) {
-      if (this.#trailer.length > this.#trailerBytes) this.#refuse('a trailer too long');
-      // What is wrong already is not waited for.
-      this.#checkTrailer(this.#trailer.slice(0, this.#trailer.lastIndexOf('\n') + 1));
-      return bytes.length;
-    }
-    const fields = end === 0 ? '' : this.#trailer.slice(0, end + 2);
-    this.#checkTrailer(fields);
-    this.#state = 'done';
-    return at + fields.length + 2 - before;
+    const lineFeed = bytes.indexOf(LF, at);
+    const end = lineFeed === -1 ? bytes.length : lineFeed + 1;
+    this.#trailerLeft -= end - at;
+    if (this.#trailerLeft < 0) this.#refuse('a trailer too long');
+    this.#line += bytes.toString('latin1', at, end);
+    if (lineFeed === -1) return end;
+    if (this.#line === '\r\n') this.#state = 'done';
+    else this.#checkTrailer(this.#line);
+    this.#line = '';
+    return end;
   }
 
-  #checkTrailer(text: string): void {
-    const { raw } = parseFields(text, 0, 256, this.#code);
-    const forbidden = raw.find(
-      (name, i) => i % 2 === 0 && NEVER_IN_TRAILER.test(name.toLowerCase().replaceAll('_', '-')),
-    );
-    if (forbidden !== undefined) this.#refuse(`${forbidden} in the trailer`);
+  #checkTrailer(line: string): void {
+    const [name = ''] = parseFields(line, 0, 1, this.#code).raw;
+    if (NEVER_IN_TRAILER.test(name.toLowerCase().replaceAll('_', '-'))) this.#refuse(`${name} in the trailer`);
   }
 
   #refuse(what: string): never {

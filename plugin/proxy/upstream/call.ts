@@ -48,8 +48,11 @@ export class UpstreamCall implements WaitingUse {
         return;
       }
     } else if (upstream !== null && stage === 'unanswered' && wasKept && this.request.onlyReads) {
-      this.#place(upstream, true);
-      return;
+      // Closed, that is; not silent, and no answer that could not be read.
+      if (error.code === 'upstream-interrupted') {
+        this.#place(upstream, true);
+        return;
+      }
     }
     this.receiver.failed(error);
   }
