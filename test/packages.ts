@@ -1,7 +1,8 @@
 /**
- * Installs the Debian packages that the tests (`host`) and the OpenStack lab (`lab`) need:
+ * Installs the Debian packages that the tests (`host`), the OpenStack lab (`lab`) and the bench of the proxy (`proxies`)
+ * need:
  *
- *     node test/packages.ts [host] [lab]
+ *     node test/packages.ts [host] [lab] [proxies]
  *
  * Nothing to do costs one `dpkg-query`. No service that comes with a package is started or left enabled: the lab starts
  * its own copies inside its own network namespaces.
@@ -39,6 +40,9 @@ const OPENSTACK_PACKAGES = [
   ...['busybox-static', 'gcc', 'libc6-dev', 'cpio'],
 ];
 
+/** What bench:proxy compares with, and its load. */
+const PROXY_PACKAGES = ['haproxy', 'nginx-light', 'wrk', 'gcc', 'libc6-dev'];
+
 /**
  * QEMU 7.2 of Debian 12 loses dirty pages in a pre-copy under software emulation; QEMU 10 of its backports does not.
  * Every binary package of the same source is named, or apt would keep the older ones of its default release.
@@ -75,7 +79,7 @@ const LOCK = '/var/lock/drover-packages.lock';
 const LOCK_HELD = 'DROVER_PACKAGES_LOCKED';
 const LOCK_WAIT_SECONDS = 900;
 
-const SETS = ['host', 'lab'] as const;
+const SETS = ['host', 'lab', 'proxies'] as const;
 type PackageSet = (typeof SETS)[number];
 
 /** The machine's own tools only, and no question asked by a package's scripts. */
@@ -116,7 +120,12 @@ function installedVersions(names: string[]): Map<string, string> {
 function missingPackages(sets: PackageSet[]): { plain: string[]; backports: string[]; hypervisor: boolean } {
   const lab = sets.includes('lab');
   const backports = lab ? BACKPORTS_PACKAGES : [];
-  const plain = [...HOST_PACKAGES, ...(lab ? OPENSTACK_PACKAGES : [])].filter((name) => !backports.includes(name));
+  const wanted = [
+    ...HOST_PACKAGES,
+    ...(lab ? OPENSTACK_PACKAGES : []),
+    ...(sets.includes('proxies') ? PROXY_PACKAGES : []),
+  ];
+  const plain = [...new Set(wanted)].filter((name) => !backports.includes(name));
   const installed = installedVersions([...plain, ...backports, HYPERVISOR_PACKAGE]);
   return {
     plain: plain.filter((name) => !installed.has(name)),
