@@ -29,12 +29,12 @@ const FEWEST_SLOPES = 3;
  * 1. a robust line, observed = added + factor × predicted (Theil 1950, incomplete method), for fixed overheads and
  *    for a bandwidth that the model has wrong;
  * 2. pair of hosts: the median ratio of what is left;
- * 3. the spread: quantiles of `errors`, each made before its outcome was known.
+ * 3. the spread: quantiles of `errors`, each made before its outcome was known; `prior` while they are few.
  */
-export function correctionOf(points: readonly Point[], errors: readonly number[]): Correction {
+export function correctionOf(points: readonly Point[], errors: readonly number[], prior: Spread): Correction {
   const line = lineThrough(points);
   const grown = errors.length >= 3 * APPRENTICESHIP ? errors.slice(APPRENTICESHIP) : errors;
-  return { line, pairs: pairFactors(points, line), spread: spreadOf(grown) };
+  return { line, pairs: pairFactors(points, line), spread: spreadOf(grown, prior) };
 }
 
 /** Mean of |log(observed / corrected)| by the line alone; a prediction that it would never end counts as 3 times off. */

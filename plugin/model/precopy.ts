@@ -1,3 +1,4 @@
+import { blackoutMs } from './blackout.ts';
 import { dirtiedBytes, dirtyCurve } from './dirty.ts';
 import { type MigrationFeatures, type ModelParameters, streamBytes } from './features.ts';
 import { type Figures, over } from './figures.ts';
@@ -92,8 +93,7 @@ export function preCopy(features: MigrationFeatures, parameters: ModelParameters
 
 /** The guest stops after these rounds, and the rest follows while it stands still. */
 function completed(features: MigrationFeatures, parameters: ModelParameters, run: Rounds): Figures {
-  const { streamBytesPerSecond } = phaseRates(features, parameters, 'source');
-  const downtimeMs = (1000 * run.pendingBytes) / streamBytesPerSecond + parameters.deviceMs;
+  const downtimeMs = blackoutMs(features, parameters, run.pendingBytes);
   const totalMigrationTimeMs = parameters.setupMs + 1000 * run.seconds + downtimeMs;
   const longestStallMs = downtimeMs + parameters.announceMs;
   return {

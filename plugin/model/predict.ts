@@ -16,8 +16,8 @@ export const TECHNIQUES = ['pre-copy', 'post-copy', 'hybrid-copy'] as const sati
  * | guest            | pre-copy | post-copy | why                                            |
  * |------------------|----------|-----------|------------------------------------------------|
  * | idle             | 3.0      | 3.0       | the same bytes on the same links               |
- * | sends 480 Mbit/s | 5.9      | 3.3       | its traffic leaves the source with the switch  |
- * | receives 480     | 3.0      | 5.4       | its traffic follows it to the destination      |
+ * | sends 480 Mbit/s | 5.6      | 3.2       | its traffic leaves the source with the switch  |
+ * | receives 480     | 3.0      | 3.1       | its traffic follows it when its pages are there |
  */
 export function predict(
   features: MigrationFeatures,

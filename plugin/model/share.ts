@@ -5,7 +5,7 @@ import type { LinkFeatures, MigrationFeatures, ModelParameters } from './feature
 const FULL_FROM = 0.9;
 /**
  * When the VM leaves a full link, so much of what it frees is taken by the others, of whom nobody knows whether they were
- * held back: the middle between all and nothing.
+ * held back: the middle between all and nothing, and no more than their share of the link was.
  */
 const TAKEN_BY_OTHERS = 0.5;
 
@@ -69,6 +69,8 @@ export interface PhaseRates {
   streamBytesPerSecond: number;
   lostSourceTxBitsPerSecond: number;
   lostDestinationRxBitsPerSecond: number;
+  /** Share of (destination, rx) that other traffic takes beside the stream, 0-1. */
+  crowding: number;
 }
 
 /**
@@ -79,7 +81,7 @@ export interface PhaseRates {
 export function phaseRates(
   features: MigrationFeatures,
   parameters: Pick<ModelParameters, 'goodput' | 'reverseLoss'>,
-  vmOn: 'source' | 'destination',
+  vmOn: VmPlace,
   vmActivity = 1,
 ): PhaseRates {
   const source = demandAtSource(features, vmOn);
@@ -96,8 +98,12 @@ export function phaseRates(
     streamBytesPerSecond: (alone * parameters.goodput * (1 - parameters.reverseLoss * reverseLoad)) / 8,
     lostSourceTxBitsPerSecond: lost(features.sourceTx, source, alone),
     lostDestinationRxBitsPerSecond: lost(features.destinationRx, destination, alone),
+    crowding: workloadBeside(features.destinationRx, destination, alone) / features.destinationRx.capacityBitsPerSecond,
   };
 }
+
+/** `nowhere`: it stands still. */
+type VmPlace = 'source' | 'destination' | 'nowhere';
 
 /** `measured`: what it has had. `wanted`: what it takes if it is let. */
 interface Demand {
@@ -105,20 +111,18 @@ interface Demand {
   wanted: number;
 }
 
-function demandAtSource({ sourceTx, vm }: MigrationFeatures, vmOn: 'source' | 'destination'): Demand {
+function demandAtSource({ sourceTx, vm }: MigrationFeatures, vmOn: VmPlace): Demand {
   const all = sourceTx.workloadBitsPerSecond;
   const full = all >= FULL_FROM * sourceTx.capacityBitsPerSecond;
   if (vmOn === 'source') return { measured: all, wanted: full ? sourceTx.capacityBitsPerSecond : all };
   const others = Math.max(0, all - vm.txBitsPerSecond);
-  const freed = full && others > 0 ? Math.max(0, sourceTx.capacityBitsPerSecond - others) : 0;
-  return { measured: others, wanted: others + TAKEN_BY_OTHERS * freed };
+  const taken = full
+    ? Math.min(TAKEN_BY_OTHERS, others / all) * Math.max(0, sourceTx.capacityBitsPerSecond - others)
+    : 0;
+  return { measured: others, wanted: others + taken };
 }
 
-function demandAtDestination(
-  { destinationRx, vm }: MigrationFeatures,
-  vmOn: 'source' | 'destination',
-  vmActivity: number,
-): Demand {
+function demandAtDestination({ destinationRx, vm }: MigrationFeatures, vmOn: VmPlace, vmActivity: number): Demand {
   const own = vmOn === 'destination' ? vmActivity * vm.rxBitsPerSecond : 0;
   const all = destinationRx.workloadBitsPerSecond + own;
   const full = all >= FULL_FROM * destinationRx.capacityBitsPerSecond;
@@ -131,9 +135,16 @@ function migrationShare(link: LinkFeatures, workloadBitsPerSecond: number): numb
   return shareLink(capacityBitsPerSecond, reservation, demand).migrationBitsPerSecond / (1 + otherMigrations);
 }
 
-function lost(link: LinkFeatures, { measured, wanted }: Demand, stream: number): number {
-  const { capacityBitsPerSecond, reservation, otherMigrations } = link;
+function lost(link: LinkFeatures, demand: Demand, stream: number): number {
+  const wasThere = Math.min(demand.measured, link.capacityBitsPerSecond);
+  return Math.max(0, wasThere - workloadBeside(link, demand, stream));
+}
+
+function workloadBeside(
+  { capacityBitsPerSecond, reservation, otherMigrations }: LinkFeatures,
+  { wanted }: Demand,
+  stream: number,
+): number {
   const demand = { migrationBitsPerSecond: stream * (1 + otherMigrations), workloadBitsPerSecond: wanted };
-  const share = shareLink(capacityBitsPerSecond, reservation, demand);
-  return Math.max(0, Math.min(measured, capacityBitsPerSecond) - share.workloadBitsPerSecond);
+  return shareLink(capacityBitsPerSecond, reservation, demand).workloadBitsPerSecond;
 }

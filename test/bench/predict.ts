@@ -6,10 +6,11 @@
  *   npm run bench:predict -- --lab FILE      what bench:techniques -- --live has recorded
  */
 import { parseArgs } from 'node:util';
-import { MEASURED } from '../../plugin/model/calibrate.ts';
+import { MEASURED, UNCALIBRATED } from '../../plugin/model/calibrate.ts';
 import { median } from '../../plugin/model/interval.ts';
+import { TECHNIQUES } from '../../plugin/model/predict.ts';
 import { caseOf, classOf, LITERATURE } from './predict/cases.ts';
-import { leaveOut, type Score, score } from './predict/evaluate.ts';
+import { foresee, leaveOut, type Score, score } from './predict/evaluate.ts';
 import { generateExecutions } from './predict/generate.ts';
 import { type ExecutedMigration, readExecutions } from './predict/grid5000.ts';
 import { readLab } from './predict/lab.ts';
@@ -66,21 +67,32 @@ function classMedian(executed: readonly ExecutedMigration[]): number[] {
   });
 }
 
-/** By run: each run predicted from the other ones; by cell: from the other cells. */
+/** Before anything is known; then each cell, and each round, predicted from the others. */
 function lab(file: string): void {
   const runs = readLab(file);
   console.log(`${runs.length} completed migrations in ${file}\n`);
-  console.log('| figure, left out | n | mean absolute error, % | in the 90 % interval, % | width of it, % |');
-  console.log('| - | - | - | - | - |');
+  console.log('| figure, technique | known | n | mean absolute error, % | in the 90 % interval, % | width of it, % |');
+  console.log('| - | - | - | - | - | - |');
   for (const figure of MEASURED) {
     const measured = runs.filter(({ observed }) => observed[figure] !== undefined);
     if (measured.length === 0) continue;
-    for (const fold of ['round', 'cell'] as const) {
-      const folds = leaveOut(
-        measured.map((each) => ({ ...each, fold: each[fold] })),
+    const knowledge = {
+      nothing: foresee(measured, UNCALIBRATED, figure),
+      'other cells': leaveOut(
+        measured.map((each) => ({ ...each, fold: each.cell })),
         figure,
-      );
-      row(`${figure}, ${fold}`, score(folds.flatMap(({ tried }) => tried)));
+      ).flatMap(({ tried }) => tried),
+      'other rounds': leaveOut(
+        measured.map((each) => ({ ...each, fold: each.round })),
+        figure,
+      ).flatMap(({ tried }) => tried),
+    };
+    for (const [known, tried] of Object.entries(knowledge)) {
+      row(`${figure}, all | ${known}`, score(tried));
+      for (const technique of TECHNIQUES) {
+        const own = tried.filter((each) => each.technique === technique);
+        if (own.length > 0) row(`${figure}, ${technique} | ${known}`, score(own));
+      }
     }
   }
 }
@@ -89,9 +101,10 @@ function error(predicted: number, observed: number): number {
   return Math.abs(predicted - observed) / observed;
 }
 
-function row(name: string, { count, mapePercent, coveragePercent, widthPercent }: Score): void {
+function row(name: string, { count, never, mapePercent, coveragePercent, widthPercent }: Score): void {
+  const predictedNever = never > 0 ? ` (${never} predicted never to end)` : '';
   console.log(
-    `| ${name} | ${count} | ${mapePercent.toFixed(2)} | ${coveragePercent.toFixed(1)} | ${widthPercent.toFixed(1)} |`,
+    `| ${name} | ${count}${predictedNever} | ${mapePercent.toFixed(2)} | ${coveragePercent.toFixed(1)} | ${widthPercent.toFixed(1)} |`,
   );
 }
 

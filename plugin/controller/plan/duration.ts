@@ -1,7 +1,7 @@
 import type { Decision, Prediction } from '../../contract.ts';
 import { NOVA_BEFORE_QEMU_MS } from '../../model/deadline.ts';
 import type { LinkFeatures, MigrationFeatures } from '../../model/features.ts';
-import { spreadOf } from '../../model/interval.ts';
+import { PRIORS } from '../../model/interval.ts';
 import { shareLink } from '../../model/share.ts';
 import type { InFlightMigration, QueuedMigration } from './world.ts';
 
@@ -72,7 +72,7 @@ export function durationLeft(nowMs: number, migration: InFlightMigration): Durat
 function streamOf(decision: Decision | null, memoryBytes: number): Stream {
   const { prediction = null, features = null } = decision ?? {};
   if (prediction && features) return predictedStream(decision?.technique ?? 'pre-copy', prediction, features);
-  const { low, high } = spreadOf([]);
+  const { low, high } = PRIORS.totalMigrationTimeMs;
   const bits = 8 * memoryBytes;
   return { workBits: bits, allBits: bits, share: 1, dirtyBitsPerSecond: 0, low: Math.exp(low), high: Math.exp(high) };
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { MigrationFeatures } from '../../../plugin/model/features.ts';
+import { DEFAULT_PARAMETERS, type MigrationFeatures } from '../../../plugin/model/features.ts';
 import { rounds } from '../../../plugin/model/precopy.ts';
 import { predict, predictOne, TECHNIQUES } from '../../../plugin/model/predict.ts';
-import { anyFeatures, features, link } from './features.ts';
+import { anyFeatures, features, link, reserved } from './features.ts';
 
 const seconds = (of: MigrationFeatures) =>
   Object.fromEntries(
@@ -20,10 +20,10 @@ describe('the tables of the documentation', () => {
         sourceTx: link({ workloadBitsPerSecond: 480e6 }),
         vm: { txBitsPerSecond: 480e6, rxBitsPerSecond: 0 },
       }),
-      5.85,
-      3.26,
+      5.6,
+      3.2,
     ],
-    ['receives', features({ memoryBytes: 160e6, vm: { txBitsPerSecond: 0, rxBitsPerSecond: 480e6 } }), 3.0, 5.35],
+    ['receives', features({ memoryBytes: 160e6, vm: { txBitsPerSecond: 0, rxBitsPerSecond: 480e6 } }), 3.0, 3.1],
   ] as const)('a guest that is %s', (_, measured, preCopy, postCopy) => {
     const predicted = seconds(measured);
     expect(predicted['pre-copy']).toBeCloseTo(preCopy, 1);
@@ -110,7 +110,7 @@ describe('what is known of real QEMU', () => {
     const early = features({ dirtyWindows: [{ windowMs: 1000, bytesPerSecond: 5e6 }], timeoutMs: 2100 });
     const { totalMigrationTimeMs, bytes } = predictOne('pre-copy', { ...early, timeoutAction: 'pause' });
     expect(bytes / 256e6).toBeCloseTo(1 + 10e6 / 256e6, 2);
-    expect(totalMigrationTimeMs / 1000).toBeCloseTo(0.1 + 266e6 / 56.4e6 + 0.07, 1);
+    expect(totalMigrationTimeMs / 1000).toBeCloseTo(0.1 + 266e6 / 57.3e6 + 0.07, 1);
   });
 
   it('a timeout that comes before the switch makes a hybrid-copy what Nova makes of it', () => {
@@ -118,7 +118,29 @@ describe('what is known of real QEMU', () => {
     expect(predictOne('hybrid-copy', slow).ends).toBe('timeout');
     const forced = predictOne('hybrid-copy', { ...slow, timeoutAction: 'post-copy' });
     expect(forced).toMatchObject({ ends: 'completed', iterations: 2 });
-    expect(forced.downtimeMs).toBeLessThan(200);
+    // Little memory is left for the blackout, but the queues hold 1.6 s of so slow a stream.
+    expect(forced.downtimeMs).toBeLessThan(2000);
+  });
+
+  it('while the guest stands still its own traffic leaves the links to the stream', () => {
+    const limited = features({ dirtyWindows: [{ windowMs: 1000, bytesPerSecond: 10e6 }] });
+    const sending = {
+      sourceTx: link({ workloadBitsPerSecond: 480e6 }),
+      vm: { txBitsPerSecond: 480e6, rxBitsPerSecond: 0 },
+    };
+    const downtime = (of: MigrationFeatures) => predictOne('pre-copy', of).downtimeMs;
+    // Half the threshold (300 ms of half the stream), sent at all of it.
+    expect(downtime({ ...limited, ...sending })).toBeLessThan(0.7 * downtime(limited));
+  });
+
+  it('what enters the destination beside the stream makes the stall longer, not the time', () => {
+    const beside = link({ workloadBitsPerSecond: 240e6, reservation: reserved(480e6, 0.5, true) });
+    const alone = link({ reservation: reserved(480e6, 0.5, true), capacityBitsPerSecond: 480e6 });
+    const [crowded, free] = [beside, alone].map((destinationRx) =>
+      predictOne('post-copy', features({ destinationRx, streamLimitBitsPerSecond: 200e6 })),
+    );
+    expect(crowded?.totalMigrationTimeMs).toBe(free?.totalMigrationTimeMs);
+    expect(crowded?.longestStallMs).toBeGreaterThan(1.8 * (free?.longestStallMs ?? 0));
   });
 
   it('a busy way back slows the stream only where it is more than half full', () => {
@@ -237,7 +259,9 @@ describe('for whatever hostd could report', () => {
       sourceTx: twice(one.sourceTx),
       destinationRx: twice(one.destinationRx),
     };
-    const [small, big] = [predictOne('pre-copy', one), predictOne('pre-copy', two)];
+    // What stands in queues does not grow with them.
+    const parameters = { ...DEFAULT_PARAMETERS, queueBytes: 0 };
+    const [small, big] = [predictOne('pre-copy', one, parameters), predictOne('pre-copy', two, parameters)];
     expect(big.totalMigrationTimeMs).toBeCloseTo(small.totalMigrationTimeMs, 3);
     expect(big.bytes).toBeCloseTo(2 * small.bytes, 0);
   });
