@@ -14,7 +14,7 @@ const PURE_FILES = [
   'hostd/(errors|address)',
   'hostd/check/(finding|table|procfs|judge/.+)',
   'hostd/api/(roles|exposition|metrics|tally)',
-  'hostd/shape/(frame|htb|bpf|classify|acks|wayback|wire|combine|guest|rates|fence|kernel|foreign|plan)',
+  'hostd/shape/(frame|htb|bpf|classify|way|ipv4|ipv6|peer|acks|wayback|wire|combine|guest|rates|fence|kernel|foreign|plan)',
   'hostd/measure/(rates|dirty|domain|job|events|migrations|netfilter|history)',
   'hostd/measure/count/(netlink|nftcodec|linkcodec|uplinks|addresscodec|detect|iptrules)',
 ];

@@ -6,9 +6,9 @@ import { Links } from './measure/count/links.ts';
 import { portName } from './measure/count/netlink.ts';
 import type { OwnTraffic } from './measure/netfilter.ts';
 import { Shaper } from './shape/apply.ts';
-import type { HostAddress } from './shape/classify.ts';
 import type { LinkLimits } from './shape/htb.ts';
 import { Leases } from './shape/leases.ts';
+import type { HostAddress } from './shape/way.ts';
 import { applyWithWayBack } from './shape/wayback.ts';
 import { vlansOnNic } from './shape/wire.ts';
 

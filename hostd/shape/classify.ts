@@ -1,65 +1,28 @@
-import { addressWords, type Block, isIpv6, parseBlock } from '../address.ts';
-import { MIGRATION_PORTS } from '../measure/netfilter.ts';
 import { answerWorkload } from './acks.ts';
 import {
-  addX,
   answer,
   assemble,
   calculate,
-  copyFromX,
   copyToX,
   goto,
-  ifAnyBit,
-  ifAtLeast,
   ifEqual,
-  ipv4HeaderLengthToX,
   type Line,
   label,
   load,
-  loadAtX,
   orX,
   recall,
   set,
-  setX,
   store,
-  unlessAtLeast,
   unlessEqual,
   VLAN_TAG,
   VLAN_TAG_PRESENT,
 } from './bpf.ts';
-import { ETHERNET_BYTES, ETHERTYPE, IPV6_BYTES, PROTOCOL, TAG_BYTES } from './frame.ts';
-
-/** An address of the host, and the VLAN tags that its packets bear on the NIC. */
-export interface HostAddress {
-  address: string;
-  /** VLAN ids, the outermost first; none where packets go untagged. At most two. */
-  vlans: readonly number[];
-}
-
-/** What of one direction of the NIC's traffic is not the tenants'. */
-export interface Classified {
-  direction: 'tx' | 'rx';
-  /** Addresses of the host itself: control traffic is the host's own, a tenant's ssh is workload. */
-  ownAddresses: readonly HostAddress[];
-  migration: HostAddress;
-  /** CIDR blocks of the other hosts' migration addresses. */
-  peers: readonly string[];
-  /** TCP ports of control traffic at either end. */
-  controlPorts: readonly number[];
-}
+import { ETHERNET_BYTES, ETHERTYPE, TAG_BYTES } from './frame.ts';
+import { ipv4 } from './ipv4.ts';
+import { ipv6, upkeep } from './ipv6.ts';
+import { type Classified, groupByTags, PORTS, TAGS, type Way } from './way.ts';
 
 const MOST_TAGS = 2;
-/** IPv6 extension headers that are passed over: hop-by-hop, routing, fragment, destination options (RFC 8200). */
-const EXTENSION = { hopByHop: 0, routing: 43, fragment: 44, destination: 60 } as const;
-const MOST_EXTENSIONS = 4;
-/** MLD and neighbour discovery (RFC 2710, 4861), MLDv2 (RFC 3810). */
-const ICMPV6_UPKEEP = { first: 130, last: 137, mldV2: 143 } as const;
-/** Cells of the program's memory. */
-const TAGS = 0;
-const PORTS = 1;
-const IS_MIGRATION = 2;
-const NEXT_HEADER = 3;
-
 /**
  * The classic BPF program that tells a frame's class, in the words of tc: its answer is a class id, or 0 for the default
  * class (cls_bpf_classify in net/sched/cls_bpf.c). One program looks at every frame once, so that its cost does not grow
@@ -103,33 +66,6 @@ export function classifier(traffic: Classified, classes: { control: number; migr
     label('workload'),
     ...answerWorkload(classes.acks),
   ]);
-}
-
-/** The own addresses that are used with the same tags. */
-interface Way {
-  /** The VLAN ids in one number, as the program collects them. */
-  key: number;
-  tags: number;
-  addresses: { words: readonly number[]; migrates: boolean }[];
-}
-
-function groupByTags({ ownAddresses, migration }: Classified): Way[] {
-  const ways = new Map<number, Way>();
-  const all = [
-    migration,
-    ...ownAddresses.filter((own) => own.address !== migration.address || keyOf(own) !== keyOf(migration)),
-  ];
-  for (const own of all) {
-    const key = keyOf(own);
-    const way = ways.get(key) ?? { key, tags: own.vlans.length, addresses: [] };
-    ways.set(key, way);
-    way.addresses.push({ words: addressWords(own.address), migrates: own === migration });
-  }
-  return [...ways.values()];
-}
-
-function keyOf({ vlans }: HostAddress): number {
-  return vlans.reduce((key, id) => key * 0x1000 + id, 0);
 }
 
 /** A frame with so many tags inside it. */
@@ -182,157 +118,6 @@ function addTag(start: number, tags: number): Line[] {
     calculate('shiftLeft', 12),
     orX(),
     store(TAGS),
-  ];
-}
-
-function ipv4(traffic: Classified, way: Way, start: number, name: string): Line[] {
-  const sends = traffic.direction === 'tx';
-  const [own, far] = sends ? [start + 12, start + 16] : [start + 16, start + 12];
-  const [other, migrates] = [`${name} control`, `${name} migration`];
-  const toPorts = [
-    load('half', start + 6),
-    ifAnyBit(0x1fff, 'workload'),
-    ipv4HeaderLengthToX(start),
-    loadAtX('word', start),
-    store(PORTS),
-  ];
-  return [
-    load('word', own),
-    ...way.addresses.map(({ words, migrates: yes }) => ifEqual(words[0] ?? 0, yes ? migrates : other)),
-    goto('workload'),
-    label(migrates),
-    load('byte', start + 9),
-    unlessEqual(PROTOCOL.tcp, other),
-    ...toPorts,
-    ...ifPeer(traffic.peers, false, far, name),
-    label(other),
-    load('byte', start + 9),
-    ifEqual(PROTOCOL.icmp, 'control'),
-    unlessEqual(PROTOCOL.tcp, 'workload'),
-    ...toPorts,
-    goto('control ports'),
-  ];
-}
-
-function ipv6(traffic: Classified, way: Way, start: number, name: string): Line[] {
-  const sends = traffic.direction === 'tx';
-  const [own, far] = sends ? [start + 8, start + 24] : [start + 24, start + 8];
-  return [
-    ...way.addresses.flatMap(({ words, migrates }, index) => [
-      ...words.flatMap((word, at) => [load('word', own + at * 4), unlessEqual(word, `${name} not ${index}`)]),
-      set(migrates ? 1 : 0),
-      store(IS_MIGRATION),
-      goto(`${name} headers`),
-      label(`${name} not ${index}`),
-    ]),
-    goto('workload'),
-    label(`${name} headers`),
-    ...passExtensions(start, name),
-    label(`${name} tcp`),
-    loadAtX('word', 0),
-    store(PORTS),
-    recall(IS_MIGRATION),
-    ifEqual(0, 'control ports'),
-    ...ifPeer(traffic.peers, true, far, name),
-  ];
-}
-
-/** Goes on at `NAME tcp` with X at the TCP header. */
-function passExtensions(start: number, name: string): Line[] {
-  const step = (index: number): Line[] => {
-    const [options, fragment, next] = ['options', 'fragment', 'header'].map((each) => `${name} ${each} ${index}`) as [
-      string,
-      string,
-      string,
-    ];
-    return [
-      ifEqual(PROTOCOL.tcp, `${name} tcp`),
-      ifEqual(PROTOCOL.icmpv6, 'control'),
-      ifEqual(EXTENSION.fragment, fragment),
-      ifEqual(EXTENSION.hopByHop, options),
-      ifEqual(EXTENSION.routing, options),
-      unlessEqual(EXTENSION.destination, 'workload'),
-      label(options),
-      loadAtX('byte', 0),
-      store(NEXT_HEADER),
-      // Its length is told in units of 8 bytes, the first left out.
-      loadAtX('byte', 1),
-      calculate('add', 1),
-      calculate('shiftLeft', 3),
-      addX(),
-      copyToX(),
-      goto(next),
-      label(fragment),
-      loadAtX('half', 2),
-      ifAnyBit(0xfff8, 'workload'),
-      loadAtX('byte', 0),
-      store(NEXT_HEADER),
-      copyFromX(),
-      calculate('add', 8),
-      copyToX(),
-      label(next),
-      recall(NEXT_HEADER),
-    ];
-  };
-  return [
-    load('byte', start + 6),
-    setX(start + IPV6_BYTES),
-    ...Array.from({ length: MOST_EXTENSIONS }, (_, index) => step(index)).flat(),
-    ifEqual(PROTOCOL.tcp, `${name} tcp`),
-    ifEqual(PROTOCOL.icmpv6, 'control'),
-    goto('workload'),
-  ];
-}
-
-/** Migration if one of the ports is QEMU's and the far end a peer; else perhaps control. */
-function ifPeer(peers: readonly string[], v6: boolean, far: number, name: string): Line[] {
-  const blocks = peers.filter((peer) => isIpv6(peer) === v6).map(parseBlock);
-  if (blocks.length === 0) return [goto('control ports')];
-  const { first, mask } = MIGRATION_PORTS;
-  return [
-    recall(PORTS),
-    calculate('and', mask),
-    ifEqual(first, `${name} peers`),
-    recall(PORTS),
-    calculate('and', mask * 0x10000),
-    unlessEqual(first * 0x10000, 'control ports'),
-    label(`${name} peers`),
-    ...blocks.flatMap((block, index) => ifInBlock(block, far, `${name} peer ${index}`)),
-    goto('control ports'),
-  ];
-}
-
-function ifInBlock({ words, masks }: Block, far: number, name: string): Line[] {
-  const compared = words.flatMap((word, index): Line[] => {
-    const mask = masks[index] ?? 0;
-    if (mask === 0) return [];
-    const masked = mask === 0xffff_ffff ? [] : [calculate('and', mask)];
-    return [load('word', far + index * 4), ...masked, unlessEqual(word, `${name} not`)];
-  });
-  return [...compared, goto('migration'), label(`${name} not`)];
-}
-
-/** IPv6's ARP. MLD belongs to it (a switch that snoops sends neighbour discovery where MLD asked for it) and has options. */
-function upkeep(start: number, name: string): Line[] {
-  const first = start + IPV6_BYTES;
-  return [
-    load('byte', start + 6),
-    ifEqual(PROTOCOL.icmpv6, `${name} plain`),
-    unlessEqual(EXTENSION.hopByHop, `${name} not`),
-    load('byte', first),
-    unlessEqual(PROTOCOL.icmpv6, `${name} not`),
-    load('byte', first + 1),
-    unlessEqual(0, `${name} not`),
-    load('byte', first + 8),
-    goto(`${name} type`),
-    label(`${name} plain`),
-    load('byte', first),
-    label(`${name} type`),
-    ifEqual(ICMPV6_UPKEEP.mldV2, 'control'),
-    unlessAtLeast(ICMPV6_UPKEEP.first, `${name} not`),
-    ifAtLeast(ICMPV6_UPKEEP.last + 1, `${name} not`),
-    goto('control'),
-    label(`${name} not`),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { LinkReservation } from '../contract.ts';
-import { type Classified, classifier } from './classify.ts';
+import { classifier } from './classify.ts';
+import type { Classified } from './way.ts';
 
 /** One HTB class as the kernel shows it; ids are `handle:minor` in hexadecimal. */
 export interface TreeClass {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Classified, classifier, type HostAddress } from '../../../../hostd/shape/classify.ts';
+import { classifier } from '../../../../hostd/shape/classify.ts';
+import type { Classified, HostAddress } from '../../../../hostd/shape/way.ts';
 import { type Frame, frame } from '../../../host/frames.ts';
 import { type Beside, runBpf } from './run-bpf.ts';
 
