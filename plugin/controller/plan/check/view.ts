@@ -1,0 +1,64 @@
+import type { Priority } from 'drover-hostd/contract';
+import type { Decision, Strategy } from '../../../contract.ts';
+import { matchPriority } from '../../../policy/match.ts';
+import type { Policy } from '../../../policy/schema.ts';
+import { mayStart, startTimes, waitedMs } from '../../../policy/starting.ts';
+import { type Action, circumstances, type QueuedMigration, type World } from '../world.ts';
+
+export type Place = { source: string; destination: string | null };
+
+export type Started = QueuedMigration & { decision: Decision };
+
+export type Running = Place & { id: number; vmUuid: string; group: Priority | null; strategy: Strategy | null };
+
+export interface View {
+  starts: Started[];
+  held: QueuedMigration[];
+  refused: QueuedMigration[];
+  flying: Running[];
+  /** In flight and started by this plan. */
+  running: Running[];
+  /** May start as far as the windows of its priority go. */
+  eligible(migration: QueuedMigration): boolean;
+  /** Place in the order: 0 for what waited too long, then high, medium, low. */
+  level(migration: QueuedMigration): number;
+}
+
+export const GROUPS: readonly Priority[] = ['high', 'medium', 'low'];
+
+export function viewOf(world: World, policy: Policy, actions: readonly Action[]): View {
+  const byId = new Map(actions.map((action) => [action.id, action]));
+  const starts = world.queue.flatMap((migration) => {
+    const action = byId.get(migration.id);
+    return action?.kind === 'start' ? [{ ...migration, decision: action.decision }] : [];
+  });
+  const running = (migration: Place & { id: number; vmUuid: string; decision: Decision | null }): Running => ({
+    id: migration.id,
+    vmUuid: migration.vmUuid,
+    source: migration.source,
+    destination: migration.destination,
+    group: migration.decision?.priority ?? null,
+    strategy: migration.decision?.strategy ?? null,
+  });
+  const flying = world.inFlight.map(running);
+  const times = startTimes(policy, world.nowMs);
+  return {
+    starts,
+    held: world.queue.filter(({ id }) => byId.get(id)?.kind === 'hold'),
+    refused: world.queue.filter(({ id }) => byId.get(id)?.kind === 'refuse'),
+    flying,
+    running: [...flying, ...starts.map(running)],
+    eligible: (migration) =>
+      mayStart(policy, matchPriority(policy, migration.server, circumstances(world, migration)).priority, world.nowMs),
+    level: (migration) => {
+      const { priority } = matchPriority(policy, migration.server, circumstances(world, migration));
+      return waitedMs(times[priority], migration.receivedAtMs, world.nowMs) >= policy.maxWaitMs
+        ? 0
+        : 1 + GROUPS.indexOf(priority);
+    },
+  };
+}
+
+export function shares(a: Place, b: Place): boolean {
+  return a.source === b.source || (a.destination !== null && a.destination === b.destination);
+}
