@@ -9,6 +9,8 @@ const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te'
 const END_TO_END =
   /^(host|authorization|accept.*|cache-control|content-.*|cookie|date|expect|forwarded|trailer|transfer-encoding|vary|x-auth-.*|x-service-token|x-roles|x-forwarded-.*|openstack-api-version|x-openstack-.*|x-compute-.*)$/;
 
+const NAMES_NO_FIELD = /^(close|keep-alive)$/i;
+
 /** Every value of one field, in order. `rawHeaders` are names and values in turn. */
 export function headerValues(rawHeaders: readonly string[], name: string): string[] {
   const values: string[] = [];
@@ -20,7 +22,7 @@ export function headerValues(rawHeaders: readonly string[], name: string): strin
 
 /** Tells of a field's name, in lower case, whether it stays behind; `connection` are the values of Connection. */
 export function dropped(connection: readonly string[]): (name: string) => boolean {
-  if (connection.length === 0) return isHopByHop;
+  if (connection.every((value) => NAMES_NO_FIELD.test(value))) return isHopByHop;
   const named = new Set(
     connection
       .flatMap((value) => value.split(','))

@@ -30,15 +30,15 @@ export function parseAnswerHead(text: string, method: string, fieldLimit: number
   const minorVersion = line[1] === '1' ? 1 : 0;
   const status = Number(line[2]);
   const fields = parseFields(text, line[0].length, fieldLimit, 'answer-invalid');
-  const { raw } = fields;
+  const { raw, names } = fields;
   const contentLengths: string[] = [];
   const transferEncodings: string[] = [];
   const connection: string[] = [];
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] ?? '').toLowerCase();
-    if (name === 'connection') connection.push(raw[i + 1] ?? '');
-    else if (name === 'content-length') contentLengths.push(raw[i + 1] ?? '');
-    else if (name === 'transfer-encoding') transferEncodings.push(raw[i + 1] ?? '');
+  for (const [i, name] of names.entries()) {
+    const value = raw[2 * i + 1] ?? '';
+    if (name === 'connection') connection.push(value);
+    else if (name === 'content-length') contentLengths.push(value);
+    else if (name === 'transfer-encoding') transferEncodings.push(value);
   }
   const announced = announcedFraming({ contentLengths, transferEncodings, minorVersion }, 'answer-invalid');
   const hasNoBody = method === 'HEAD' || status < 200 || status === 204 || status === 304;

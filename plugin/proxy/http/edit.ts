@@ -29,27 +29,26 @@ const FORWARDED = /^(x-)?forwarded(-|$)/;
  */
 export function requestHeadForNova(head: RequestHead, edit: RequestEdit): string {
   const { client, closes, continued } = edit;
-  const { raw, starts } = head.fields;
+  const { raw, names, starts } = head.fields;
   const isDropped = dropped(head.connection);
   let kept = '';
   let from = 0;
   let forwardedFor = '';
   let hasProtocol = false;
   let hasHost = false;
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] ?? '').toLowerCase();
+  for (const [i, name] of names.entries()) {
     let leavesOut = isDropped(name) || (continued && name === 'expect');
     if (!leavesOut && client !== null && FORWARDED.test(name)) {
       if (!client.trusted) leavesOut = true;
       else if (name === 'x-forwarded-for') {
-        forwardedFor += `${raw[i + 1]}, `;
+        forwardedFor += `${raw[2 * i + 1]}, `;
         leavesOut = true;
       } else if (name === 'x-forwarded-proto') hasProtocol = true;
       else if (name === 'x-forwarded-host') hasHost = true;
     }
     if (leavesOut) {
-      kept += head.text.slice(from, starts[i / 2]);
-      from = starts[i / 2 + 1] ?? from;
+      kept += head.text.slice(from, starts[i]);
+      from = starts[i + 1] ?? from;
     }
   }
   let text = from === 0 ? head.text : kept + head.text.slice(from);
@@ -63,14 +62,14 @@ export function requestHeadForNova(head: RequestHead, edit: RequestEdit): string
 
 /** An answer's head for the client: the bytes as they came, without the lines of the hop, with this Connection option. */
 export function answerHeadForClient(head: AnswerHead, option: ConnectionOption): string {
-  const { raw, starts } = head.fields;
+  const { names, starts } = head.fields;
   const isDropped = dropped(head.connection);
   let kept = '';
   let from = 0;
-  for (let i = 0; i < raw.length; i += 2) {
-    if (isDropped((raw[i] ?? '').toLowerCase())) {
-      kept += head.text.slice(from, starts[i / 2]);
-      from = starts[i / 2 + 1] ?? from;
+  for (const [i, name] of names.entries()) {
+    if (isDropped(name)) {
+      kept += head.text.slice(from, starts[i]);
+      from = starts[i + 1] ?? from;
     }
   }
   const text = from === 0 ? head.text : kept + head.text.slice(from);

@@ -4,6 +4,8 @@ import { ProxyError, type ProxyErrorCode } from '../errors.ts';
 export interface Fields {
   /** Names and values in turn: names as they came, values without the white space around them. */
   raw: string[];
+  /** The names in lower case. */
+  names: string[];
   /** Where each line begins in the text that was read; one entry more tells where the last one ends. */
   starts: number[];
 }
@@ -26,6 +28,7 @@ const FIELD_LINE = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)\r\n/y;
  */
 export function parseFields(text: string, at: number, limit: number, code: ProxyErrorCode): Fields {
   const raw: string[] = [];
+  const names: string[] = [];
   const starts: number[] = [at];
   FIELD_LINE.lastIndex = at;
   while (FIELD_LINE.lastIndex < text.length) {
@@ -36,10 +39,12 @@ export function parseFields(text: string, at: number, limit: number, code: Proxy
       const tooMany = `More than ${limit} header fields.`;
       throw new ProxyError(code === 'request-invalid' ? 'head-too-large' : code, tooMany);
     }
-    raw.push(match[1] ?? '', trimmed(match[2] ?? ''));
+    const name = match[1] ?? '';
+    raw.push(name, trimmed(match[2] ?? ''));
+    names.push(name.toLowerCase());
     starts.push(FIELD_LINE.lastIndex);
   }
-  return { raw, starts };
+  return { raw, names, starts };
 }
 
 /** Optional white space is space and tab only (RFC 9110 section 5.6.3): String.trim would also take byte A0. */

@@ -47,15 +47,14 @@ export function parseRequestHead(text: string, fieldLimit: number): RequestHead 
   }
   const minorVersion = minor === '1' ? 1 : 0;
   const fields = parseFields(text, whole.length, fieldLimit, 'request-invalid');
-  const { raw } = fields;
+  const { raw, names } = fields;
   const contentLengths: string[] = [];
   const transferEncodings: string[] = [];
   const hosts: string[] = [];
   const connection: string[] = [];
   let expectsContinue = false;
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] ?? '').toLowerCase();
-    const value = raw[i + 1] ?? '';
+  for (const [i, name] of names.entries()) {
+    const value = raw[2 * i + 1] ?? '';
     if (name === 'host') hosts.push(value);
     else if (name === 'connection') connection.push(value);
     else if (name === 'content-length') contentLengths.push(value);
@@ -85,6 +84,7 @@ export function parseRequestHead(text: string, fieldLimit: number): RequestHead 
 /** Whether the sender of these Connection fields leaves the connection open (RFC 9112 section 9.3). */
 export function keepsConnection(connection: readonly string[], minorVersion: 0 | 1): boolean {
   if (connection.length === 0) return minorVersion === 1;
+  if (connection.length === 1 && connection[0] === 'keep-alive') return true;
   const options = connection.flatMap((value) => value.split(',')).map((option) => option.trim().toLowerCase());
   if (options.includes('close')) return false;
   return minorVersion === 1 || options.includes('keep-alive');

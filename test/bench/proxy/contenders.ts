@@ -48,11 +48,14 @@ export class Contenders {
     await this.#add('drover', BACKEND_PORT + 3, process.execPath, [drover, String(BACKEND_PORT + 3), upstream]);
   }
 
+  /** The backend last: nobody is to miss it. */
   async stop(): Promise<void> {
-    for (const child of this.#processes) child.kill('SIGTERM');
-    await Promise.all(
-      this.#processes.map((child) => (child.exitCode === null ? new Promise((end) => child.once('exit', end)) : null)),
-    );
+    for (const child of this.#processes.toReversed()) {
+      if (child.exitCode !== null) continue;
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+    }
   }
 
   async #add(name: string, port: number, command: string, args: string[]): Promise<void> {
@@ -100,7 +103,7 @@ export class Contenders {
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
       .map((kind) => `${kind}_temp_path ${join(this.#dir, `${name}-${kind}`)};`)
       .join(' ');
-    return `daemon off; worker_processes 1; pid ${join(this.#dir, `${name}.pid`)}; error_log stderr crit;
+    return `user root; daemon off; worker_processes 1; pid ${join(this.#dir, `${name}.pid`)}; error_log stderr crit;
       events { worker_connections 4096; }
       http { access_log off; keepalive_requests 1000000000; sendfile on; tcp_nodelay on; ${temporary} ${http} }`;
   }
