@@ -91,6 +91,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     forwarded: config.forwarded,
     limits: config.limits,
     onLiveMigrate: (request, forward) => running.handle(request, forward),
+    migrations: running.migrations,
     log,
   });
 

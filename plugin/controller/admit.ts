@@ -53,7 +53,7 @@ export async function admit(
   if (host !== null && !candidates.includes(host)) {
     return pass('destination-refused', `${host} is no other compute host that is up`);
   }
-  const { name, projectId, flavorName, memoryBytes, metadata, imageId, availabilityZone } = server;
+  const { name, projectId, flavorName, memoryBytes, metadata, imageId, availabilityZone, node = null } = server;
   return {
     kind: 'take',
     userId: caller.userId,
@@ -67,6 +67,7 @@ export async function admit(
       imageId,
       availabilityZone,
       requesterRoles: caller.roles,
+      node,
     },
     source: server.host,
     // With one other host there is nothing for Nova to choose; the request itself stays as it came.

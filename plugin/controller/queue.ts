@@ -6,7 +6,11 @@ import { type Change, isFinal, type Store, type StoredMigration } from './store/
 import type { Waiter } from './waiter.ts';
 
 /** A stored migration with what is only known while the plugin runs. */
-export type Entry = StoredMigration & { candidates?: string[] };
+export type Entry = StoredMigration & {
+  candidates?: string[];
+  /** When its state was last changed; missing where an earlier run did that. */
+  changedAtMs?: number;
+};
 
 /**
  * All migrations that are not finished, as the store has them, and the callers that wait for an answer. Every change
@@ -102,7 +106,9 @@ export class Queue {
   }
 
   async move(entry: Entry, state: Entry['state'], reason: Reason, change: Change = {}): Promise<Entry> {
-    const moved = this.#keep(entry, await this.#store.transition(entry.id, state, reason, Date.now(), change));
+    const nowMs = Date.now();
+    const moved = this.#keep(entry, await this.#store.transition(entry.id, state, reason, nowMs, change));
+    if (moved.state !== entry.state) moved.changedAtMs = nowMs;
     if (state === 'queued' || isFinal(state)) this.release(entry.id);
     return moved;
   }
@@ -132,8 +138,12 @@ export class Queue {
   }
 
   #keep(entry: Entry, record: StoredMigration): Entry {
-    const { candidates } = this.#entries.get(record.id) ?? entry;
-    const kept = candidates ? { ...record, candidates } : record;
+    const { candidates, changedAtMs } = this.#entries.get(record.id) ?? entry;
+    const kept: Entry = {
+      ...record,
+      ...(candidates ? { candidates } : {}),
+      ...(changedAtMs === undefined ? {} : { changedAtMs }),
+    };
     if (isFinal(kept.state)) {
       this.#entries.delete(kept.id);
       this.#over.delete(kept.id);

@@ -4,6 +4,7 @@ import { DroverError, describeError } from '../errors.ts';
 import type { NovaCalls } from '../nova/control.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
+import type { MigrationsSource } from '../proxy/overlay/request.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
 import { Execution } from './execute/execute.ts';
@@ -17,6 +18,7 @@ import { type Entry, Queue, waits } from './queue.ts';
 import { shown } from './show.ts';
 import type { Store } from './store/store.ts';
 import { Waiter } from './waiter.ts';
+import { waitingMigrations } from './waiting.ts';
 
 export interface ControllerParts {
   store: Store;
@@ -56,11 +58,14 @@ export class Controller {
   /** Why nobody could look ahead in the last round; null: it was done. */
   #failure: string | null = null;
   #planFailsSinceMs: number | null = null;
+  /** What waits, for Nova's own lists. */
+  readonly migrations: MigrationsSource;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
     this.#queue = new Queue(parts.store);
     const { store, tracker, nova, log } = parts;
+    this.migrations = waitingMigrations(this.#queue, store, nova, log);
     this.#execution = new Execution({
       store,
       queue: this.#queue,

@@ -114,6 +114,7 @@ function detailsOf(server: Server): ServerDetails {
     taskState,
     locked,
     host,
+    node: server.node,
     flavorName: flavor.name,
     memoryBytes: flavor.memoryBytes,
   };

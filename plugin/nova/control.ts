@@ -21,6 +21,8 @@ export interface ServerDetails {
   taskState: string | null;
   locked: boolean;
   host: string | null;
+  /** Nova's name of the hypervisor there. */
+  node?: string | null;
 }
 
 /** What Nova says of one live migration. */

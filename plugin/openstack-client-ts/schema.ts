@@ -56,6 +56,7 @@ export const Server = z
     image: z.union([z.object({ id: z.string() }), z.string()]).optional(),
     'OS-EXT-AZ:availability_zone': text,
     'OS-EXT-SRV-ATTR:host': text,
+    'OS-EXT-SRV-ATTR:hypervisor_hostname': text,
     'OS-EXT-SRV-ATTR:instance_name': text,
     'OS-EXT-STS:task_state': text,
     'OS-EXT-STS:vm_state': text,
@@ -75,6 +76,8 @@ export const Server = z
     locked: server.locked,
     /** Null where the caller's role may not see it. */
     host: server['OS-EXT-SRV-ATTR:host'],
+    /** Nova's name of the hypervisor there. */
+    node: server['OS-EXT-SRV-ATTR:hypervisor_hostname'],
     /** libvirt's domain name. */
     instanceName: server['OS-EXT-SRV-ATTR:instance_name'],
     metadata: server.metadata,

@@ -1,12 +1,12 @@
 import type { ClientConnection, Exchange } from './client.ts';
 import { ProxyError } from './errors.ts';
+import { fetchAnswer } from './fetch.ts';
 import { endToEnd, headerValues } from './headers.ts';
-import type { AnswerHead } from './http/answer.ts';
 import { BodyReader } from './http/body.ts';
 import type { RequestHead } from './http/request.ts';
 import type { ProxyLimits } from './limits.ts';
 import type { UpstreamAnswer } from './live-migrate.ts';
-import { outgoing, Relay, type RelayParts } from './relay.ts';
+import { type BodyInHand, Relay, type RelayParts } from './relay.ts';
 
 /**
  * A request that is read whole before anything becomes of it. `decide` then calls `pass`, `answer` or `fault`, once;
@@ -55,6 +55,11 @@ export class HeldRequest implements Exchange {
     return Buffer.concat(this.#content);
   }
 
+  /** The body as it came. */
+  get inHand(): BodyInHand {
+    return { bytes: Buffer.concat(this.#raw), continued: this.#continued };
+  }
+
   /** Aborted when the client goes away before its answer. */
   get signal(): AbortSignal {
     return this.#gone.signal;
@@ -71,18 +76,17 @@ export class HeldRequest implements Exchange {
    */
   forward(): Promise<UpstreamAnswer> {
     if (this.#forwarded === null) {
-      this.#forwarded = this.#fetch();
+      this.#forwarded = fetchAnswer(this.#parts, this.head, this.client, this.inHand, this.#limits);
       // Whoever asked for it hears of a failure; nobody else needs to.
       this.#forwarded.catch(() => {});
     }
     return this.#forwarded;
   }
 
-  /** Sends the request to Nova and streams the answer to the client. */
-  pass(): void {
+  /** Sends the request to Nova and streams the answer to the client; with another head where one is given. */
+  pass(head = this.head): void {
     if (this.#gone.signal.aborted) return;
-    const inHand = { bytes: Buffer.concat(this.#raw), continued: this.#continued };
-    this.#relay = new Relay(this.#parts, this.head, this.client, inHand);
+    this.#relay = new Relay(this.#parts, head, this.client, this.inHand);
   }
 
   /** Gives the client an answer that is there as a whole. */
@@ -94,6 +98,7 @@ export class HeldRequest implements Exchange {
     const hasBody = this.head.method !== 'HEAD' && answer.status !== 204 && answer.status !== 304;
     if (hasBody) this.client.answer(chunked ? asChunk(answer.body) : answer.body);
     this.client.answered();
+    this.#parts.answered?.(this.head, answer.status);
   }
 
   fault(error: ProxyError): void {
@@ -128,46 +133,6 @@ export class HeldRequest implements Exchange {
   cancel(): void {
     this.#gone.abort();
     this.#relay?.cancel();
-  }
-
-  #fetch(): Promise<UpstreamAnswer> {
-    const { answerBytes, headerBytes } = this.#limits;
-    return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      let head: AnswerHead | null = null;
-      let reader: BodyReader | null = null;
-      const request = outgoing(this.#parts, this.head, this.client, this.#continued);
-      const call = this.#parts.upstreams.send(request, {
-        connected: (connection) => {
-          connection.write(Buffer.concat(this.#raw));
-          connection.bodySent();
-        },
-        interim: () => {},
-        upstreamDrained: () => {},
-        head: (started) => {
-          head = started;
-          reader = new BodyReader(started.body, 'answer-invalid', headerBytes, (bytes) => {
-            chunks.push(bytes);
-            length += bytes.length;
-          });
-        },
-        data: (bytes) => {
-          reader?.take(bytes);
-          if (length <= answerBytes) return;
-          call.abort();
-          reject(
-            new ProxyError('answer-invalid', `The answer of the Compute API is longer than ${answerBytes} bytes.`),
-          );
-        },
-        ended: () => {
-          if (head === null) return;
-          const { status, statusMessage, fields } = head;
-          resolve({ status, statusMessage, rawHeaders: fields.raw, body: Buffer.concat(chunks) });
-        },
-        failed: reject,
-      });
-    });
   }
 }
 

@@ -48,3 +48,11 @@ export function actionPath(rawTarget: string): ActionPath | null {
   if (afterVersion > 1) return null;
   return { serverId: id.toLowerCase(), legacyV2: prefix[versionAt] === 'v2', versioned: versionAt !== -1 };
 }
+
+/** What lies below a server: `/servers/ID/migrations/7` gives its id and `['migrations', '7']`. */
+export function serverPath(rawTarget: string): { serverId: string; below: string[] } | null {
+  const segments = normalSegments(rawTarget) ?? [];
+  const at = segments.indexOf('servers');
+  const id = at === -1 ? undefined : segments[at + 1];
+  return id !== undefined && UUID.test(id) ? { serverId: id.toLowerCase(), below: segments.slice(at + 2) } : null;
+}

@@ -14,6 +14,8 @@ export interface RelayParts {
   log: Logger;
   /** Whether Nova is told of the client in X-Forwarded fields. */
   forwarded: boolean;
+  /** Called with each request that Nova has answered, when the answer is over. */
+  answered?: (head: RequestHead, status: number) => void;
 }
 
 /** A body that has been read already, as it came. */
@@ -31,6 +33,8 @@ export class Relay implements Exchange, AnswerReceiver {
   readonly #head: RequestHead;
   readonly #client: ClientConnection;
   readonly #log: Logger;
+  readonly #answered: RelayParts['answered'];
+  #status = 0;
   readonly #inHand: BodyInHand | null;
   readonly #call: UpstreamCall;
   #connection: UpstreamConnection | null = null;
@@ -40,6 +44,7 @@ export class Relay implements Exchange, AnswerReceiver {
     this.#head = head;
     this.#client = client;
     this.#log = parts.log;
+    this.#answered = parts.answered;
     this.#inHand = inHand;
     this.#complete = inHand !== null;
     if (inHand === null && head.body.kind !== 'none') client.hold();
@@ -80,6 +85,7 @@ export class Relay implements Exchange, AnswerReceiver {
   }
 
   head(head: AnswerHead, hasMore: boolean): void {
+    this.#status = head.status;
     const option = this.#client.connectionOption(head.body.kind === 'close');
     this.#client.answerHead(answerHeadForClient(head, option));
     if (!hasMore) this.#client.flush();
@@ -92,6 +98,7 @@ export class Relay implements Exchange, AnswerReceiver {
   ended(): void {
     this.#connection = null;
     this.#client.answered();
+    this.#answered?.(this.#head, this.#status);
   }
 
   failed(error: ProxyError): void {

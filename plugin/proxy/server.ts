@@ -11,7 +11,11 @@ import { DEFAULT_LIMITS, type ProxyLimits } from './limits.ts';
 import type { LiveMigrateHandler } from './live-migrate.ts';
 import { decideAction } from './migration-request.ts';
 import { contains, networks } from './networks.ts';
+import type { MigrationsSource } from './overlay/request.ts';
+import { serveMigrations } from './overlay/serve.ts';
+import { migrationsTarget } from './overlay/target.ts';
 import { Relay, type RelayParts } from './relay.ts';
+import { type ServerChange, serverChange } from './touched.ts';
 import { DEFAULT_HEALTH, type UpstreamOptions, Upstreams } from './upstream/upstreams.ts';
 
 export interface ProxyOptions {
@@ -25,6 +29,10 @@ export interface ProxyOptions {
   forwarded?: { send: boolean; trust: string[] };
   /** Null: everything goes through. */
   onLiveMigrate: LiveMigrateHandler | null;
+  /** Migrations that wait are shown in Nova's own lists; without it Nova's are as they are. */
+  migrations?: MigrationsSource;
+  /** Called with every answered request that may have changed a server. */
+  onServerChange?: (change: ServerChange) => void;
   log: Logger;
   limits?: Partial<ProxyLimits>;
 }
@@ -55,13 +63,19 @@ export class ProxyServer {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#trusted = networks(options.forwarded?.trust ?? TRUST_ALL);
-    const { upstream, log } = options;
+    const { upstream, log, onServerChange } = options;
     const upstreamOptions: UpstreamOptions =
       typeof upstream === 'string' ? { urls: [upstream], balance: 'round-robin', health: DEFAULT_HEALTH } : upstream;
     this.#parts = {
       upstreams: new Upstreams(upstreamOptions, this.#limits, log),
       log,
       forwarded: options.forwarded?.send ?? true,
+      ...(onServerChange && {
+        answered: (head, status) => {
+          const change = serverChange(head, status);
+          if (change) onServerChange(change);
+        },
+      }),
     };
     this.#certificates = new Certificates(log);
   }
@@ -143,7 +157,13 @@ export class ProxyServer {
 
   /** What is done with a request: who wants to see it whole before it goes on takes a HeldRequest. */
   #begin(head: RequestHead, client: ClientConnection): Exchange {
-    const { onLiveMigrate, log } = this.#options;
+    const { onLiveMigrate, migrations, log } = this.#options;
+    const listed = migrations ? migrationsTarget(head.method, head.target, head.fields.raw) : null;
+    if (migrations && listed !== null) {
+      return new HeldRequest(this.#parts, this.#limits, head, client, (held) =>
+        serveMigrations(held, listed, migrations, this.#parts, this.#limits),
+      );
+    }
     if (onLiveMigrate !== null && head.body.kind !== 'none') {
       const target = actionTarget(head.method, head.target, head.fields.raw);
       if (target !== null) {

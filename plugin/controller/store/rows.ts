@@ -11,10 +11,12 @@ export interface KeptServer {
   flavorName: string;
   memoryBytes: number;
   metadata: Record<string, string>;
-  /** These three are absent in records of before they were kept. */
+  /** These are absent in records of before they were kept. */
   imageId?: string | null | undefined;
   availabilityZone?: string | null | undefined;
   requesterRoles?: string[] | undefined;
+  /** Nova's name of the hypervisor that it runs on. */
+  node?: string | null | undefined;
 }
 
 /** A migration with what only the controller needs. */

@@ -10,7 +10,7 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { ProxyLimits } from '../../../plugin/proxy/limits.ts';
 import type { LiveMigrateHandler } from '../../../plugin/proxy/live-migrate.ts';
-import { ProxyServer } from '../../../plugin/proxy/server.ts';
+import { type ProxyOptions, ProxyServer } from '../../../plugin/proxy/server.ts';
 
 export const VM = '1f0d9a44-5a3e-4c1b-9f63-0d5b6a7c8e90';
 
@@ -50,6 +50,7 @@ export async function proxyBefore(
   upstreamPort: number,
   onLiveMigrate: LiveMigrateHandler | null = null,
   limits: Partial<ProxyLimits> = {},
+  more: Partial<Pick<ProxyOptions, 'migrations' | 'onServerChange'>> = {},
 ): Promise<{ port: number; logged: Record<string, unknown>[]; proxy: ProxyServer }> {
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
@@ -59,6 +60,7 @@ export async function proxyBefore(
     onLiveMigrate,
     log,
     limits,
+    ...more,
   });
   const { port } = await proxy.start();
   onTestFinished(() => proxy.stop(0));
