@@ -92,6 +92,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     limits: config.limits,
     onLiveMigrate: (request, forward) => running.handle(request, forward),
     migrations: running.migrations,
+    onServerChange: (change) => running.serverChanged(change),
     log,
   });
 

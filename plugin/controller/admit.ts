@@ -1,5 +1,5 @@
 import type { Reason } from '../contract.ts';
-import type { AdmissionCalls } from '../nova/control.ts';
+import type { AdmissionCalls, ServerDetails } from '../nova/control.ts';
 import type { KeptServer } from './store/store.ts';
 
 export type Admission =
@@ -19,6 +19,14 @@ export type Admission =
     };
 
 const MIGRATABLE = ['ACTIVE', 'PAUSED'];
+
+/** Whose role makes Nova's `context.is_admin` (its policy `context_is_admin`). */
+export const ADMINISTRATOR = 'admin';
+
+/** Nova live-migrates it: in the right state, and with no task. */
+export function isMigratable({ status, taskState }: Pick<ServerDetails, 'status' | 'taskState'>): boolean {
+  return MIGRATABLE.includes(status) && taskState === null;
+}
 
 /**
  * Decides whether Drover may take a live migration in its hands. It takes only what Nova would accept; whatever Nova
@@ -43,11 +51,11 @@ export async function admit(
   if (!caller.roles.some((role) => liveMigrateRoles.includes(role))) {
     return pass('role-missing', `the caller has none of the roles ${liveMigrateRoles.join(', ')}`);
   }
-  if (!MIGRATABLE.includes(server.status) || server.taskState !== null) {
+  if (!isMigratable(server)) {
     return pass('server-busy', `the server is ${server.status}, task ${server.taskState ?? 'none'}`);
   }
   // Nova lets administrators act on a locked server; who else may is its policy's affair.
-  if (server.locked && !caller.roles.includes('admin')) return pass('server-locked', 'the server is locked');
+  if (server.locked && !caller.roles.includes(ADMINISTRATOR)) return pass('server-locked', 'the server is locked');
   if (server.host === null) return pass('server-without-host', 'Nova names no host of the server');
   const candidates = hosts.filter((name) => name !== server.host);
   if (host !== null && !candidates.includes(host)) {

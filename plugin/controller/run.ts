@@ -5,10 +5,12 @@ import type { NovaCalls } from '../nova/control.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
 import type { MigrationsSource } from '../proxy/overlay/request.ts';
+import type { ServerChange } from '../proxy/touched.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
 import { Execution } from './execute/execute.ts';
 import { Experience } from './execute/experience.ts';
+import { Lookout } from './lookout.ts';
 import { Pause } from './pause.ts';
 import { explainPolicy } from './plan/explain.ts';
 import { factsOf } from './plan/facts.ts';
@@ -50,6 +52,7 @@ export class Controller {
   readonly #parts: ControllerParts;
   readonly #queue: Queue;
   readonly #execution: Execution;
+  readonly #lookout: Lookout;
   readonly #stop = new AbortController();
   #contention: ReadonlyMap<string, Contention> = new Map();
   #loop: Promise<void> = Promise.resolve();
@@ -66,9 +69,11 @@ export class Controller {
     this.#queue = new Queue(parts.store);
     const { store, tracker, nova, log } = parts;
     this.migrations = waitingMigrations(this.#queue, store, nova, log);
+    this.#lookout = new Lookout(this.#queue, nova, log);
     this.#execution = new Execution({
       store,
       queue: this.#queue,
+      lookout: this.#lookout,
       tracker,
       nova,
       log,
@@ -132,6 +137,8 @@ export class Controller {
     const { host, blockMigration, diskOverCommit, force, serverId, receivedAtMs } = request;
     const asked = { host, blockMigration, diskOverCommit, force, microversion };
     const kept = { ...asked, requestId: newRequestId(), newestBefore };
+    const { token } = request;
+    waiter.wouldTake = async () => token !== null && (await nova.wouldTake(token, serverId, kept));
     const { id } = await this.#queue.add(serverId, admission, kept, receivedAtMs, waiter);
     taken.id = id;
     if (waiter.sent || this.#stop.signal.aborted) {
@@ -158,6 +165,17 @@ export class Controller {
       // The proxy tells the client what went wrong; it does not send a second time.
       () => waiter.answer({ kind: 'forward' }),
     );
+  }
+
+  /** What the proxy calls for each request that may have changed a server. */
+  serverChanged(change: ServerChange): void {
+    const told =
+      change.kind === 'other' ? this.#lookout.serverChanged(change.serverId) : this.#execution.interfered(change);
+    told
+      .catch((error: unknown) => {
+        this.#parts.log.error({ vm: change.serverId, error: describeError(error) }, 'a change was not taken in');
+      })
+      .then(() => this.wake());
   }
 
   // ---- what the control API shows
@@ -206,6 +224,7 @@ export class Controller {
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       let untilMs = Date.now() + TICK_MS;
+      this.#lookAround();
       const planned = this.#planned();
       if (planned) {
         const { world, actions } = planned;
@@ -247,12 +266,18 @@ export class Controller {
     }
   }
 
+  #lookAround(): void {
+    this.#lookout.lookAround().catch((error: unknown) => {
+      this.#parts.log.error({ error: describeError(error) }, 'a look at the servers of waiting migrations failed');
+    });
+  }
+
   #world(): World {
     const { policy, tracker } = this.#parts;
     return {
       nowMs: Date.now(),
       policy: policy.policy,
-      queue: this.#queue.entries().filter(waits),
+      queue: this.#queue.entries().filter((entry) => waits(entry) && this.#lookout.isFree(entry.id)),
       inFlight: this.#queue.inFlight().map((entry) => this.#inFlight(entry)),
       hosts: tracker.hosts,
       previousContention: this.#contention,

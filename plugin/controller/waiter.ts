@@ -7,6 +7,8 @@ export class Waiter {
   readonly #forward: () => Promise<UpstreamAnswer>;
   readonly #answer: (verdict: Verdict) => void;
   #sent = false;
+  /** Whether Nova would take the request from this caller now: only then may it be told to wait. */
+  wouldTake: () => Promise<boolean> = async () => false;
 
   /** `forward` gives the same promise at every call. */
   constructor(forward: () => Promise<UpstreamAnswer>, answer: (verdict: Verdict) => void, gone: AbortSignal) {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AdmissionCalls } from '../nova/control.ts';
 import type { MigrationsSource } from '../proxy/overlay/request.ts';
 import type { WaitingMigration } from '../proxy/overlay/views.ts';
+import { ADMINISTRATOR } from './admit.ts';
 import type { Entry, Queue } from './queue.ts';
 import type { Store } from './store/store.ts';
 
@@ -32,7 +33,7 @@ export function waitingMigrations(
       const [caller, server] = await Promise.all([token === null ? null : nova.caller(token), nova.server(serverId)]);
       if (server === null || (kind === 'force' && server.status !== 'ACTIVE')) return false;
       // Nova asks no policy for this, but whether the context is an administrator's (check_instance_lock).
-      return !server.locked || caller?.roles.includes('admin') === true;
+      return !server.locked || caller?.roles.includes(ADMINISTRATOR) === true;
     },
 
     async abort(record, token) {

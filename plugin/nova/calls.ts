@@ -2,6 +2,7 @@ import { type OpenStackClient, OpenStackError, type Server } from 'openstack-cli
 import { ProxyError } from '../proxy/errors.ts';
 import type { NovaCalls, ServerDetails, Submission } from './control.ts';
 import { findMigration, migrationById } from './watch.ts';
+import { liveMigrateBody, wouldTake } from './would-take.ts';
 
 const TEXT_LIMIT = 500;
 /** Too many requests, or nobody behind the balancer: it is worth asking again, once Nova says that it has not taken it. */
@@ -22,7 +23,8 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
     },
 
     async server(serverId) {
-      const server = await unlessMissing(client.showServer(serverId));
+      // Only a 404 means that there is none: a 401 is about our own token.
+      const server = await unlessMissing(client.showServer(serverId), ['not-found']);
       return server && detailsOf(server);
     },
 
@@ -65,16 +67,12 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
       return (await client.forceComplete(vmUuid, novaMigrationId)).status;
     },
 
+    wouldTake: (token, vmUuid, request) => wouldTake(client, token, vmUuid, request),
+
     async submit(vmUuid, request) {
-      const { host, blockMigration, diskOverCommit, force, microversion } = request;
-      const body = {
-        host,
-        blockMigration,
-        ...(diskOverCommit === null ? {} : { diskOverCommit }),
-        ...(force === null ? {} : { force }),
-      };
+      const { microversion } = request;
       try {
-        const answer = await client.liveMigrate(vmUuid, body, { microversion });
+        const answer = await client.liveMigrate(vmUuid, liveMigrateBody(request), { microversion });
         if (PASSING.includes(answer.status)) return 'unknown';
         return { status: answer.status, text: answer.message ?? '' };
       } catch (error) {
@@ -120,11 +118,14 @@ function detailsOf(server: Server): ServerDetails {
   };
 }
 
-async function unlessMissing<T>(call: Promise<T>): Promise<T | null> {
+async function unlessMissing<T>(
+  call: Promise<T>,
+  codes: OpenStackError['code'][] = ['not-found', 'unauthorized'],
+): Promise<T | null> {
   try {
     return await call;
   } catch (error) {
-    if (error instanceof OpenStackError && (error.code === 'not-found' || error.code === 'unauthorized')) return null;
+    if (error instanceof OpenStackError && codes.includes(error.code)) return null;
     throw error;
   }
 }

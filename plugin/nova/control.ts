@@ -84,6 +84,11 @@ export interface DriveCalls {
 
 /** All that the controller asks of Keystone and Nova. */
 export interface NovaCalls extends AdmissionCalls, DriveCalls {
+  /**
+   * Whether Nova would take this live migration from the holder of this token now. It is asked with that token and
+   * nothing else, and nothing is changed (nova/would-take.ts).
+   */
+  wouldTake(token: string, vmUuid: string, request: KeptRequest): Promise<boolean>;
   /** The server with this id or this name, with the service's token; null if there is none, or several of the name. */
   findServer(nameOrId: string): Promise<(ServerDetails & { id: string }) | null>;
   /** Makes a kept request with the service's own token. Never throws. */

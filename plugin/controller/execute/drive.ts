@@ -48,11 +48,21 @@ export class Drive {
   #forcedAtMs: number | null = null;
   #renewedAtMs = 0;
   #sampledAtMs = 0;
+  #forcedByHand = false;
+  readonly #noted = new Set<string>();
+  /** When a migration was last seen on the source; what was before this run nobody knows. */
+  #sourceBusyAtMs = Date.now();
   readonly #pause = new Pause();
 
   constructor(record: StoredMigration, parts: DriveParts) {
     this.record = record;
     this.#parts = parts;
+  }
+
+  /** Somebody has asked Nova for force_complete past Drover: it is not asked again. */
+  forcedByHand(): void {
+    this.#forcedByHand = true;
+    this.wake();
   }
 
   /** Something changed on a host: look at once. */
@@ -81,6 +91,8 @@ export class Drive {
       } catch (error) {
         log.warn({ migration: this.record.id, error: describeError(error) }, 'a step failed, it is taken again');
       }
+      // Also while Nova does not answer: the guest's pages flow on.
+      await this.#renew();
       await this.#pause.wait(IDLE_TICK_MS);
     }
   }
@@ -139,12 +151,27 @@ export class Drive {
       destination: tracker.migration(record.destination ?? '', record.vmUuid, 'destination', sinceMs),
       postCopyPermitted: permitted(record.source) && permitted(record.destination),
       forcedAtMs: this.#forcedAtMs,
+      forcedByHand: this.#forcedByHand,
+      sourceIdleSinceMs: this.#sourceIdleSinceMs(),
+      noted: this.#noted,
     };
+  }
+
+  #sourceIdleSinceMs(): number | null {
+    const views = this.#parts.tracker.hosts.get(this.record.source)?.migrations?.migrations ?? null;
+    if (views === null) return null;
+    const isBusy = views.some((view) => view.role === 'source' && view.endedAtMs === null);
+    if (isBusy) this.#sourceBusyAtMs = Date.now();
+    return isBusy ? null : this.#sourceBusyAtMs;
   }
 
   async #take(step: Exclude<Step, { kind: 'finish' }>): Promise<void> {
     const { store, nova, log } = this.#parts;
     const { record } = this;
+    if (step.kind === 'note') {
+      await store.note(record.id, step.reason, Date.now());
+      this.#noted.add(step.reason.code);
+    }
     if (step.kind === 'move') this.#wrote(await store.transition(record.id, step.state, step.reason, Date.now()));
     if (step.kind === 'force-complete' && record.novaMigrationId !== null) {
       if (record.state !== 'switching') {

@@ -5,7 +5,10 @@ import type { Decision, Reason } from '../../contract.ts';
 import { describeError } from '../../errors.ts';
 import type { NovaCalls, Submission } from '../../nova/control.ts';
 import { newRequestId } from '../../proxy/live-migrate.ts';
+import { overlayId } from '../../proxy/overlay/identity.ts';
+import type { ServerChange } from '../../proxy/touched.ts';
 import type { Tracker } from '../../tracker/tracker.ts';
+import type { Lookout } from '../lookout.ts';
 import { persist } from '../persist.ts';
 import type { DecisionFacts } from '../plan/facts.ts';
 import type { Entry, Queue } from '../queue.ts';
@@ -17,6 +20,7 @@ import { type End, measureOutcome } from './outcome.ts';
 export interface ExecutionParts {
   store: Store;
   queue: Queue;
+  lookout: Lookout;
   tracker: Tracker;
   nova: NovaCalls;
   log: Logger;
@@ -72,13 +76,17 @@ export class Execution {
     for (const { drive } of this.#drives.values()) drive.wake();
   }
 
-  /** Keeps it waiting; a caller who has no answer yet is told 202 once that is on disk. */
+  /**
+   * Keeps it waiting; a caller who has no answer yet is told 202 once that is on disk, if Nova would take the request
+   * from that caller. If it would not, or does not tell, the request goes to Nova now and the caller reads its answer.
+   */
   async hold(entry: Entry, reason: Reason, warning: Reason | null): Promise<void> {
     if (reason.code === 'batch-window') return;
     await this.#claimed(entry, async () => {
       if (entry.state === 'received') {
         const waiter = this.#queue.waiter(entry.id);
         if (await this.#leftByClient(entry)) return;
+        if (waiter && !(await this.#mayWait(entry, waiter))) return;
         const moved = await this.#queue.move(entry, 'queued', reason, { deferred: true });
         if (waiter?.sent) {
           // It took so long to write that the caller's request has gone to Nova meanwhile.
@@ -93,6 +101,20 @@ export class Execution {
       this.#queue.release(entry.id);
       await this.#warn(entry, warning);
     });
+  }
+
+  /** False: the caller's request has gone to Nova. */
+  async #mayWait(entry: Entry, waiter: Waiter): Promise<boolean> {
+    const taken = await waiter.wouldTake().catch((error: unknown) => {
+      this.#parts.log.warn({ migration: entry.id, error: describeError(error) }, 'Nova does not tell what it would do');
+      return false;
+    });
+    if (taken) return true;
+    const text = 'Nova would not take it from its caller, or does not tell: its caller reads its own answer';
+    const change = { submittedAtMs: Date.now() };
+    const asked = await this.#queue.move(entry, 'submitted', { code: 'left-to-nova', text }, change);
+    this.#inBackground(asked, this.#submit(asked, waiter));
+    return false;
   }
 
   /** Nova is not asked; the caller, who has no answer yet, reads why. */
@@ -121,7 +143,7 @@ export class Execution {
   async begin(received: Entry, decision: Decision, facts: DecisionFacts, warning: Reason | null): Promise<void> {
     await this.#claimed(received, async () => {
       const waiter = this.#queue.waiter(received.id);
-      if (await this.#leftByClient(received)) return;
+      if ((await this.#leftByClient(received)) || !(await this.#stillWanted(received))) return;
       await this.#warn(received, warning);
       this.#warned.delete(received.id);
       const { technique, strategy, priority } = decision;
@@ -172,6 +194,13 @@ export class Execution {
     await this.#followUnchanged(entry, reason, await this.#forward(id, waiter));
   }
 
+  /** One that has waited is asked for with other rights than its caller's: the server is looked at again first. */
+  async #stillWanted(entry: Entry): Promise<boolean> {
+    if (!entry.deferred || (await this.#parts.lookout.mayStart(entry))) return true;
+    this.#queue.release(entry.id);
+    return false;
+  }
+
   /** Nova and hostd take their time: other migrations are not planned later for it. */
   #inBackground(entry: Entry, work: Promise<void>): void {
     const done = work.catch((error: unknown) => {
@@ -193,7 +222,7 @@ export class Execution {
   async beginUnchanged(received: Entry, reason: Reason): Promise<void> {
     await this.#claimed(received, async () => {
       const waiter = this.#queue.waiter(received.id);
-      if (await this.#leftByClient(received)) return;
+      if ((await this.#leftByClient(received)) || !(await this.#stillWanted(received))) return;
       this.#parts.log.warn({ migration: received.id, vm: received.vmName, reason }, 'goes to Nova unchanged');
       const entry = await this.#queue.move(received, 'submitted', reason, { submittedAtMs: Date.now() });
       this.#inBackground(entry, this.#submit(entry, waiter));
@@ -247,8 +276,20 @@ export class Execution {
     else if (submission === 'not-reached')
       await this.#giveBack(entry, 'failed', { code: 'nova-unreachable', text: 'nova-api cannot be reached' });
     else if (submission.status === 202) this.#follow(entry);
-    else
-      await this.#end(entry, 'failed', { code: 'nova-refused', text: `Nova: ${submission.status} ${submission.text}` });
+    // It may have been carried out all the same (nova/compute/api.py, live_migrate: MessagingTimeout).
+    else if (submission.status >= 500) this.#findAgain(entry);
+    else await this.#refused(entry, { code: 'nova-refused', text: `Nova: ${submission.status} ${submission.text}` });
+  }
+
+  /** Nova says no. Something may have been done to the server since it was looked at: then that is the reason. */
+  async #refused(entry: Entry, reason: Reason): Promise<void> {
+    const { lookout } = this.#parts;
+    const found = entry.deferred ? await lookout.judge(entry) : null;
+    if (found?.kind === 'ended') return this.#end(entry, 'aborted', found.reason);
+    if (found?.kind !== 'busy') return this.#end(entry, 'failed', reason);
+    await this.#giveBack(entry, 'aborted', reason);
+    const waiting = this.#queue.get(entry.id);
+    if (waiting) await lookout.putOff(waiting, found.reason);
   }
 
   /** Changes the reservation of a running one. */
@@ -262,6 +303,25 @@ export class Execution {
       // The next plan asks for it again.
       this.#parts.log.warn({ migration: entry.id, error: describeError(error) }, 'a reservation is not changed');
     }
+  }
+
+  /** Somebody has asked Nova itself to end or to force one that runs. */
+  async interfered({ kind, serverId, novaMigrationId, token }: ServerChange): Promise<void> {
+    const entry = this.#queue
+      .entries()
+      .find((one) => one.vmUuid === serverId && [one.novaMigrationId, overlayId(one.id)].includes(novaMigrationId));
+    const running = entry && this.#drives.get(entry.id);
+    if (!running) return;
+    const { nova, store } = this.#parts;
+    if (kind === 'force-complete') running.drive.forcedByHand();
+    const caller = token === null ? null : await nova.caller(token).catch(() => null);
+    const code = kind === 'abort' ? 'abort-asked' : 'forced-by-hand';
+    const what = kind === 'abort' ? 'end' : 'force';
+    await store.note(
+      entry.id,
+      { code, text: `user ${caller?.userId ?? 'unknown'} asked Nova to ${what} it` },
+      Date.now(),
+    );
   }
 
   #follow(entry: Entry): void {

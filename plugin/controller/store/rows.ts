@@ -44,6 +44,7 @@ export function isFinal(state: MigrationState): boolean {
 export type Change = Partial<
   Pick<
     MigrationRecord,
+    | 'source'
     | 'destination'
     | 'novaMigrationId'
     | 'novaMigrationUuid'
@@ -58,6 +59,7 @@ export type Change = Partial<
 
 export function toColumns(change: Change): Updateable<MigrationTable> {
   const columns: Updateable<MigrationTable> = {};
+  if (change.source !== undefined) columns.source = change.source;
   if (change.destination !== undefined) columns.destination = change.destination;
   if (change.novaMigrationId !== undefined) columns.nova_migration_id = change.novaMigrationId;
   if (change.novaMigrationUuid !== undefined) columns.nova_migration_uuid = change.novaMigrationUuid;

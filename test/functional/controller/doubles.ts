@@ -11,10 +11,17 @@ export class NovaDouble {
   readonly issued: { vmUuid: string; by: 'caller' | 'service'; atMs: number }[] = [];
   readonly forced: { vmUuid: string; atMs: number }[] = [];
   readonly records = new Map<string, NovaMigration>();
+  readonly #askedFor = new Map<string, number>();
   /** What a submission comes to; 202 registers it. */
   outcome: Submission = { status: 202, text: '' };
   /** Takes the request although the answer is lost. */
   takesSilently = false;
+  /** Does not tell of servers and migrations. */
+  silent = false;
+  /** What it says to whom asks with the caller's own token whether it would take a migration. */
+  wouldTake: (token: string, vmUuid: string) => Promise<boolean> = async () => true;
+  /** Happens between the last look at a server and the request. */
+  beforeSubmission: () => void = () => {};
 
   addServer(vmUuid: string, change: Partial<ServerDetails> = {}): void {
     this.servers.set(vmUuid, {
@@ -57,9 +64,16 @@ export class NovaDouble {
 
   calls(): NovaCalls {
     return {
-      caller: async (token) => (token === 'good' ? { userId: 'user', roles: ['admin'] } : null),
+      caller: async (token) => {
+        const roles = { good: 'admin', manager: 'manager' }[token];
+        return roles === undefined ? null : { userId: 'user', roles: [roles] };
+      },
       visible: async (_token, id, microversion) => (this.servers.has(id) ? { microversion } : null),
-      server: async (id) => this.servers.get(id) ?? null,
+      server: async (id) => {
+        this.#answer();
+        const server = this.servers.get(id);
+        return server ? { ...server } : null;
+      },
       findServer: async (vm) => {
         const found = [...this.servers].filter(([id, { name }]) => id === vm || name === vm);
         const [id, server] = found.length === 1 ? (found[0] ?? []) : [];
@@ -68,6 +82,8 @@ export class NovaDouble {
       computeHosts: async () => ['compute-1', 'compute-2'],
       newestMigration: async (id) => this.records.get(id)?.id ?? 0,
       find: async (vmUuid, _sinceMs, _id, newestBefore = 0) => {
+        this.#answer();
+        this.#askedFor.set(vmUuid, this.asked(vmUuid) + 1);
         const record = this.records.get(vmUuid) ?? null;
         return record && record.id > newestBefore ? record : null;
       },
@@ -75,13 +91,26 @@ export class NovaDouble {
         this.forced.push({ vmUuid, atMs: Date.now() });
         return 202;
       },
-      submit: async (vmUuid) => this.take(vmUuid, 'service'),
+      wouldTake: (token, vmUuid) => this.wouldTake(token, vmUuid),
+      submit: async (vmUuid) => {
+        this.beforeSubmission();
+        return this.take(vmUuid, 'service');
+      },
       forwarded: async (forward) => {
         const answer = await forward();
         return { submission: { status: answer.status, text: '' }, answer };
       },
       isMigrating: async (vmUuid) => this.records.get(vmUuid)?.phase === 'running',
     };
+  }
+
+  /** How often it was asked for this server's migration. */
+  asked(vmUuid: string): number {
+    return this.#askedFor.get(vmUuid) ?? 0;
+  }
+
+  #answer(): void {
+    if (this.silent) throw new Error('connect ECONNREFUSED');
   }
 }
 

@@ -1,0 +1,155 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MigrationView } from 'drover-hostd/contract';
+import { pino } from 'pino';
+import { expect, onTestFinished } from 'vitest';
+import { Controller } from '../../../plugin/controller/run.ts';
+import { Store } from '../../../plugin/controller/store/store.ts';
+import { PolicyFiles } from '../../../plugin/policy/watch.ts';
+import type { LiveMigrateRequest, Verdict } from '../../../plugin/proxy/live-migrate.ts';
+import { Tracker } from '../../../plugin/tracker/tracker.ts';
+import { HostDouble, NovaDouble } from './doubles.ts';
+
+const SEED = join(import.meta.dirname, '../../../policies/seed.yaml');
+
+/** Nova's uuid of the n-th server. */
+export const vm = (n: number) => `6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c${n.toString().padStart(2, '0')}`;
+
+/** A controller between a Nova and two or three hosts in memory, with a real database. */
+export class ControllerRig {
+  readonly nova = new NovaDouble();
+  readonly hosts: HostDouble[];
+  readonly #folder = mkdtempSync(join(tmpdir(), 'drover-controller-'));
+  readonly #policy: string;
+  #running: { controller: Controller; store: Store; tracker: Tracker; stop(): Promise<void> } | null = null;
+
+  /** `policy` is put behind the shipped one, without its batch window. */
+  constructor(policy = '', hostNames = ['compute-1', 'compute-2']) {
+    this.hosts = hostNames.map((name) => new HostDouble(name));
+    this.#policy = join(this.#folder, 'policy.yaml');
+    const seed = readFileSync(SEED, 'utf8');
+    expect(seed).toContain('batchWindow: 1 s');
+    writeFileSync(this.#policy, `${seed.replace('batchWindow: 1 s', 'batchWindow: 50 ms')}\n${policy}\n`);
+    onTestFinished(async () => {
+      await this.stop();
+      rmSync(this.#folder, { recursive: true });
+    });
+  }
+
+  get controller(): Controller {
+    if (!this.#running) throw new Error('the controller does not run');
+    return this.#running.controller;
+  }
+
+  get store(): Store {
+    if (!this.#running) throw new Error('the controller does not run');
+    return this.#running.store;
+  }
+
+  async start(): Promise<Controller> {
+    const log = pino({ level: 'silent' });
+    const store = await this.openStore();
+    const policy = new PolicyFiles(this.#policy);
+    await policy.start();
+    expect(policy.status.refused).toBeNull();
+    let wake = () => {};
+    const tracker = new Tracker(this.hosts, log, () => wake());
+    tracker.start();
+    const parts = { store, tracker, policy, nova: this.nova.calls(), log };
+    const controller = new Controller({ ...parts, liveMigrateRoles: ['admin', 'manager'] });
+    wake = () => controller.wake();
+    await expect.poll(() => [...tracker.hosts.values()].every((host) => host.sample !== null)).toBe(true);
+    await controller.start();
+    this.#running = {
+      controller,
+      store,
+      tracker,
+      async stop() {
+        await controller.stop();
+        await tracker.stop();
+        await policy.stop();
+        await store.stop();
+      },
+    };
+    return controller;
+  }
+
+  async stop(): Promise<void> {
+    await this.#running?.stop();
+    this.#running = null;
+  }
+
+  /** The database alone, to put there what an earlier run left. */
+  async openStore(): Promise<Store> {
+    const store = new Store(join(this.#folder, 'drover.db'));
+    await store.start();
+    return store;
+  }
+
+  /** Asks for a migration of the n-th server as its caller. */
+  ask(n: number, change: Partial<LiveMigrateRequest> = {}): Promise<Verdict> {
+    const request: LiveMigrateRequest = {
+      serverId: vm(n),
+      host: 'compute-2',
+      blockMigration: 'auto',
+      diskOverCommit: null,
+      force: null,
+      microversion: '2.93',
+      rawBody: Buffer.from('{}'),
+      token: 'good',
+      clientAddress: '192.0.2.9',
+      method: 'POST',
+      path: `/v2.1/servers/${vm(n)}/action`,
+      rawHeaders: [],
+      receivedAtMs: Date.now(),
+      signal: new AbortController().signal,
+      ...change,
+    };
+    return this.controller.handle(request, async () => {
+      const outcome = this.nova.take(vm(n), 'caller');
+      if (typeof outcome === 'string') throw new Error(outcome);
+      return { status: outcome.status, statusMessage: '', rawHeaders: [], body: Buffer.from(outcome.text) };
+    });
+  }
+
+  /** State and code of each migration, by the number of its server. */
+  async ends(): Promise<Record<number, string>> {
+    const records = await this.store.newest(100);
+    return Object.fromEntries(
+      records.map(({ vmUuid, state, stateReason }) => [Number(vmUuid.slice(-2)), `${state} ${stateReason?.code}`]),
+    );
+  }
+
+  async events(n: number): Promise<string[]> {
+    const record = (await this.store.newest(100)).find(({ vmUuid }) => vmUuid === vm(n));
+    return record ? (await this.store.events(record.id)).map(({ reason }) => reason.code) : [];
+  }
+}
+
+/** hostd's view of the n-th server's migration on its source. */
+export function sourceView(n: number, change: Partial<MigrationView> = {}): MigrationView {
+  return {
+    vmUuid: vm(n),
+    domain: `instance-${n}`,
+    role: 'source',
+    status: 'active',
+    startedAtMs: Date.now(),
+    activeAtMs: Date.now(),
+    postCopyAtMs: null,
+    postCopyPausedAtMs: null,
+    stoppedAtMs: null,
+    resumedAtMs: null,
+    endedAtMs: null,
+    passes: [],
+    iterations: 1,
+    memoryTotalBytes: 100,
+    memoryRemainingBytes: 50,
+    memoryTransferredBytes: 50,
+    transferBitsPerSecond: 1,
+    dirtyBytesPerSecond: 0,
+    postCopyRequests: 0,
+    longestPageFaultMs: null,
+    ...change,
+  };
+}
