@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { databaseProblem, isUrl } from './controller/store/locate.ts';
 import { DroverError, describeError } from './errors.ts';
 import { ForwardedSettings, LimitSettings, ListenSettings, NovaSettings } from './proxy/settings.ts';
 
@@ -26,8 +27,26 @@ const Config = z.strictObject({
   liveMigrateRoles: z.array(z.string()).min(1).default(['admin']),
   /** A file, a directory, or a list of them; later ones over earlier ones (policy/watch.ts, policy/trace.ts). */
   policy: z.union([z.string(), z.array(z.string()).min(1)]),
-  /** The SQLite database. */
-  database: z.string(),
+  /** The file of an SQLite database; or, for several replicas, a MariaDB: `mysql://USER@HOST:PORT/DATABASE`. */
+  database: z.string().superRefine((text, context) => {
+    const problem = databaseProblem(text);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  }),
+  /** Of MariaDB: a file that holds the password and nothing else. */
+  databasePasswordFile: z.string().optional(),
+  /** Of MariaDB: PEM of the CA that signed its certificate; the connection is then by TLS. */
+  databaseCa: z.string().optional(),
+  /** This one of several on the same MariaDB. */
+  replica: z
+    .strictObject({
+      /** Another one in each replica. */
+      name: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, ".", "-" and "_", at most 64'),
+      /** Base URL at which the other replicas reach this one's `listen`. */
+      advertise: z.url({ protocol: /^https?$/ }),
+      /** PEM of the CA of the replicas' certificates, where `advertise` is https. */
+      ca: z.string().optional(),
+    })
+    .optional(),
   /** Unix socket of the control API; whoever may open it may use it. */
   controlSocket: z.string().default('/run/drover/control.sock'),
   hostd: z.strictObject({
@@ -53,7 +72,7 @@ export function readConfig(file: string): Config {
   } catch (error) {
     throw new DroverError('config-invalid', `${file}: ${describeError(error)}`);
   }
-  const parsed = Config.safeParse(document);
+  const parsed = Config.superRefine(checkDatabase).safeParse(document);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
     throw new DroverError('config-invalid', `${file}:\n  ${problems.join('\n  ')}`);
@@ -68,8 +87,29 @@ export function readConfig(file: string): Config {
     nova: { ...nova, ...(nova.ca === undefined ? {} : { ca: at(nova.ca) }) },
     keystone: { ...keystone, passwordFile: at(keystone.passwordFile) },
     policy: [config.policy].flat().map(at),
-    database: at(config.database),
+    database: isUrl(config.database) ? config.database : at(config.database),
+    ...(config.databasePasswordFile === undefined ? {} : { databasePasswordFile: at(config.databasePasswordFile) }),
+    ...(config.databaseCa === undefined ? {} : { databaseCa: at(config.databaseCa) }),
+    ...(config.replica?.ca === undefined ? {} : { replica: { ...config.replica, ca: at(config.replica.ca) } }),
     controlSocket: at(config.controlSocket),
     hostd: { ...hostd, ca: at(hostd.ca), cert: at(hostd.cert), key: at(hostd.key) },
   };
+}
+
+/** MariaDB, its password and the replica go together. */
+function checkDatabase(
+  { database, databasePasswordFile, databaseCa, replica }: Config,
+  context: { addIssue(issue: { code: 'custom'; path: string[]; message: string }): void },
+): void {
+  const complain = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
+  if (isUrl(database)) {
+    if (databasePasswordFile === undefined)
+      complain('databasePasswordFile', `name the file with the password for ${database}`);
+    if (replica === undefined) complain('replica', 'several may work on this database: set name and advertise');
+    return;
+  }
+  if (databasePasswordFile !== undefined) complain('databasePasswordFile', 'a file has no password: leave it out');
+  if (databaseCa !== undefined) complain('databaseCa', 'a file has no connection: leave it out');
+  if (replica !== undefined)
+    complain('replica', 'replicas need one MariaDB: set database to mysql://USER@HOST:PORT/DATABASE');
 }

@@ -7,6 +7,7 @@ import { ControlServer } from './api.ts';
 import { type Config, readConfig } from './config.ts';
 import type { Notice } from './contract.ts';
 import { Controller } from './controller/run.ts';
+import { locateDatabase } from './controller/store/locate.ts';
 import { Store } from './controller/store/store.ts';
 import { describeError } from './errors.ts';
 import { Notifier } from './notify.ts';
@@ -15,6 +16,8 @@ import { WindowAlarm } from './policy/alarm.ts';
 import { formatPolicyError } from './policy/load.ts';
 import { PolicyFiles } from './policy/watch.ts';
 import { ProxyServer } from './proxy/server.ts';
+import { whileLeading } from './replica/guard.ts';
+import { Replica } from './replica/replica.ts';
 import { createHostClient } from './tracker/hosts.ts';
 import { Tracker } from './tracker/tracker.ts';
 
@@ -42,13 +45,28 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     computeEndpoint: config.nova.url,
   });
   const policy = new PolicyFiles(config.policy);
-  const store = new Store(config.database);
+  const store = new Store(locateDatabase(config));
   let controller: Controller | null = null;
   const clients = hostd.hosts.map(({ name, url }) => createHostClient(name, url, hostd, () => store.fence));
   const tracker = new Tracker(clients, log, () => controller?.wake());
-  const parts = { store, tracker, policy, nova: createNovaCalls(client), log };
+  const calls = createNovaCalls(client);
+  let replica: Replica | null = null;
+  const nova = config.replica ? whileLeading(calls, () => replica?.election.leads() ?? false) : calls;
+  const parts = { store, tracker, policy, nova, log };
   controller = new Controller({ ...parts, liveMigrateRoles: config.liveMigrateRoles });
   const running = controller;
+  if (config.replica) {
+    const { ca } = config.replica;
+    replica = new Replica({
+      replica: config.replica,
+      store,
+      controller,
+      requestIdOf: (vmUuid, sinceMs) => calls.requestIdOf(vmUuid, sinceMs),
+      ca: ca === undefined ? null : readFileSync(ca, 'utf8'),
+      log,
+    });
+  }
+  const handle = replica?.handle;
   const notice = (code: Notice['code'], text: string, details: string[] = []) => {
     store.addNotice({ atMs: Date.now(), code, text, details }).catch((error: unknown) => {
       log.error({ notice: code, error: describeError(error) }, 'a notice cannot be written down');
@@ -90,7 +108,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     upstreamCa: config.nova.ca,
     forwarded: config.forwarded,
     limits: config.limits,
-    onLiveMigrate: (request, forward) => running.handle(request, forward),
+    onLiveMigrate: handle ?? ((request, forward) => running.handle(request, forward)),
     migrations: running.migrations,
     onServerChange: (change) => running.serverChanged(change),
     log,
@@ -98,17 +116,17 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
 
   // The control socket first: it tells whether another one runs, before anything is touched.
   await control.start();
-  await store.start();
+  if (replica === null) await store.start();
   await policy.start();
   tracker.start();
-  await running.start();
+  await (replica ?? running).start();
   const { address, port } = await proxy.start();
   log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
   return {
     port,
     status: () => health(tracker, policy).problems.join('; ') || 'ok',
     async stop() {
-      await running.stop();
+      await (replica ?? running).stop();
       await proxy.stop();
       await tracker.stop();
       alarm.stop();

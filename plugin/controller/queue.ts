@@ -1,4 +1,5 @@
 import type { Reason } from '../contract.ts';
+import { DroverError } from '../errors.ts';
 import type { KeptRequest } from '../nova/control.ts';
 import { newRequestId, type Verdict } from '../proxy/live-migrate.ts';
 import type { Admission } from './admit.ts';
@@ -26,6 +27,8 @@ export class Queue {
   readonly #claimed = new Set<number>();
   /** Those that have ended, which only cannot be written down yet. */
   readonly #over = new Set<number>();
+  /** `handover` of each that is being accepted, or was when the store ceased to answer. */
+  readonly #doubtful = new Set<string>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -33,6 +36,8 @@ export class Queue {
 
   /** Reads what an earlier run left unfinished. */
   async start(): Promise<Entry[]> {
+    this.#entries.clear();
+    this.#doubtful.clear();
     for (const record of await this.#store.unfinished()) this.#entries.set(record.id, record);
     return this.entries();
   }
@@ -90,12 +95,22 @@ export class Queue {
     admission: Extract<Admission, { kind: 'take' }>,
     request: KeptRequest,
     receivedAtMs: number,
+    handover: string | null,
     waiter: Waiter,
   ): Promise<Entry> {
     const { userId, source, destination, server, candidates } = admission;
     this.#arriving.add(vmUuid);
     try {
-      const record = await this.#store.add({ vmUuid, userId, source, destination, receivedAtMs, request, server });
+      const record = await this.#store.add({
+        vmUuid,
+        userId,
+        source,
+        destination,
+        receivedAtMs,
+        request,
+        server,
+        handover,
+      });
       const entry = { ...record, candidates };
       this.#entries.set(entry.id, entry);
       this.#waiters.set(entry.id, waiter);
@@ -107,14 +122,39 @@ export class Queue {
 
   async move(entry: Entry, state: Entry['state'], reason: Reason, change: Change = {}): Promise<Entry> {
     const nowMs = Date.now();
-    const moved = this.#keep(entry, await this.#store.transition(entry.id, state, reason, nowMs, change));
+    const accepted = state === 'queued' && !entry.deferred ? entry.handover : null;
+    const moved = this.#keep(entry, await this.#transition(entry, state, reason, nowMs, change, accepted));
+    if (accepted !== null) this.#doubtful.delete(accepted);
     if (moved.state !== entry.state) moved.changedAtMs = nowMs;
     if (state === 'queued' || isFinal(state)) this.release(entry.id);
     return moved;
   }
 
+  async #transition(
+    entry: Entry,
+    state: Entry['state'],
+    reason: Reason,
+    nowMs: number,
+    change: Change,
+    accepted: string | null,
+  ): Promise<StoredMigration> {
+    try {
+      return await this.#store.transition(entry.id, state, reason, nowMs, change);
+    } catch (error) {
+      // That refusal is certain, others are not.
+      if (accepted !== null && error instanceof DroverError && error.code === 'not-leader')
+        this.#doubtful.delete(accepted);
+      throw error;
+    }
+  }
+
   async update(entry: Entry, change: Change): Promise<Entry> {
     return this.#keep(entry, await this.#store.update(entry.id, change));
+  }
+
+  /** Whether it is written down that this one waits is not known: its caller must not go to Nova instead. */
+  doubtful(handover: string): boolean {
+    return this.#doubtful.has(handover);
   }
 
   /** Takes over what a Drive wrote. */

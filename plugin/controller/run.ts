@@ -44,6 +44,14 @@ const PLAN_FAILS_FOR_MS = 30_000;
 /** At a start; 400 of each technique count. */
 const RECORDS_TO_LEARN_FROM = 1500;
 
+/** A request on its way into the queue. */
+interface Taken {
+  /** Null until it stands there. */
+  id: number | null;
+  /** What the replica that has it from its client calls it. */
+  handover: string | null;
+}
+
 /**
  * The reconcile loop: reads the world, computes the plan, takes its steps, and writes each down before its effect. It
  * can be killed anywhere: `start` finds every migration again that the store does not call finished.
@@ -51,9 +59,9 @@ const RECORDS_TO_LEARN_FROM = 1500;
 export class Controller {
   readonly #parts: ControllerParts;
   readonly #queue: Queue;
-  readonly #execution: Execution;
+  #execution: Execution;
   readonly #lookout: Lookout;
-  readonly #stop = new AbortController();
+  #stop = new AbortController();
   #contention: ReadonlyMap<string, Contention> = new Map();
   #loop: Promise<void> = Promise.resolve();
   readonly #pause = new Pause();
@@ -67,10 +75,15 @@ export class Controller {
   constructor(parts: ControllerParts) {
     this.#parts = parts;
     this.#queue = new Queue(parts.store);
-    const { store, tracker, nova, log } = parts;
+    const { store, nova, log } = parts;
     this.migrations = waitingMigrations(this.#queue, store, nova, log);
     this.#lookout = new Lookout(this.#queue, nova, log);
-    this.#execution = new Execution({
+    this.#execution = this.#newExecution();
+  }
+
+  #newExecution(): Execution {
+    const { store, tracker, nova, log } = this.#parts;
+    return new Execution({
       store,
       queue: this.#queue,
       lookout: this.#lookout,
@@ -82,7 +95,12 @@ export class Controller {
     });
   }
 
+  /** Begins, with whatever an earlier run or another replica left unfinished; also again after `stop`. */
   async start(): Promise<void> {
+    if (this.#stop.signal.aborted) {
+      this.#stop = new AbortController();
+      this.#execution = this.#newExecution();
+    }
     this.#experience = new Experience((await this.#parts.store.newest(RECORDS_TO_LEARN_FROM)).reverse());
     for (const entry of await this.#queue.start()) this.#execution.recover(entry);
     this.#loop = this.#run();
@@ -104,12 +122,16 @@ export class Controller {
   }
 
   /** What the proxy calls for every os-migrateLive. If it throws, the proxy sends the request to Nova unchanged. */
-  async handle(request: LiveMigrateRequest, forward: () => Promise<UpstreamAnswer>): Promise<Verdict> {
+  async handle(
+    request: LiveMigrateRequest,
+    forward: () => Promise<UpstreamAnswer>,
+    handover: string | null = null,
+  ): Promise<Verdict> {
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const waiter = new Waiter(forward, resolve, request.signal);
     const { policy, handleWithinMs = HANDLE_WITHIN_MS } = this.#parts;
     const withinMs = (policy.policy?.batchWindowMs ?? 0) + handleWithinMs;
-    const taken: { id: number | null } = { id: null };
+    const taken: Taken = { id: null, handover };
     const timer = setTimeout(() => this.#late(request, waiter, taken.id, withinMs), withinMs);
     const take = async () => {
       const verdict = await this.#take(request, waiter, taken);
@@ -123,7 +145,7 @@ export class Controller {
   }
 
   /** The verdict, or null: it stands in the queue, and the waiter gets it. */
-  async #take(request: LiveMigrateRequest, waiter: Waiter, taken: { id: number | null }): Promise<Verdict | null> {
+  async #take(request: LiveMigrateRequest, waiter: Waiter, taken: Taken): Promise<Verdict | null> {
     const { nova, liveMigrateRoles, log } = this.#parts;
     const admission = await admit(request, nova, liveMigrateRoles);
     if (waiter.sent) return null;
@@ -139,7 +161,7 @@ export class Controller {
     const kept = { ...asked, requestId: newRequestId(), newestBefore };
     const { token } = request;
     waiter.wouldTake = async () => token !== null && (await nova.wouldTake(token, serverId, kept));
-    const { id } = await this.#queue.add(serverId, admission, kept, receivedAtMs, waiter);
+    const { id } = await this.#queue.add(serverId, admission, kept, receivedAtMs, taken.handover, waiter);
     taken.id = id;
     if (waiter.sent || this.#stop.signal.aborted) {
       const text = 'the store took too long to take it: went to Nova unchanged';
@@ -176,6 +198,11 @@ export class Controller {
         this.#parts.log.error({ vm: change.serverId, error: describeError(error) }, 'a change was not taken in');
       })
       .then(() => this.wake());
+  }
+
+  /** Whether this request of another replica's name waits as an accepted one is not known: the store did not say. */
+  doubtful(handover: string): boolean {
+    return this.#queue.doubtful(handover);
   }
 
   // ---- what the control API shows

@@ -5,7 +5,7 @@ import { isFinal, type StoredMigration } from './store/store.ts';
 
 /** A stored migration as the control API shows it, with its progress while it runs. */
 export function shown(record: StoredMigration, tracker: Tracker): MigrationRecord {
-  const { request: _request, server: _server, candidates: _candidates, ...shown } = record as Entry;
+  const { request: _r, server: _s, handover: _h, candidates: _c, ...shown } = record as Entry;
   if (isFinal(record.state) || record.submittedAtMs === null) return shown;
   const view = tracker.migration(record.source, record.vmUuid, 'source', record.submittedAtMs);
   if (!view) return shown;

@@ -97,6 +97,11 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
     async isMigrating(vmUuid) {
       return (await unlessMissing(client.showServer(vmUuid)))?.taskState === 'migrating';
     },
+
+    async requestIdOf(vmUuid, sinceMs) {
+      const issued = await wasIssued(client, vmUuid, sinceMs).catch(() => null);
+      return issued?.requestId ?? null;
+    },
   };
 }
 

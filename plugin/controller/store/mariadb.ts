@@ -78,7 +78,7 @@ function withDeadline(connection: PoolConnection): MysqlPoolConnection {
     query(statement: string, parameters: readonly unknown[], callback: (error: unknown, result: unknown) => void) {
       const timer = setTimeout(() => {
         connection.destroy();
-        answer(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`), undefined);
+        answer(Object.assign(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`), { code: 'NO_ANSWER' }), undefined);
       }, ANSWER_WITHIN_MS);
       let answered = false;
       const answer = (error: unknown, result: unknown) => {

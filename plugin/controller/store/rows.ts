@@ -22,6 +22,8 @@ export interface KeptServer {
 /** A migration with what only the controller needs. */
 export interface StoredMigration extends MigrationRecord {
   request: KeptRequest;
+  /** What the replica that has it from its client calls the request; null: it came without a name. */
+  handover: string | null;
   server: KeptServer;
 }
 
@@ -29,10 +31,8 @@ export interface StoredMigration extends MigrationRecord {
 export type NewMigration = Pick<
   StoredMigration,
   'vmUuid' | 'userId' | 'source' | 'destination' | 'receivedAtMs' | 'request' | 'server'
-> & {
-  /** What the replica that has it from its client calls the request. */
-  handover?: string;
-};
+> &
+  Partial<Pick<StoredMigration, 'handover'>>;
 
 export const FINAL_STATES: MigrationState[] = ['completed', 'failed', 'aborted'];
 
@@ -95,6 +95,7 @@ export function fromRow(row: Selectable<MigrationTable>): StoredMigration {
     progress: null,
     outcome: Outcome.nullable().parse(json(row.outcome)),
     asked: Asked.nullable().parse(json(row.asked)),
+    handover: row.handover,
     request: json(row.request) as KeptRequest,
     server: json(row.server) as KeptServer,
   };

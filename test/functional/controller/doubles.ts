@@ -100,6 +100,7 @@ export class NovaDouble {
         const answer = await forward();
         return { submission: { status: answer.status, text: '' }, answer };
       },
+      requestIdOf: async (vmUuid) => (this.records.has(vmUuid) ? `req-of-${vmUuid}` : null),
       isMigrating: async (vmUuid) => this.records.get(vmUuid)?.phase === 'running',
     };
   }

@@ -1,0 +1,17 @@
+import type { NovaCalls } from '../nova/control.ts';
+
+/**
+ * Nova's calls for a controller that may be deposed between two of its steps: what changes something is done only while
+ * this replica leads, and comes back as "nobody knows" otherwise, whereupon the next leader finds out.
+ */
+export function whileLeading(nova: NovaCalls, leads: () => boolean): NovaCalls {
+  return {
+    ...nova,
+    submit: async (vmUuid, request) => (leads() ? nova.submit(vmUuid, request) : 'unknown'),
+    forwarded: async (forward) => (leads() ? nova.forwarded(forward) : { submission: 'unknown', answer: null }),
+    forceComplete: async (vmUuid, novaMigrationId) => (leads() ? nova.forceComplete(vmUuid, novaMigrationId) : NOT_NOW),
+  };
+}
+
+/** As Nova answers one that it cannot switch (yet). */
+const NOT_NOW = 400;

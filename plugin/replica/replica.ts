@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Controller } from '../controller/run.ts';
+import type { Store } from '../controller/store/store.ts';
+import { describeError } from '../errors.ts';
+import type { LiveMigrateHandler } from '../proxy/live-migrate.ts';
+import { createDesk, type DeskParts } from './desk.ts';
+import { Election } from './election.ts';
+
+export interface ReplicaParts {
+  replica: { name: string; advertise: string };
+  store: Store;
+  controller: Controller;
+  requestIdOf: DeskParts['requestIdOf'];
+  /** PEM of the CA of the other replicas' proxies; null: the system's. */
+  ca: string | null;
+  log: Logger;
+}
+
+const OPEN_AGAIN_MS = 1000;
+/** The database's server is not there (yet), or has no room for one more: it may pass. */
+const MAY_PASS = [
+  ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN'],
+  ...['PROTOCOL_CONNECTION_LOST', 'ER_CON_COUNT_ERROR', 'ER_SERVER_SHUTDOWN', 'NO_ANSWER'],
+];
+
+/** One replica of several on one database: its controller runs while it leads, and its desk takes callers always. */
+export class Replica {
+  readonly handle: LiveMigrateHandler;
+  readonly election: Election;
+  readonly #parts: ReplicaParts;
+  readonly #stop = new AbortController();
+  #opening: Promise<void> = Promise.resolve();
+
+  constructor(parts: ReplicaParts) {
+    this.#parts = parts;
+    const { store, controller, replica, requestIdOf, ca, log } = parts;
+    this.election = new Election({
+      store,
+      replica,
+      log,
+      elected: async (fence) => {
+        store.fence = fence;
+        await controller.start();
+        log.info({ replica: replica.name, fence }, 'has taken over');
+      },
+      deposed: async () => {
+        // Writes nothing more from now on, in whatever step it is.
+        store.fence = 0;
+        await controller.stop();
+      },
+    });
+    this.handle = createDesk({
+      election: this.election,
+      store,
+      handle: (request, forward, handover) => controller.handle(request, forward, handover),
+      doubtful: (handover) => controller.doubtful(handover),
+      requestIdOf,
+      ca,
+      log,
+    });
+  }
+
+  /**
+   * Opens the database, in the background where its server does not answer yet: until then requests go to Nova unchanged.
+   *
+   * @throws DroverError `store-unavailable` where waiting does not help: a wrong password, no such database.
+   */
+  async start(): Promise<void> {
+    const { store, log } = this.#parts;
+    try {
+      await store.start();
+      this.election.start();
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+      log.error({ error: describeError(error) }, 'the database does not answer: requests go to Nova until it does');
+      this.#opening = this.#open();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#opening;
+    await this.election.stop();
+  }
+
+  async #open(): Promise<void> {
+    const { store } = this.#parts;
+    while (!this.#stop.signal.aborted) {
+      await sleep(OPEN_AGAIN_MS, undefined, { signal: this.#stop.signal }).catch(() => {});
+      const opened = await store.start().then(
+        () => true,
+        () => false,
+      );
+      if (opened) return this.election.start();
+    }
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && MAY_PASS.includes(String(cause.code));
+}
