@@ -10,6 +10,7 @@ const PURE_FILES = [
   'plugin/proxy/(intercept|headers|json|microversion|path|errors|touched|http/.+)',
   'plugin/proxy/overlay/(answers|document|handler|identity|links|list|proof|request|select|target|views)',
   'plugin/nova/phase',
+  'plugin/replica/resume',
   'plugin/check/judge/.+',
   'plugin/model/.+',
   'plugin/schedule/.+',

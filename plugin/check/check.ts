@@ -8,8 +8,9 @@ import { judgeHosts } from './judge/hosts.ts';
 import { judgeDatabase, judgePassword, judgePlace, judgePolicy } from './judge/local.ts';
 import { probeCertificates } from './probe/certificates.ts';
 import { probeClock, probeCloud } from './probe/cloud.ts';
+import { probeAnyDatabase } from './probe/database.ts';
 import { probeHosts } from './probe/hosts.ts';
-import { probeDatabase, probePassword, probePlace, probePolicy } from './probe/local.ts';
+import { probePassword, probePlace, probePolicy } from './probe/local.ts';
 
 /**
  * Looks at all that the plugin needs, and changes none of it. Runs beside a running plugin, and as the user that the
@@ -29,7 +30,7 @@ export async function check(configFile: string): Promise<CheckReport> {
   const groups = [
     guarded('config', async () => [ok('config.file', configFile), judgePassword(passwordFacts)]),
     guarded('policy', async () => judgePolicy(await probePolicy(config.policy))),
-    guarded('database', async () => [judgeDatabase(probeDatabase(config.database))]),
+    guarded('database', async () => [judgeDatabase(await probeAnyDatabase(config))]),
     guarded('listen', async () => judgePlace(await probePlace(config))),
     guarded('keystone', async () => judgeCloud((await cloud).facts, config.liveMigrateRoles, config.listen.port)),
     guarded('clock', () => checkClock(keystone.authUrl)),

@@ -36,8 +36,7 @@ export class Queue {
 
   /** Reads what an earlier run left unfinished. */
   async start(): Promise<Entry[]> {
-    this.#entries.clear();
-    this.#doubtful.clear();
+    for (const kept of [this.#entries, this.#claimed, this.#over, this.#doubtful]) kept.clear();
     for (const record of await this.#store.unfinished()) this.#entries.set(record.id, record);
     return this.entries();
   }
@@ -138,12 +137,14 @@ export class Queue {
     change: Change,
     accepted: string | null,
   ): Promise<StoredMigration> {
+    const doubtedBefore = accepted !== null && this.#doubtful.has(accepted);
+    if (accepted !== null) this.#doubtful.add(accepted);
     try {
       return await this.#store.transition(entry.id, state, reason, nowMs, change);
     } catch (error) {
       // That refusal is certain, others are not.
-      if (accepted !== null && error instanceof DroverError && error.code === 'not-leader')
-        this.#doubtful.delete(accepted);
+      const refused = error instanceof DroverError && error.code === 'not-leader';
+      if (accepted !== null && refused && !doubtedBefore) this.#doubtful.delete(accepted);
       throw error;
     }
   }

@@ -5,6 +5,8 @@ import { findMigration, migrationById } from './watch.ts';
 import { liveMigrateBody, wouldTake } from './would-take.ts';
 
 const TEXT_LIMIT = 500;
+/** Nova's times are whole seconds of another machine's clock. */
+const CLOCK_SKEW_MS = 5000;
 /** Too many requests, or nobody behind the balancer: it is worth asking again, once Nova says that it has not taken it. */
 const PASSING = [429, 502, 503, 504];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -99,8 +101,11 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
     },
 
     async requestIdOf(vmUuid, sinceMs) {
-      const issued = await wasIssued(client, vmUuid, sinceMs).catch(() => null);
-      return issued?.requestId ?? null;
+      const actions = await client.instanceActions(vmUuid).catch(() => []);
+      const since = actions
+        .filter(({ action, startTimeMs }) => action === 'live-migration' && startTimeMs >= sinceMs - CLOCK_SKEW_MS)
+        .sort((a, b) => a.startTimeMs - b.startTimeMs);
+      return since.at(-1)?.requestId ?? null;
     },
   };
 }

@@ -97,6 +97,6 @@ export interface NovaCalls extends AdmissionCalls, DriveCalls {
   forwarded(forward: () => Promise<UpstreamAnswer>): Promise<{ submission: Submission; answer: UpstreamAnswer | null }>;
   /** Has Nova taken a migration of this VM that has not ended? It knows before it has a record of it. */
   isMigrating(vmUuid: string): Promise<boolean>;
-  /** Nova's request id of the live migration of this VM that it took at or after `sinceMs`; null: it shows none. */
+  /** Nova's request id of the newest live migration of this VM that it took since then; null: it shows none. */
   requestIdOf(vmUuid: string, sinceMs: number): Promise<string | null>;
 }

@@ -102,7 +102,7 @@ async function ofFollower(
 ): Promise<Verdict> {
   const once = onceBegun(parts, handover, forward);
   const say = (word: Parameters<typeof declined>[0]): Verdict => ({ kind: 'answered', answer: declined(word) });
-  if (!parts.election.leads()) return say('again');
+  if (parts.election.leader?.address !== null) return say('again');
   try {
     const verdict = await lead(parts, request, once, handover, true);
     if (verdict === 'again') return say(parts.doubtful(handover) ? 'unknown' : 'again');

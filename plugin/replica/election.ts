@@ -6,7 +6,7 @@ import { describeError } from '../errors.ts';
 export interface ElectionParts {
   store: Store;
   replica: { name: string; advertise: string };
-  /** This replica leads now, with this number. Resolves when it has begun. */
+  /** This replica leads now, with this number. Resolves when it can take callers. */
   elected: (fence: number) => Promise<void>;
   /** It leads no more: nothing may be started from the moment of the call. Resolves when all that was begun has ended. */
   deposed: (why: string) => Promise<void>;
@@ -81,9 +81,10 @@ export class Election {
     return this.#fence !== 0 && performance.now() < this.#validUntilMs;
   }
 
-  /** Null: none is known now. */
+  /** Whom callers are to be sent to; null: nobody is known now. */
   get leader(): Leader | null {
-    return this.leads() || this.#leader?.address != null ? this.#leader : null;
+    if (this.#stop.signal.aborted) return null;
+    return this.#leader?.address === null && !this.leads() ? null : this.#leader;
   }
 
   /** How long there has been none, ms; 0: there is one. */
@@ -91,9 +92,9 @@ export class Election {
     return this.leader ? 0 : performance.now() - this.#leaderlessSinceMs;
   }
 
-  /** The database answered when it was last asked. */
+  /** The database answered when it was last asked; false too where nobody asks any more. */
   get databaseReachable(): boolean {
-    return this.#reachable;
+    return this.#reachable && !this.#stop.signal.aborted;
   }
 
   /** Resolves at the next change of the leader, after `ms`, or when `signal` is aborted. */
@@ -147,15 +148,20 @@ export class Election {
     if (fence === null) return 0;
     this.#fence = fence;
     this.#validUntilMs = sentAtMs + VALID_MS;
-    this.#know({ fence, name: replica.name, address: null });
     this.#parts.log.info({ replica: replica.name, fence }, 'leads');
     // Renewed while it begins: that may take longer than a lease.
-    void this.#parts.elected(fence).catch((error: unknown) => {
+    void this.#begin(fence).catch((error: unknown) => {
       this.#parts.log.error({ error: describeError(error) }, 'cannot begin to lead');
       this.#validUntilMs = 0;
       this.#pause.end();
     });
     return RENEW_EVERY_MS;
+  }
+
+  /** Callers are sent here only when all that was left unfinished is known. */
+  async #begin(fence: number): Promise<void> {
+    await this.#parts.elected(fence);
+    if (this.#fence === fence) this.#know({ fence, name: this.#parts.replica.name, address: null });
   }
 
   /** Asks until it is renewed, taken by another one, or no longer valid. */

@@ -31,6 +31,7 @@ export class Replica {
   readonly #parts: ReplicaParts;
   readonly #stop = new AbortController();
   #opening: Promise<void> = Promise.resolve();
+  #beginning: Promise<void> = Promise.resolve();
 
   constructor(parts: ReplicaParts) {
     this.#parts = parts;
@@ -41,12 +42,14 @@ export class Replica {
       log,
       elected: async (fence) => {
         store.fence = fence;
-        await controller.start();
+        this.#beginning = controller.start();
+        await this.#beginning;
         log.info({ replica: replica.name, fence }, 'has taken over');
       },
       deposed: async () => {
         // Writes nothing more from now on, in whatever step it is.
         store.fence = 0;
+        await this.#beginning.catch(() => {});
         await controller.stop();
       },
     });

@@ -1,5 +1,9 @@
 import Database from 'better-sqlite3';
+import type { Selectable } from 'kysely';
 import { MigrationState } from '../../plugin/contract.ts';
+import type { DatabaseAddress } from '../../plugin/controller/store/address.ts';
+import { openDatabase } from '../../plugin/controller/store/database.ts';
+import type { MigrationTable } from '../../plugin/controller/store/tables.ts';
 
 /** What the plugin's database says of one migration. */
 export interface BookedMigration {
@@ -27,25 +31,43 @@ export function readBook(file: string): Book {
   const database = new Database(file, { fileMustExist: true });
   try {
     const integrity = database.pragma('integrity_check', { simple: true }) as string;
-    const states = new Map<number, MigrationState[]>();
-    const events = database.prepare<[], { id: number; state: string }>(
-      'SELECT migration_id AS id, state FROM event ORDER BY rowid',
-    );
-    for (const { id, state } of events.all()) states.set(id, [...(states.get(id) ?? []), MigrationState.parse(state)]);
-    const rows = database.prepare<[], Record<string, unknown>>('SELECT * FROM migration ORDER BY id').all();
-    const migrations = rows.map((row) => ({
-      id: Number(row.id),
-      vmUuid: String(row.vm_uuid),
-      state: MigrationState.parse(row.state),
-      reasonCode: row.state_reason === null ? '' : JSON.parse(String(row.state_reason)).code,
-      deferred: row.deferred === 1,
-      receivedAtMs: Number(row.received_at_ms),
-      novaMigrationId: row.nova_migration_id === null ? null : Number(row.nova_migration_id),
-      requestId: JSON.parse(String(row.request)).requestId ?? null,
-      states: states.get(Number(row.id)) ?? [],
-    }));
-    return { integrity, migrations };
+    const events = database.prepare<[], BookedEvent>('SELECT migration_id, state FROM event ORDER BY id').all();
+    const rows = database.prepare<[], BookRow>('SELECT * FROM migration ORDER BY id').all();
+    return { integrity, migrations: bookedMigrations(rows, events) };
   } finally {
     database.close();
   }
+}
+
+/** The same of a MariaDB, which replicas may be using. */
+export async function readSharedBook(address: DatabaseAddress): Promise<Book> {
+  const db = await openDatabase(address);
+  try {
+    const rows = await db.selectFrom('migration').selectAll().orderBy('id').execute();
+    const events = await db.selectFrom('event').select(['migration_id', 'state']).orderBy('id').execute();
+    return { integrity: 'ok', migrations: bookedMigrations(rows, events) };
+  } finally {
+    await db.destroy();
+  }
+}
+
+type BookRow = Pick<
+  Selectable<MigrationTable>,
+  'id' | 'vm_uuid' | 'state' | 'state_reason' | 'deferred' | 'received_at_ms' | 'nova_migration_id' | 'request'
+>;
+type BookedEvent = { migration_id: number; state: string };
+
+function bookedMigrations(rows: readonly BookRow[], events: readonly BookedEvent[]): BookedMigration[] {
+  const states = Map.groupBy(events, (event) => event.migration_id);
+  return rows.map((row) => ({
+    id: row.id,
+    vmUuid: row.vm_uuid,
+    state: MigrationState.parse(row.state),
+    reasonCode: row.state_reason === null ? '' : JSON.parse(row.state_reason).code,
+    deferred: row.deferred === 1,
+    receivedAtMs: row.received_at_ms,
+    novaMigrationId: row.nova_migration_id,
+    requestId: JSON.parse(row.request).requestId ?? null,
+    states: (states.get(row.id) ?? []).map(({ state }) => MigrationState.parse(state)),
+  }));
 }

@@ -24,7 +24,7 @@ const TIMEOUT_MS = 60_000;
 /** Clients of the compute API: each asks for one live migration after the other, of servers that nobody else asks for. */
 export class Clients {
   readonly asked: Asked[] = [];
-  readonly #port: number;
+  readonly #ports: readonly [number, ...number[]];
   readonly #random: Random;
   readonly #machines: readonly string[];
   readonly #busy = new Map<string, number>();
@@ -32,8 +32,9 @@ export class Clients {
   #running: Promise<void>[] = [];
   #count = 0;
 
-  constructor(port: number, machines: readonly string[], random: Random) {
-    this.#port = port;
+  /** `ports`: where the compute API is served; each request takes any of them. */
+  constructor(ports: number | readonly [number, ...number[]], machines: readonly string[], random: Random) {
+    this.#ports = typeof ports === 'number' ? [ports] : ports;
     this.#machines = machines;
     this.#random = random;
   }
@@ -93,7 +94,7 @@ export class Clients {
       const path = `/v2.1/os-migrations?instance_uuid=${vmUuid}`;
       const sent = request({
         host: '127.0.0.1',
-        port: this.#port,
+        port: this.#random.pick(this.#ports),
         path,
         agent: false,
         headers: { 'X-Auth-Token': 'caller-1' },
@@ -117,7 +118,7 @@ export class Clients {
     return new Promise((done) => {
       const sent = request({
         host: '127.0.0.1',
-        port: this.#port,
+        port: this.#random.pick(this.#ports),
         method,
         path,
         agent: false,

@@ -48,8 +48,11 @@ export class PluginProcess {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Writes its configuration; `policy` is the seed policy with these changes. */
-  async prepare(batchWindow = '60 ms'): Promise<void> {
+  /**
+   * Writes its configuration, with the seed policy but for its batch window. With `shared` it is a replica of that name on
+   * this database, a `mysql://` URL.
+   */
+  async prepare(batchWindow = '60 ms', shared?: { name: string; database: string; password: string }): Promise<void> {
     this.port = await freePort();
     const { tlsDir, hosts, keystoneUrl, novaUrl } = this.#cloud;
     const tls = (name: string) => join(tlsDir, name);
@@ -62,11 +65,17 @@ export class PluginProcess {
         nova: { url: novaUrl },
         keystone: { authUrl: keystoneUrl, username: 'drover', passwordFile: 'password', projectName: 'service' },
         policy: 'policy.yaml',
-        database: this.database,
+        ...(shared ? this.#replica(shared) : { database: this.database }),
         controlSocket: this.#socket,
         hostd: { ca: tls('ca.crt'), cert: tls('plugin.crt'), key: tls('plugin.key'), hosts },
       }),
     );
+  }
+
+  #replica({ name, database, password }: { name: string; database: string; password: string }): object {
+    writeFileSync(join(this.folder, 'database-password'), password);
+    const replica = { name, advertise: `http://127.0.0.1:${this.port}` };
+    return { database, databasePasswordFile: 'database-password', replica };
   }
 
   /** Starts it and does not wait; `ready` does. */

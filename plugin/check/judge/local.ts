@@ -33,7 +33,9 @@ export function judgeDatabase({ name, exists, error, freeBytes }: DatabaseFacts)
     return fail(
       'database',
       `${name}: ${error}`,
-      'Let the user drover-plugin own its folder (StateDirectory= of the unit does), with space free there.',
+      name.startsWith('mysql:')
+        ? 'Let MariaDB answer here and GRANT ALL ON the database TO the user, with the password of databasePasswordFile.'
+        : 'Let the user drover-plugin own its folder (StateDirectory= of the unit does), with space free there.',
     );
   }
   if (freeBytes !== null && freeBytes < LITTLE_BYTES) {
