@@ -34,10 +34,15 @@ export class Queue {
     this.#store = store;
   }
 
+  /** Begins anew with these. */
+  show(records: readonly StoredMigration[]): void {
+    for (const kept of [this.#entries, this.#claimed, this.#over, this.#doubtful]) kept.clear();
+    for (const record of records) this.#entries.set(record.id, record);
+  }
+
   /** Reads what an earlier run left unfinished. */
   async start(): Promise<Entry[]> {
-    for (const kept of [this.#entries, this.#claimed, this.#over, this.#doubtful]) kept.clear();
-    for (const record of await this.#store.unfinished()) this.#entries.set(record.id, record);
+    this.show(await this.#store.unfinished());
     return this.entries();
   }
 

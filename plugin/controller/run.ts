@@ -62,6 +62,7 @@ export class Controller {
   #execution: Execution;
   readonly #lookout: Lookout;
   #stop = new AbortController();
+  #running = false;
   #contention: ReadonlyMap<string, Contention> = new Map();
   #loop: Promise<void> = Promise.resolve();
   readonly #pause = new Pause();
@@ -97,6 +98,7 @@ export class Controller {
 
   /** Begins, with whatever an earlier run or another replica left unfinished; also again after `stop`. */
   async start(): Promise<void> {
+    this.#running = true;
     if (this.#stop.signal.aborted) {
       this.#stop = new AbortController();
       this.#execution = this.#newExecution();
@@ -113,6 +115,13 @@ export class Controller {
     await this.#loop;
     await this.#execution.stop();
     this.#queue.stop();
+    this.#running = false;
+  }
+
+  /** Reads what another replica that leads has written: it is shown while this one does nothing. */
+  async observe(): Promise<void> {
+    const records = await this.#parts.store.unfinished();
+    if (!this.#running) this.#queue.show(records);
   }
 
   /** Something changed: plan again, and let every running migration look. */

@@ -10,6 +10,8 @@ export interface ElectionParts {
   elected: (fence: number) => Promise<void>;
   /** It leads no more: nothing may be started from the moment of the call. Resolves when all that was begun has ended. */
   deposed: (why: string) => Promise<void>;
+  /** Another replica leads and may have written something. Called again and again. */
+  follows: () => Promise<void>;
   log: Logger;
 }
 
@@ -138,6 +140,7 @@ export class Election {
     this.#answered();
     if (seen.holds) {
       this.#know({ fence: seen.fence, name: seen.replica, address: seen.address });
+      if (!this.#ending) await within(this.#parts.follows());
       return WATCH_EVERY_MS;
     }
     this.#know(null);

@@ -46,6 +46,7 @@ export class Replica {
         await this.#beginning;
         log.info({ replica: replica.name, fence }, 'has taken over');
       },
+      follows: () => controller.observe(),
       deposed: async () => {
         // Writes nothing more from now on, in whatever step it is.
         store.fence = 0;

@@ -33,6 +33,7 @@ class Candidate {
       replica: { name, advertise: `http://${name}` },
       elected: tell('elected'),
       deposed: tell('deposed'),
+      follows: async () => {},
       log: pino({ level: 'silent' }),
     });
   }
