@@ -116,10 +116,11 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
 
   // The control socket first: it tells whether another one runs, before anything is touched.
   await control.start();
-  if (replica === null) await store.start();
+  await (replica ? replica.open() : store.start());
   await policy.start();
   tracker.start();
-  await (replica ?? running).start();
+  if (replica) replica.start();
+  else await running.start();
   const { address, port } = await proxy.start();
   log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
   return {

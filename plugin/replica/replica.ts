@@ -30,6 +30,7 @@ export class Replica {
   readonly election: Election;
   readonly #parts: ReplicaParts;
   readonly #stop = new AbortController();
+  #opened = false;
   #opening: Promise<void> = Promise.resolve();
   #beginning: Promise<void> = Promise.resolve();
 
@@ -66,20 +67,24 @@ export class Replica {
   }
 
   /**
-   * Opens the database, in the background where its server does not answer yet: until then requests go to Nova unchanged.
+   * Opens the database; where its server does not answer yet, `start` goes on trying.
    *
    * @throws DroverError `store-unavailable` where waiting does not help: a wrong password, no such database.
    */
-  async start(): Promise<void> {
+  async open(): Promise<void> {
     const { store, log } = this.#parts;
     try {
       await store.start();
-      this.election.start();
+      this.#opened = true;
     } catch (error) {
       if (!mayPass(error)) throw error;
       log.error({ error: describeError(error) }, 'the database does not answer: requests go to Nova until it does');
-      this.#opening = this.#open();
     }
+  }
+
+  /** Stands for election, as soon as the database is open. */
+  start(): void {
+    this.#opening = this.#begin();
   }
 
   async stop(): Promise<void> {
@@ -88,16 +93,16 @@ export class Replica {
     await this.election.stop();
   }
 
-  async #open(): Promise<void> {
-    const { store } = this.#parts;
-    while (!this.#stop.signal.aborted) {
-      await sleep(OPEN_AGAIN_MS, undefined, { signal: this.#stop.signal }).catch(() => {});
-      const opened = await store.start().then(
+  async #begin(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!this.#opened && !signal.aborted) {
+      await sleep(OPEN_AGAIN_MS, undefined, { signal }).catch(() => {});
+      this.#opened = await this.#parts.store.start().then(
         () => true,
         () => false,
       );
-      if (opened) return this.election.start();
     }
+    if (!signal.aborted) this.election.start();
   }
 }
 

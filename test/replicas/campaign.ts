@@ -30,7 +30,7 @@ export interface ReplicaCampaignResult extends Judgement {
 export const TAKE_OVER_WITHIN_MS = 10_000;
 const GIVE_UP_MS = 60_000;
 const DRAIN_WITHIN_MS = 120_000;
-const LEFT_TO_NOVA = ['left to Nova', 'live migration goes to Nova unmanaged', 'goes to Nova unchanged'];
+const LEFT_TO_NOVA = ['left to Nova', 'live migration goes to Nova unmanaged'];
 
 /** Kills the leader and cuts it off, again and again, under a stream of clients of both replicas; then judges. */
 export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<ReplicaCampaignResult> {
