@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readSharedBook } from '../kills/book.ts';
 import { Clients } from '../kills/clients.ts';
@@ -57,6 +58,10 @@ export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<
       .map((line) => String(line.vm ?? line.serverId));
     const judgement = judge({ asked: clients.asked, ledger, book, leases, leftToNova });
     judgement.wrong.push(...twoLeaders(stage));
+    if (judgement.lost.length + judgement.doubled.length + judgement.wrong.length > 0) {
+      const logs = stage.replicas.map(({ name, plugin }) => ({ name, log: plugin.log }));
+      writeFileSync(`${folder}/evidence.json`, JSON.stringify({ judgement, asked: clients.asked, ledger, book, logs }));
+    }
     const known = new Set(book.migrations.map(({ novaMigrationId }) => novaMigrationId));
     return {
       ...judgement,
