@@ -17,7 +17,7 @@ import { declined, HANDOVER, type HandedOver, handOver } from './handover.ts';
 import { resumption } from './resume.ts';
 
 export interface DeskParts {
-  election: Pick<Election, 'leads' | 'leader' | 'leaderlessMs' | 'databaseReachable' | 'changed'>;
+  election: Pick<Election, 'leads' | 'leader' | 'leaderlessMs' | 'databaseReachable' | 'peers' | 'changed'>;
   store: Pick<Store, 'handedOver'>;
   /** The controller's, of the present leadership. */
   handle: (request: LiveMigrateRequest, forward: () => Promise<UpstreamAnswer>, handover: string) => Promise<Verdict>;
@@ -108,7 +108,7 @@ async function ofFollower(
     if (verdict === 'again') return say(parts.doubtful(handover) ? 'unknown' : 'again');
     return verdict.kind === 'forward' && !once.begun() ? say('pass') : verdict;
   } catch (error) {
-    parts.log.error({ vm: request.serverId, error: describeError(error) }, 'a request is given back to a follower');
+    parts.log.error({ vm: request.serverId, error: describeError(error) }, 'live migration goes to Nova unmanaged');
     return say('pass');
   }
 }
@@ -182,11 +182,20 @@ async function whileLeads(
   return handed;
 }
 
-/** Waits for a change; false: it has been without a leader for too long, or nobody can tell. */
-async function mayWait(election: DeskParts['election'], gone: AbortSignal): Promise<boolean> {
-  if (!election.databaseReachable || election.leaderlessMs >= LEADERLESS_MS) return false;
-  await election.changed(LEADERLESS_MS - election.leaderlessMs, gone);
-  return true;
+/** Where the database is out of reach: one of the others may lead. Null: none of them is there. */
+async function askPeers(
+  { election, ca }: DeskParts,
+  request: LiveMigrateRequest,
+  handover: string,
+): Promise<HandedOver | null> {
+  if (election.databaseReachable) return null;
+  let best: HandedOver | null = null;
+  for (const peer of election.peers) {
+    const handed = await handOver(peer, ca, request, handover, request.signal);
+    if (handed.kind === 'again') best = handed;
+    else if (handed.kind !== 'not-reached') return handed;
+  }
+  return best;
 }
 
 function leftToNova({ log }: DeskParts, request: LiveMigrateRequest, reason: string): Verdict {

@@ -60,6 +60,7 @@ export class Election {
   #leader: Leader | null = null;
   #leaderlessSinceMs = performance.now();
   #reachable = false;
+  readonly #peers = new Set<string>();
   /** What was begun under an earlier lead and has not ended yet: this replica leads again only afterwards. */
   #ending: Promise<void> | null = null;
 
@@ -97,6 +98,11 @@ export class Election {
   /** The database answered when it was last asked; false too where nobody asks any more. */
   get databaseReachable(): boolean {
     return this.#reachable && !this.#stop.signal.aborted;
+  }
+
+  /** Addresses of the others that have led since this one began: one of them may lead while the database is out of reach. */
+  get peers(): readonly string[] {
+    return [...this.#peers];
   }
 
   /** Resolves at the next change of the leader, after `ms`, or when `signal` is aborted. */
@@ -214,6 +220,7 @@ export class Election {
 
   #know(leader: Leader | null): void {
     const before = this.#leader;
+    if (leader?.address != null) this.#peers.add(leader.address);
     if (leader === null && before !== null) this.#leaderlessSinceMs = performance.now();
     this.#leader = leader;
     if (before?.fence === leader?.fence) return;

@@ -23,7 +23,12 @@ export interface ReplicaCampaignResult extends Judgement {
   broken: number;
   taken: number;
   records: number;
-  /** Requests that went to Nova without a record, by why. */
+  /**
+   * Times that Nova refused one that had waited since another request for the same server, that a replica had sent to Nova
+   * while it could reach neither leader nor database, ran just then.
+   */
+  collided: number;
+  /** Live migrations that Nova took without a record. */
   unmanaged: number;
 }
 
@@ -58,6 +63,8 @@ export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<
       .map((line) => String(line.vm ?? line.serverId));
     const judgement = judge({ asked: clients.asked, ledger, book, leases, leftToNova });
     judgement.wrong.push(...twoLeaders(stage));
+    const collided = judgement.doubled.filter((text) => isCollision(text, leftToNova));
+    judgement.doubled = judgement.doubled.filter((text) => !collided.includes(text));
     if (judgement.lost.length + judgement.doubled.length + judgement.wrong.length > 0) {
       const logs = stage.replicas.map(({ name, plugin }) => ({ name, log: plugin.log }));
       writeFileSync(`${folder}/evidence.json`, JSON.stringify({ judgement, asked: clients.asked, ledger, book, logs }));
@@ -71,6 +78,7 @@ export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<
       broken: clients.asked.filter(({ outcome }) => outcome === 'broken' || outcome === 'left').length,
       taken: ledger.taken.length,
       records: book.migrations.length,
+      collided: collided.length,
       unmanaged: ledger.taken.filter(({ migrationId }) => !known.has(migrationId)).length,
     };
   } finally {
@@ -111,6 +119,11 @@ async function drain(stage: Stage, clients: Clients): Promise<void> {
   }
   const leasesUntilMs = Date.now() + 35_000;
   while ((await stage.cloud.report()).leases.length > 0 && Date.now() < leasesUntilMs) await sleep(200);
+}
+
+function isCollision(text: string, leftToNova: readonly string[]): boolean {
+  const [vmUuid = ''] = text.split(':');
+  return text.endsWith('asked for by Drover while another ran') && leftToNova.includes(vmUuid);
 }
 
 /** A leader says that it leads no more before the next one leads, unless it was killed; numbers only grow. */

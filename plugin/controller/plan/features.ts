@@ -33,7 +33,8 @@ export function featuresOf(
   if (!source || !vm || !destination) return null;
   const link = (host: SampledHost, direction: 'tx' | 'rx', reserved: LinkReservation | null): LinkFeatures => ({
     capacityBitsPerSecond: host.info.shapeableBitsPerSecond,
-    workloadBitsPerSecond: workloadOn(host, direction),
+    // A workload that wants all it may have (Infinity) wants the link.
+    workloadBitsPerSecond: Math.min(workloadOn(host, direction), host.info.linkBitsPerSecond),
     reservation: reserved,
     otherMigrations: world.inFlight.filter(
       (each) => each.id !== migration.id && linksOf(each).includes(linkKey(host.info.host, direction)),

@@ -14,6 +14,7 @@ class Elected {
   leader: Leader | null = null;
   leaderlessMs = 0;
   databaseReachable = true;
+  peers: string[] = [];
   #watchers: (() => void)[] = [];
 
   leads(): boolean {
@@ -165,6 +166,21 @@ describe('desk of a follower', () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
     election.databaseReachable = false;
+    expect(await ask()).toEqual({ kind: 'forward' });
+  });
+
+  it('asks the others whether one leads where the database is out of reach', async () => {
+    election.set(null);
+    election.databaseReachable = false;
+    election.peers = [address];
+    answer = (_request, response) => {
+      response.writeHead(421, { 'X-Drover-Handover': 'again' }).end();
+      answer = (_again, second) => second.writeHead(202).end();
+    };
+    expect(await ask()).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    expect(seen).toHaveLength(2);
+    answer = (_request, response) => response.writeHead(421, { 'X-Drover-Handover': 'again' }).end();
+    election.leaderlessMs = 10_000;
     expect(await ask()).toEqual({ kind: 'forward' });
   });
 
