@@ -63,9 +63,15 @@ async function ownClient(
     const { leader } = election;
     if (lostAtMs !== null && performance.now() - lostAtMs > LOST_WITHIN_MS) return unknownOutcome();
     if (leader === null) {
-      if (lostAtMs === null && !(await mayWait(election, request.signal)))
+      const asked = await askPeers(parts, request, handover);
+      if (asked?.kind === 'answered') return asked;
+      if (asked?.kind === 'pass') return { kind: 'forward' };
+      if (asked?.kind === 'lost') lostAtMs ??= performance.now();
+      const mayCome = election.databaseReachable || asked?.kind === 'again';
+      if (lostAtMs === null && !(mayCome && election.leaderlessMs < LEADERLESS_MS)) {
         return leftToNova(parts, request, 'no-leader');
-      if (lostAtMs !== null) await election.changed(ASK_AGAIN_MS, request.signal);
+      }
+      await election.changed(ASK_AGAIN_MS, request.signal);
       continue;
     }
     if (leader.address === null) {
