@@ -109,8 +109,11 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     forwarded: config.forwarded,
     limits: config.limits,
     onLiveMigrate: handle ?? ((request, forward) => running.handle(request, forward)),
-    migrations: running.migrations,
-    onServerChange: (change) => running.serverChanged(change),
+    migrations: replica?.migrations ?? running.migrations,
+    onServerChange: (change) => {
+      // A follower writes nothing; the leader looks by itself.
+      if (replica?.election.leads() !== false) running.serverChanged(change);
+    },
     log,
   });
 

@@ -4,6 +4,8 @@ import type { Controller } from '../controller/run.ts';
 import type { Store } from '../controller/store/store.ts';
 import { describeError } from '../errors.ts';
 import type { LiveMigrateHandler } from '../proxy/live-migrate.ts';
+import type { MigrationsSource } from '../proxy/overlay/request.ts';
+import { followersMigrations } from './abort.ts';
 import { createDesk, type DeskParts } from './desk.ts';
 import { Election } from './election.ts';
 
@@ -27,6 +29,7 @@ const MAY_PASS = [
 /** One replica of several on one database: its controller runs while it leads, and its desk takes callers always. */
 export class Replica {
   readonly handle: LiveMigrateHandler;
+  readonly migrations: MigrationsSource;
   readonly election: Election;
   readonly #parts: ReplicaParts;
   readonly #stop = new AbortController();
@@ -55,6 +58,7 @@ export class Replica {
         await controller.stop();
       },
     });
+    this.migrations = followersMigrations(controller.migrations, this.election, store, ca);
     this.handle = createDesk({
       election: this.election,
       store,
