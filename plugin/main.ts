@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { OpenStackClient } from 'openstack-client-ts';
 import { type Logger, pino } from 'pino';
 import { ControlServer } from './api.ts';
+import { Beginning } from './beginning.ts';
 import { type Config, readConfig } from './config.ts';
 import type { Notice } from './contract.ts';
 import { Controller } from './controller/run.ts';
@@ -21,6 +22,8 @@ import { Replica } from './replica/replica.ts';
 import { createHostClient } from './tracker/hosts.ts';
 import { Tracker } from './tracker/tracker.ts';
 
+/** hostd answers within milliseconds; one that is down is not waited for. */
+const FIRST_SAMPLES_WITHIN_MS = 3000;
 const DEFAULT_CONFIG = '/etc/drover/plugin.yaml';
 
 export interface RunningPlugin {
@@ -98,7 +101,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
       policy: () => policy.status,
       explain: (vm, destination) => running.explain(vm, destination),
       notices: (after, limit) => running.notices(after, limit),
-      health: () => health(tracker, policy),
+      health: () => health(tracker, policy, begun.problem),
     },
     log,
   );
@@ -117,19 +120,23 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     log,
   });
 
+  const begun = new Beginning(store, running, log);
   // The control socket first: it tells whether another one runs, before anything is touched.
   await control.start();
-  await (replica ? replica.open() : store.start());
+  await (replica ? replica.open() : begun.openStore());
   await policy.start();
   tracker.start();
+  // A plan without samples would send all that waits to Nova.
+  await tracker.asked(FIRST_SAMPLES_WITHIN_MS);
   if (replica) replica.start();
-  else await running.start();
+  else await begun.begin();
   const { address, port } = await proxy.start();
   log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
   return {
     port,
-    status: () => health(tracker, policy).problems.join('; ') || 'ok',
+    status: () => health(tracker, policy, begun.problem).problems.join('; ') || 'ok',
     async stop() {
+      begun.stop();
       await (replica ?? running).stop();
       await proxy.stop();
       await tracker.stop();
@@ -141,9 +148,17 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   };
 }
 
-function health(tracker: Tracker, policy: PolicyFiles): { status: 'ok' | 'degraded'; problems: string[] } {
+function health(
+  tracker: Tracker,
+  policy: PolicyFiles,
+  store: string | null,
+): { status: 'ok' | 'degraded'; problems: string[] } {
   const silent = [...tracker.hosts].filter(([, host]) => !host.reachable).map(([name]) => `hostd on ${name} is silent`);
-  const problems = policy.policy === null ? ['no policy is in effect', ...silent] : silent;
+  const problems = [
+    ...(store === null ? [] : [store]),
+    ...(policy.policy === null ? ['no policy is in effect'] : []),
+    ...silent,
+  ];
   return { status: problems.length === 0 ? 'ok' : 'degraded', problems };
 }
 

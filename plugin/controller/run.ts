@@ -72,6 +72,7 @@ export class Controller {
   #planFailsSinceMs: number | null = null;
   /** What waits, for Nova's own lists. */
   readonly migrations: MigrationsSource;
+  #started = false;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
@@ -105,6 +106,7 @@ export class Controller {
     }
     this.#experience = new Experience((await this.#parts.store.newest(RECORDS_TO_LEARN_FROM)).reverse());
     for (const entry of await this.#queue.start()) this.#execution.recover(entry);
+    this.#started = true;
     this.#loop = this.#run();
   }
 
@@ -136,6 +138,7 @@ export class Controller {
     forward: () => Promise<UpstreamAnswer>,
     handover: string | null = null,
   ): Promise<Verdict> {
+    if (!this.#started) throw new DroverError('store-unavailable', 'the plugin has not read its database yet');
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const waiter = new Waiter(forward, resolve, request.signal);
     const { policy, handleWithinMs = HANDLE_WITHIN_MS } = this.#parts;

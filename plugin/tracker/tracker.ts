@@ -32,6 +32,7 @@ export class Tracker {
   readonly #changed: () => void;
   readonly #stop = new AbortController();
   #loops: Promise<void>[] = [];
+  readonly #firsts: Promise<void>[] = [];
 
   /** `changed` is called at every change of a migration on any host. */
   constructor(clients: HostClient[], log: Logger, changed: () => void) {
@@ -52,7 +53,19 @@ export class Tracker {
   }
 
   start(): void {
-    for (const host of this.hosts.values()) this.#loops.push(this.#pollSamples(host), this.#pollMigrations(host));
+    for (const host of this.hosts.values()) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#firsts.push(promise);
+      this.#loops.push(this.#pollSamples(host, resolve), this.#pollMigrations(host));
+    }
+  }
+
+  /** Resolves when every hostd has answered once or failed to, after `withinMs` at the latest. */
+  async asked(withinMs: number): Promise<void> {
+    const waited = new AbortController();
+    const late = sleep(withinMs, undefined, { signal: waited.signal }).catch(() => {});
+    await Promise.race([Promise.all(this.#firsts), late]);
+    waited.abort();
   }
 
   async stop(): Promise<void> {
@@ -79,7 +92,7 @@ export class Tracker {
     );
   }
 
-  async #pollSamples(host: TrackedHost): Promise<void> {
+  async #pollSamples(host: TrackedHost, asked: () => void): Promise<void> {
     let infoAtMs = 0;
     let offsets: ClockOffset[] = [];
     while (!this.#stop.signal.aborted) {
@@ -102,6 +115,7 @@ export class Tracker {
         }
         host.reachable = false;
       }
+      asked();
       await this.#sleep(SAMPLE_EVERY_MS);
     }
   }

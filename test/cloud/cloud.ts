@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { makePki } from '../lab/pki.ts';
@@ -39,6 +39,8 @@ export class Cloud {
   readonly hosts: CloudHost[];
   /** Called at each moment, before anything follows from it. */
   onMoment: (moment: Moment) => void = () => {};
+  /** Called with every request to Nova as it came. */
+  onRequest: (request: IncomingMessage, body: Buffer) => void = () => {};
   readonly #options: CloudOptions;
   readonly #trouble: Trouble;
   #server: Server | null = null;
@@ -107,8 +109,12 @@ export class Cloud {
       try {
         const chunks: Buffer[] = [];
         for await (const chunk of request) chunks.push(chunk);
+        const body = Buffer.concat(chunks);
         if (request.url?.startsWith('/identity/')) await answerKeystone(parts, request, response);
-        else await answerNova(parts, request, response, Buffer.concat(chunks).toString());
+        else {
+          this.onRequest(request, body);
+          await answerNova(parts, request, response, body.toString());
+        }
       } catch {
         // A client that was killed in the middle of its request: Nova drops what it has not got as a whole.
         response.destroy();

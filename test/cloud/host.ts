@@ -27,7 +27,11 @@ export interface CloudHostOptions {
 /** hostd's own API and leases over a host without a kernel: what it shows of migrations is what the Nova double does. */
 export class CloudHost {
   readonly leases: Leases;
-  readonly #server: ApiServer;
+  /** What a test makes of its samples. */
+  alter: (sample: HostSample) => HostSample = (sample) => sample;
+  readonly #service: Service;
+  #server: ApiServer | null = null;
+  #port = 0;
   readonly #options: CloudHostOptions;
   readonly #machines: Machines;
   #revision = 1;
@@ -36,8 +40,7 @@ export class CloudHost {
   constructor(options: CloudHostOptions, machines: Machines, moment: (moment: Moment) => void) {
     this.#options = options;
     this.#machines = machines;
-    const log = pino({ level: 'silent' });
-    const { host, tlsDir, stateDir } = options;
+    const { host, stateDir } = options;
     mkdirSync(stateDir, { recursive: true });
     this.leases = new Leases(
       {
@@ -48,11 +51,11 @@ export class CloudHost {
         apply: async () => {},
         intact: async () => true,
       },
-      log,
+      pino({ level: 'silent' }),
     );
-    const service: Service = {
+    this.#service = {
       info: () => this.#info(),
-      sample: () => this.#sample(),
+      sample: () => this.alter(this.#sample()),
       history: () => ({ host, nowMs: Date.now(), entries: [] }),
       migrations: (after, waitMs, signal) => this.#migrations(after, waitMs, signal),
       leases: () => this.leases.answer(),
@@ -72,29 +75,33 @@ export class CloudHost {
       onSample: () => () => {},
       onMigrations: () => () => {},
     };
-    const at = (name: string) => join(tlsDir, name);
-    this.#server = new ApiServer(
-      service,
-      {
-        address: '127.0.0.1',
-        port: 0,
-        tls: { ca: at('ca.crt'), cert: at(`${host}.crt`), key: at(`${host}.key`) },
-        clients: { plugin: 'reserve' },
-      },
-      log,
-    );
   }
 
-  /** The port that it listens on. */
+  /** The port that it listens on, the same one after a `stop`. */
   async start(): Promise<number> {
     await this.leases.start();
-    const port = await this.#server.start();
+    await this.speak();
+    return this.#port;
+  }
+
+  /** Answers, again after `fallSilent`. */
+  async speak(): Promise<void> {
+    const { host, tlsDir } = this.#options;
+    const at = (name: string) => join(tlsDir, name);
+    const tls = { ca: at('ca.crt'), cert: at(`${host}.crt`), key: at(`${host}.key`) };
+    const options = { address: '127.0.0.1', port: this.#port, tls, clients: { plugin: 'reserve' as const } };
+    this.#server = new ApiServer(this.#service, options, pino({ level: 'silent' }));
+    this.#port = await this.#server.start();
     this.#server.open();
-    return port;
+  }
+
+  /** As a hostd that was stopped: connections are refused. */
+  async fallSilent(): Promise<void> {
+    await this.#server?.stop();
   }
 
   async stop(): Promise<void> {
-    await this.#server.stop();
+    await this.fallSilent();
     await this.leases.stop();
   }
 

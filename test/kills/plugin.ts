@@ -6,13 +6,14 @@ import { createInterface } from 'node:readline';
 import axios from 'axios';
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { Health } from '../../hostd/contract.ts';
 import { MigrationRecord } from '../../plugin/contract.ts';
 import type { CloudAddresses } from '../cloud/cloud.ts';
 import { shippedPolicy } from '../lab/drover.ts';
 import { changedPolicy } from '../lab/policy.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../plugin/main.ts');
-const START_WITHIN_MS = 30_000;
+const START_WITHIN_MS = 60_000;
 
 export interface LogLine {
   level: number;
@@ -23,7 +24,8 @@ export interface LogLine {
 /** The real plugin as a process, before a cloud double, with a real database; started again as often as it is killed. */
 export class PluginProcess {
   readonly folder: string;
-  readonly database: string;
+  /** May be set before `prepare`. */
+  database: string;
   port = 0;
   /** Every line of its log that is a warning or worse, and those a test may want to count; of all starts. */
   readonly log: LogLine[] = [];
@@ -78,14 +80,18 @@ export class PluginProcess {
     return { database, databasePasswordFile: 'database-password', replica };
   }
 
-  /** Starts it and does not wait; `ready` does. */
-  spawn(): void {
-    const child = spawn(process.execPath, [MAIN, '--config', join(this.folder, 'plugin.yaml')], {
+  /** Starts it and does not wait; `ready` does. `before`: a program and its arguments that start it. */
+  spawn(before: readonly string[] = []): void {
+    const [program = '', ...args] = [...before, process.execPath, MAIN, '--config', join(this.folder, 'plugin.yaml')];
+    const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       // Its modules are compiled once, not at each of a thousand starts.
       env: { ...process.env, NODE_COMPILE_CACHE: join(this.folder, 'compiled') },
     });
     this.#child = child;
+    const last = () => child.kill('SIGKILL');
+    process.once('exit', last);
+    child.once('exit', () => process.off('exit', last));
     if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => this.#read(line));
   }
 
@@ -94,7 +100,8 @@ export class PluginProcess {
     return new Promise((done, failed) => {
       const child = this.#child;
       if (!child || !this.running) return done(false);
-      const timer = setTimeout(() => failed(new Error('the plugin is not ready after 30 s')), START_WITHIN_MS);
+      const late = `the plugin is not ready after ${START_WITHIN_MS / 1000} s`;
+      const timer = setTimeout(() => failed(new Error(late)), START_WITHIN_MS);
       const before = this.onLine;
       const end = (ready: boolean) => {
         clearTimeout(timer);
@@ -121,13 +128,27 @@ export class PluginProcess {
     return { code: child.exitCode, signal: child.signalCode };
   }
 
-  async unfinished(): Promise<MigrationRecord[]> {
-    const answer = await axios.get('http://control/v1/migrations', {
-      socketPath: this.#socket,
-      proxy: false,
-      timeout: 5000,
-    });
-    return z.array(MigrationRecord).parse(answer.data);
+  unfinished(): Promise<MigrationRecord[]> {
+    return this.#control('/v1/migrations', z.array(MigrationRecord));
+  }
+
+  /** The newest, newest first. */
+  newest(): Promise<MigrationRecord[]> {
+    return this.#control('/v1/migrations?all=1', z.array(MigrationRecord));
+  }
+
+  health(): Promise<Health> {
+    return this.#control('/healthz', Health);
+  }
+
+  /** Does a line of its log with this text, in its message or any field, exist? */
+  said(text: string): boolean {
+    return this.log.some((line) => JSON.stringify(line).includes(text));
+  }
+
+  async #control<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    const options = { socketPath: this.#socket, proxy: false as const, timeout: 5000 };
+    return schema.parse((await axios.get(`http://control${path}`, options)).data);
   }
 
   #read(text: string): void {

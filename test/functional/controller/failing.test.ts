@@ -133,6 +133,28 @@ describe('A step that fails', () => {
     await expect.poll(() => hosts[0].leases.size + hosts[1].leases.size).toBe(0);
   });
 
+  it('in the plan itself, over a sample that nobody can read, gives callers the answer of Nova until samples are right', async () => {
+    const controller = await start();
+    const right = hosts[0].sample.bind(hosts[0]);
+    const hostile = {
+      get nic(): never {
+        throw new Error('a hostile sample');
+      },
+    };
+    hosts[0].sample = async () => Object.defineProperties(await right(), Object.getOwnPropertyDescriptors(hostile));
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    expect((await controller.events(1)).map(({ reason }) => reason.code)).toContain('plan-failed');
+    hosts[0].sample = right;
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    finish(1);
+    await ask(controller, 2);
+    finish(2);
+    await expect.poll(states, { timeout: 8000 }).toEqual({ 1: 'completed', 2: 'completed' });
+    expect((await store.newest(1))[0]?.decision?.technique).toBeDefined();
+    expect(nova.issued).toHaveLength(2);
+  });
+
   it('puts what was accepted back into the queue, and it is issued once when the store works again', async () => {
     const controller = await start();
     await Promise.all([ask(controller, 1), ask(controller, 2)]);
