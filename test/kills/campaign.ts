@@ -135,11 +135,11 @@ async function killOnce({ cloud, plugin, random, startsMs, livesMs }: KillParts)
   if (aim === 'moment') cloud.killAt(target as Moment, random.whole(1, 3), plugin.pid);
   if (aim === 'line') {
     let left = target === 'migration ended' || target === 'found unfinished' ? random.whole(1, 3) : 1;
-    plugin.onLine = (line: LogLine) => {
+    plugin.listeners.add((line: LogLine) => {
       if (line.msg !== target) return;
       left -= 1;
       if (left === 0) plugin.kill();
-    };
+    });
   }
   if (await ready) {
     startsMs.push(performance.now() - startedAtMs);
@@ -150,7 +150,7 @@ async function killOnce({ cloud, plugin, random, startsMs, livesMs }: KillParts)
     const livesFor = aim === 'time' ? Math.max(livesMs, random.within(0, 1) ** 2 * ALIVE_MS) : ALIVE_MS;
     await Promise.race([sleep(livesFor), gone]);
   } else hit = true;
-  plugin.onLine = () => {};
+  plugin.listeners.clear();
   const aimed = hit && target !== '' ? `${aim}: ${target}` : 'time';
   const ended = await end(plugin, aimed);
   cloud.disarm();

@@ -29,7 +29,7 @@ export class PluginProcess {
   port = 0;
   /** Every line of its log that is a warning or worse, and those a test may want to count; of all starts. */
   readonly log: LogLine[] = [];
-  onLine: (line: LogLine) => void = () => {};
+  readonly listeners = new Set<(line: LogLine) => void>();
   readonly #cloud: CloudAddresses;
   readonly #socket: string;
   #child: ChildProcess | null = null;
@@ -102,16 +102,15 @@ export class PluginProcess {
       if (!child || !this.running) return done(false);
       const late = `the plugin is not ready after ${START_WITHIN_MS / 1000} s`;
       const timer = setTimeout(() => failed(new Error(late)), START_WITHIN_MS);
-      const before = this.onLine;
-      const end = (ready: boolean) => {
-        clearTimeout(timer);
-        this.onLine = before;
-        done(ready);
-      };
-      this.onLine = (line) => {
-        before(line);
+      const listener = (line: LogLine) => {
         if (line.msg === 'drover stands before Nova') end(true);
       };
+      const end = (ready: boolean) => {
+        clearTimeout(timer);
+        this.listeners.delete(listener);
+        done(ready);
+      };
+      this.listeners.add(listener);
       child.once('exit', () => end(false));
     });
   }
@@ -155,7 +154,7 @@ export class PluginProcess {
     try {
       const line = JSON.parse(text) as LogLine;
       this.log.push(line);
-      this.onLine(line);
+      for (const listener of this.listeners) listener(line);
     } catch {
       // The last line of one that was killed while it wrote.
     }
