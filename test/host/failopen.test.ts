@@ -68,10 +68,15 @@ it('With a full disk a request goes to Nova as it came, what runs is written dow
   await inside(`head -c 10M /dev/zero > ${disk}/fill || true`);
   const during = await send(1);
   expectUnchanged(during);
-  expect(plugin.said('database or disk is full')).toBe(true);
+  await expect.poll(() => plugin.said('database or disk is full'), WITHIN).toBe(true);
   await expect.poll(() => cloud.ledger.taken.every(({ end }) => end !== null), WITHIN).toBe(true);
   // Its server may be migrated again, though nobody could write down that the first time is over.
-  const again = await sendMigration(plugin.port, cloud, before.vmUuid);
+  let again = before;
+  const migrateAgain = async () => {
+    again = await sendMigration(plugin.port, cloud, before.vmUuid);
+    return again.status;
+  };
+  await expect.poll(migrateAgain, WITHIN).toBe(202);
   expectUnchanged(again);
   await inside(`rm ${disk}/fill`);
   await expect.poll(async () => stateOf(before), WITHIN).toMatch(/completed|failed/);

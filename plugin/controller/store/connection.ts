@@ -7,6 +7,13 @@ const LOCK_WAIT_MS = 200;
 /** After these the connection is of no use, though the file may be put right again. */
 const BROKEN = /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN|READONLY)/;
 
+const NOTHING_TO_UNDO: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
+};
+
 /**
  * One connection to an SQLite file that heals: it is opened again after an error that a repaired file would not give,
  * and a file that somebody removed is written anew from what is still open. What is committed is on disk
@@ -32,7 +39,11 @@ export class SqliteConnection implements SqliteDatabase {
   prepare(sql: string): SqliteStatement {
     return this.#watched(() => {
       // Never within a transaction: its other half would be another file's.
-      if (!this.#database.inTransaction) this.#heal();
+      if (!this.#database.inTransaction) {
+        // SQLite has undone it by itself, as it does when the disk is full: that is the error to hear of.
+        if (sql === 'rollback') return NOTHING_TO_UNDO;
+        this.#heal();
+      }
       const statement = this.#database.prepare(sql);
       return {
         reader: statement.reader,

@@ -34,6 +34,7 @@ it('a lease that is dropped while it is being taken is dropped after that', asyn
   const { calls, client, hold, answer } = slowHost();
   const held = new HeldLeases(7);
   const put = held.put(hold);
+  await expect.poll(() => calls).toEqual(['put']);
   const dropped = held.drop([client]);
   answer();
   await Promise.all([put, dropped]);
