@@ -1,8 +1,8 @@
 /**
- * Installs the Debian packages that the tests (`host`), the OpenStack lab (`lab`) and the bench of the proxy (`proxies`)
- * need:
+ * Installs the Debian packages that the tests (`host`), the OpenStack lab (`lab`), its comparison by tempest (`tempest`)
+ * and the bench of the proxy (`proxies`) need:
  *
- *     node test/packages.ts [host] [lab] [proxies]
+ *     node test/packages.ts [host] [lab] [proxies] [tempest]
  *
  * Nothing to do costs one `dpkg-query`. No service that comes with a package is started or left enabled: the lab starts
  * its own copies inside its own network namespaces.
@@ -35,7 +35,14 @@ const HOST_PACKAGES = [
 const OPENSTACK_PACKAGES = [
   ...['keystone', 'placement-api', 'glance-api', 'neutron-server', 'neutron-linuxbridge-agent'],
   ...['nova-api', 'nova-conductor', 'nova-scheduler', 'nova-compute', 'uwsgi-plugin-python3'],
-  ...['rabbitmq-server', 'mariadb-server', 'memcached', 'python3-pymysql', 'python3-openstackclient'],
+  ...[
+    'rabbitmq-server',
+    'mariadb-server',
+    'memcached',
+    'python3-pymysql',
+    'python3-openstackclient',
+    'python3-novaclient',
+  ],
   // The guest: an agent linked statically, in an initramfs of busybox.
   ...['busybox-static', 'gcc', 'libc6-dev', 'cpio'],
 ];
@@ -79,7 +86,9 @@ const LOCK = '/var/lock/drover-packages.lock';
 const LOCK_HELD = 'DROVER_PACKAGES_LOCKED';
 const LOCK_WAIT_SECONDS = 900;
 
-const SETS = ['host', 'lab', 'proxies'] as const;
+const TEMPEST_PACKAGES = ['python3-tempest', 'subunit'];
+
+const SETS = ['host', 'lab', 'proxies', 'tempest'] as const;
 type PackageSet = (typeof SETS)[number];
 
 /** The machine's own tools only, and no question asked by a package's scripts. */
@@ -124,6 +133,7 @@ function missingPackages(sets: PackageSet[]): { plain: string[]; backports: stri
     ...HOST_PACKAGES,
     ...(lab ? OPENSTACK_PACKAGES : []),
     ...(sets.includes('proxies') ? PROXY_PACKAGES : []),
+    ...(sets.includes('tempest') ? TEMPEST_PACKAGES : []),
   ];
   const plain = [...new Set(wanted)].filter((name) => !backports.includes(name));
   const installed = installedVersions([...plain, ...backports, HYPERVISOR_PACKAGE]);
@@ -229,7 +239,7 @@ function install(sets: PackageSet[]): void {
 
 function main(args: string[]): void {
   const unknown = args.filter((name) => !SETS.some((set) => set === name));
-  if (unknown.length > 0) throw new Error(`unknown set ${unknown.join(', ')}: there are ${SETS.join(' and ')}`);
+  if (unknown.length > 0) throw new Error(`unknown set ${unknown.join(', ')}: there are ${SETS.join(', ')}`);
   const sets = SETS.filter((name) => args.includes(name) || name === 'host');
   const missing = missingPackages(sets);
   if (missing.plain.length + missing.backports.length === 0 && !missing.hypervisor) return;

@@ -17,18 +17,18 @@ const OPENSTACK = [
     'server list --status ACTIVE --sort created_at:desc',
     'server list --deleted',
   ],
-  ...['server show {GUEST}', 'server show {STOPPED}', 'server show nobody', 'server show --diagnostics {GUEST}'],
+  ...['server show {GUEST}', 'server show {SUSPENDED}', 'server show nobody', 'server show --diagnostics {GUEST}'],
   ...['server event list {GUEST}', 'server migration list', 'server migration list --server {GUEST}'],
   ...['server migration list --status running --type live-migration', 'server migration show {GUEST} 999999'],
   ...['server migration abort {GUEST} 999999', 'server migration force complete {GUEST} 999999'],
-  ...['server migrate --live-migration --host nowhere {GUEST}', 'server migrate --live-migration {STOPPED}'],
+  ...['server migrate --live-migration --host nowhere {GUEST}', 'server migrate --live-migration {SUSPENDED}'],
   ...[
     'server migrate --live-migration --block-migration --host nowhere {GUEST}',
     'server group list',
     'aggregate list',
   ],
   ...['server set --property colour=blue {GUEST}', 'server unset --property colour {GUEST}', 'server lock {GUEST}'],
-  ...['server unlock {GUEST}', 'server volume list {GUEST}', 'server stop {STOPPED}', 'server pause {STOPPED}'],
+  ...['server unlock {GUEST}', 'server volume list {GUEST}', 'server stop {SUSPENDED}', 'server pause {SUSPENDED}'],
   ...['flavor list --all', 'flavor show m128', 'flavor show nothing', 'hypervisor list', 'hypervisor list --long'],
   ...[
     'hypervisor show {HERE}',
@@ -41,8 +41,8 @@ const OPENSTACK = [
 ];
 
 const NOVA = [
-  ...['list --all-tenants', 'show {GUEST}', 'live-migration {GUEST} nowhere', 'live-migration {STOPPED}'],
-  ...['live-migration --block-migrate {STOPPED}', 'live-migration-abort {GUEST} 999999', 'migration-list'],
+  ...['list --all-tenants', 'show {GUEST}', 'live-migration {GUEST} nowhere', 'live-migration {SUSPENDED}'],
+  ...['live-migration --block-migrate {SUSPENDED}', 'live-migration-abort {GUEST} 999999', 'migration-list'],
   ...[
     'live-migration-force-complete {GUEST} 999999',
     'server-migration-list {GUEST}',
@@ -52,7 +52,7 @@ const NOVA = [
   ...['service-list', 'hypervisor-list', 'hypervisor-show {HERE}', 'hypervisor-servers {HERE}', 'usage-list', 'limits'],
   ...['flavor-list --all', 'instance-action-list {GUEST}', 'version-list', 'server-tag-list {GUEST}', 'quota-show'],
   ...[
-    '--os-compute-api-version 2.1 live-migration {STOPPED}',
+    '--os-compute-api-version 2.1 live-migration {SUSPENDED}',
     '--os-compute-api-version 2.30 live-migration {GUEST} nowhere',
   ],
   ...['--os-compute-api-version 2.53 list --all-tenants', 'availability-zone-list', 'keypair-list', 'aggregate-list'],
@@ -110,7 +110,7 @@ function templated(
   url: string,
 ): Pick<Request, 'method' | 'target' | 'headers'> & { body: string } {
   const own: [string, string][] = [[new URL(url).host, 'HOST']];
-  for (const name of ['GUEST', 'STOPPED', 'PROJECT', 'USER', 'IMAGE']) own.push([values[name] ?? '', name]);
+  for (const name of ['GUEST', 'SUSPENDED', 'PROJECT', 'USER', 'IMAGE']) own.push([values[name] ?? '', name]);
   const known = own.reduce((text, [value, name]) => text.replaceAll(value, `{${name}}`), line);
   const { method, target, headers, body } = JSON.parse(known);
   const rest = (headers as [string, string][])

@@ -7,9 +7,9 @@ import { guestImage } from '../../lab/resources.ts';
 import type { Values } from './request.ts';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
-const STOPPED_WITHIN_MS = 60_000;
+const SUSPENDED_WITHIN_MS = 60_000;
 
-/** What the requests name: a running server and a stopped one, and callers with fewer rights. */
+/** What the requests name: a running server and a suspended one, which Nova does not migrate, and callers with fewer rights. */
 export class Scene {
   readonly values: Values;
   readonly #lab: Lab;
@@ -22,24 +22,24 @@ export class Scene {
   }
 
   static async set(lab: Lab): Promise<Scene> {
-    const [guest, stopped] = await Promise.all([
+    const [guest, asleep] = await Promise.all([
       boot(lab, { name: 'differential-runs', flavor: 'm128' }),
-      boot(lab, { name: 'differential-stopped', flavor: 'm128' }),
+      boot(lab, { name: 'differential-sleeps', flavor: 'm128' }),
     ]);
-    await lab.mustNova('POST', `/servers/${stopped.id}/action`, { 'os-stop': null });
-    await waitFor('the stop of a guest', STOPPED_WITHIN_MS, 'the log of nova-compute', async () => {
-      return (await lab.mustNova('GET', `/servers/${stopped.id}`)).json.server.status === 'SHUTOFF';
+    await lab.mustNova('POST', `/servers/${asleep.id}/action`, { suspend: null });
+    await waitFor('the suspension of a guest', SUSPENDED_WITHIN_MS, 'the log of nova-compute', async () => {
+      return (await lab.mustNova('GET', `/servers/${asleep.id}`)).json.server.status === 'SUSPENDED';
     });
     const here = await hostOf(lab, guest);
     const server = (await lab.mustNova('GET', `/servers/${guest.id}`)).json.server;
     const stranger = await project(lab, 'differential');
-    return new Scene(lab, [guest, stopped], {
+    return new Scene(lab, [guest, asleep], {
       HOST: `${lab.controlAddress}:${PORTS.nova}`,
       TOKEN: await lab.rest.token(),
       MEMBER_TOKEN: await member(lab, 'differential-member', server.tenant_id),
       STRANGER_TOKEN: await member(lab, 'differential-stranger', stranger),
       GUEST: guest.id,
-      STOPPED: stopped.id,
+      SUSPENDED: asleep.id,
       NOBODY,
       HERE: here,
       OTHER: lab.otherHost(here).name,

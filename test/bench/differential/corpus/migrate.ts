@@ -3,7 +3,7 @@ import { JSON_TYPE, ordinary } from './common.ts';
 
 /** Servers and tokens for which Nova refuses, and with what. */
 const REFUSED: readonly (readonly [name: string, server: string, token: string])[] = [
-  ['a stopped server', '{STOPPED}', '{TOKEN}'],
+  ['a suspended server', '{SUSPENDED}', '{TOKEN}'],
   ['a server that is not there', '{NOBODY}', '{TOKEN}'],
   ['no valid token', '{GUEST}', 'gAAAAAnonsense'],
   ['a caller without the role', '{GUEST}', '{MEMBER_TOKEN}'],

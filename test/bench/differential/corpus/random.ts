@@ -19,7 +19,7 @@ const READ_PATHS = [
 const WRITES: readonly (readonly [method: string, path: string, bodies: readonly string[]])[] = [
   ['POST', '/v2.1/servers', ['{}', '{"server": {}}', '{"server": {"name": "x"}}', '{"server": 7}', '[]', '']],
   ['POST', '/v2.1/servers/{NOBODY}/action', ['{"os-stop": null}', '{"reboot": {"type": "SOFT"}}', '{"unlock": null}']],
-  ['POST', '/v2.1/servers/{STOPPED}/action', ['{"os-stop": null}', '{"pause": null}', '{"suspend": null}', '{}']],
+  ['POST', '/v2.1/servers/{SUSPENDED}/action', ['{"os-stop": null}', '{"pause": null}', '{"suspend": null}', '{}']],
   ['POST', '/v2.1/servers/{GUEST}/action', ['{"unpause": null}', '{"resume": null}', '{"os-fly": null}', '{', '{}']],
   [
     'POST',
@@ -136,7 +136,7 @@ const TYPES = [
 
 function named(random: Random, path: string): string {
   return path
-    .replace('{ID}', pick(random, ['{GUEST}', '{STOPPED}', '{NOBODY}', 'x', '..', '%20', '{GUEST}x']))
+    .replace('{ID}', pick(random, ['{GUEST}', '{SUSPENDED}', '{NOBODY}', 'x', '..', '%20', '{GUEST}x']))
     .replace('{NUMBER}', pick(random, ['1', '999999', '-1', 'x', '1e3']))
     .replace('{FLAVOR}', pick(random, ['m128', 'm9', '1']));
 }

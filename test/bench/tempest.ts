@@ -1,0 +1,62 @@
+/**
+ * `npm run bench:tempest`: Debian's tempest, its compute API tests for live migration and servers, once against Nova and
+ * once through Drover (the catalogue's public endpoint). Prints every test with both results; ends with 1 if two differ.
+ */
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { DROVER_ENDPOINT, Drover, shippedPolicy } from '../lab/drover.ts';
+import { ensureLab } from '../lab/lab.ts';
+import { compareResults, type Result } from './tempest/results.ts';
+import { Tempest } from './tempest/run.ts';
+
+const TESTS = [
+  ...['admin.test_live_migration', 'admin.test_live_migration_negative', 'admin.test_migrations'],
+  ...['servers.test_create_server', 'servers.test_delete_server', 'servers.test_instance_actions'],
+  ...['servers.test_list_server', 'servers.test_server_actions', 'servers.test_server_metadata'],
+  ...['servers.test_server_tags', 'servers.test_servers', 'admin.test_servers', 'admin.test_server_diagnostics'],
+].map((name) => `^tempest\\.api\\.compute\\.${name.replace('.', '\\.')}`);
+
+async function main(): Promise<void> {
+  const program = new Command('bench:tempest')
+    .option('--lab <name>', 'the lab to use; brought up with two hosts if it is not', 'drover')
+    .option('--tests <regex...>', 'other tests, by regular expression')
+    .option('--minutes <n>', 'time limit of each side', '20')
+    .option('--at-once <n>', 'test classes at once', '2')
+    .parse();
+  const options = program.opts<{ lab: string; tests?: string[]; minutes: string; atOnce: string }>();
+  const lab = await ensureLab(options.lab);
+  const drover = new Drover(lab, shippedPolicy('seed.yaml'));
+  try {
+    await drover.start();
+    const tempest = new Tempest(lab);
+    await tempest.prepare(options.tests ?? TESTS);
+    const side = async (name: string): Promise<Map<string, Result>> => {
+      const startedMs = Date.now();
+      const results = await tempest.run(Number(options.minutes) * 60_000, Number(options.atOnce));
+      console.error(`${name}: ${results.size} tests in ${Math.round((Date.now() - startedMs) / 1000)} s`);
+      return results;
+    };
+    const direct = await side('directly');
+    const restore = await lab.swapComputeEndpoint(DROVER_ENDPOINT);
+    const through = await side('through Drover').finally(restore);
+
+    const compared = compareResults(direct, through);
+    const table = new Table({ head: ['test', 'directly', 'through Drover', ''] });
+    for (const { test, direct: one, through: other } of compared) {
+      table.push([test.replace('tempest.api.compute.', ''), one, other, one === other ? '' : 'differs']);
+    }
+    console.log(table.toString());
+    const differing = compared.filter(({ direct: one, through: other }) => one !== other).length;
+    const count = (result: Result) => compared.filter(({ through: other }) => other === result).length;
+    console.log(
+      `${compared.length} tests, ${differing} differ; through Drover ${count('success')} succeed, ` +
+        `${count('fail')} fail, ${count('skip')} are skipped; ${(await drover.migrations()).length} migrations in its queue`,
+    );
+    process.exitCode = differing > 0 ? 1 : 0;
+  } finally {
+    await drover.stop();
+    lab.close();
+  }
+}
+
+await main();

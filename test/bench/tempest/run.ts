@@ -1,0 +1,63 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Lab } from '../../lab/lab.ts';
+import { guestImage } from '../../lab/resources.ts';
+import { SERVICE_URLS } from '../../lab/rest.ts';
+import { tempestConf } from './config.ts';
+import { type Result, readResults } from './results.ts';
+
+const TESTS_ROOT = '/usr/lib/python3/dist-packages';
+const OTHER_IMAGE_FILL_MEBIBYTES = 8;
+
+/** A folder in which tempest runs against the lab's public endpoints. */
+export class Tempest {
+  readonly #lab: Lab;
+  readonly #folder: string;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+    this.#folder = join(lab.paths.state, 'tempest');
+  }
+
+  /** @param tests regular expressions of tests' names */
+  async prepare(tests: readonly string[]): Promise<void> {
+    rmSync(this.#folder, { recursive: true, force: true });
+    mkdirSync(this.#folder, { recursive: true });
+    const { rest, hosts } = this.#lab;
+    await shareNetwork(this.#lab);
+    const conf = tempestConf({
+      imageRef: await guestImage(rest),
+      otherImageRef: await guestImage(rest, OTHER_IMAGE_FILL_MEBIBYTES),
+      hosts: hosts.length,
+      folder: this.#folder,
+    });
+    writeFileSync(join(this.#folder, 'tempest.conf'), conf);
+    writeFileSync(join(this.#folder, 'tests'), `${tests.join('\n')}\n`);
+    writeFileSync(
+      join(this.#folder, '.stestr.conf'),
+      `[DEFAULT]\ntest_path=${TESTS_ROOT}/tempest/test_discover\ntop_dir=${TESTS_ROOT}\ngroup_regex=([^\\.]*\\.)*\n`,
+    );
+  }
+
+  /** Runs the tests once. @throws if tempest ran none */
+  async run(timeLimitMs: number, atOnce: number): Promise<Map<string, Result>> {
+    const config = join(this.#folder, 'tempest.conf');
+    const run = ['tempest', 'run', '--config-file', config, '--include-list', 'tests', '--concurrency', String(atOnce)];
+    // Its own time limit, so that what was run until then is counted.
+    const limited = ['timeout', '--signal=INT', '--kill-after=20', String(Math.round(timeLimitMs / 1000)), ...run];
+    const script = `cd "$0" && rm -rf .stestr && "$@" > tempest.out 2>&1; stestr last --subunit 2>/dev/null | subunit2csv --no-passthrough 2>/dev/null`;
+    const { stdout } = await this.#lab.runOn('control', ['sh', '-c', script, this.#folder, ...limited], {
+      timeoutMs: timeLimitMs + 60_000,
+    });
+    const results = readResults(stdout);
+    if (results.size === 0) throw new Error(`tempest ran no test; read ${join(this.#folder, 'tempest.out')}`);
+    return results;
+  }
+}
+
+/** Tempest's projects put their guests on the lab's only network. */
+async function shareNetwork({ rest }: Lab): Promise<void> {
+  const url = `${SERVICE_URLS.network}/v2.0/networks`;
+  const [network] = (await rest.must('GET', `${url}?name=provider`)).json.networks;
+  if (!network.shared) await rest.must('PUT', `${url}/${network.id}`, { body: { network: { shared: true } } });
+}
