@@ -73,11 +73,12 @@ async function tell(orders: Orders, story: Story): Promise<Outcome[]> {
 function withNames(answer: Comparable, kept: Values): Comparable {
   const rename = (whole: string) => {
     const named = Object.entries(kept).reduce((done, [name, value]) => {
-      // A number is a name only where it stands alone.
-      return done.replace(
-        new RegExp(`(?<![\\w-])${value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w-])`, 'g'),
-        `{${name}}`,
-      );
+      const escaped = value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      // A number stands for the thing only as the value of its id and in words about it.
+      const pattern = /^\d+$/.test(value)
+        ? `(?<="id": |ggregate )${escaped}(?!\\d)`
+        : `(?<![\\w-])${escaped}(?![\\w-])`;
+      return done.replace(new RegExp(pattern, 'g'), `{${name}}`);
     }, whole);
     return named.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?/g, 'TIME');
   };

@@ -16,9 +16,16 @@ export interface Step {
   keep: Readonly<Record<string, RegExp>>;
 }
 
-function step(method: string, target: string, body: unknown, version = '2.93', keep: Step['keep'] = {}): Step {
+function step(
+  method: string,
+  target: string,
+  body: unknown,
+  version = '2.93',
+  keep: Step['keep'] = {},
+  token = '{TOKEN}',
+): Step {
   const text = body === undefined ? null : JSON.stringify(body);
-  const headers = text === null ? ordinary(version) : [...ordinary(version), JSON_TYPE];
+  const headers = text === null ? ordinary(version, token) : [...ordinary(version, token), JSON_TYPE];
   return { request: { source: 'stateful', name: `${method} ${target}`, method, target, headers, body: text }, keep };
 }
 
@@ -56,7 +63,8 @@ export const STORIES: readonly Story[] = [
     steps: [
       step('POST', ACTION, { lock: { locked_reason: 'maintenance' } }),
       step('GET', '/v2.1/servers/{GUEST}', undefined),
-      step('POST', ACTION, { 'os-stop': null }, '2.1'),
+      // An administrator's lock binds others, not the administrator.
+      step('POST', ACTION, { 'os-stop': null }, '2.1', {}, '{MEMBER_TOKEN}'),
       step('POST', ACTION, { 'os-migrateLive': { host: 'nowhere', block_migration: 'auto' } }),
       step('POST', ACTION, { unlock: null }),
     ],
