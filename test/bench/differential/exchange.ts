@@ -13,7 +13,7 @@ export interface Answer {
   end: 'whole' | 'broken' | 'silent' | 'late';
 }
 
-const LATE_MS = 8000;
+const LATE_MS = 30_000;
 
 /** Sends the bytes on a connection of their own and reads one answer. */
 export function exchange(address: string, port: number, bytes: Buffer, method: string): Promise<Answer> {

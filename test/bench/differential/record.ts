@@ -9,7 +9,7 @@ import { fill, type Request, type Values } from './request.ts';
 
 const RECORDER_PORT = 8790;
 
-/** The stock clients as people use them: what reads, what fails equally, and what may be done twice. */
+/** The stock clients as people use them: what reads, what fails equally, and what may be done any number of times. */
 const OPENSTACK = [
   ...['server list', 'server list --all-projects --long', 'server list --all-projects --host {HERE} --no-name-lookup'],
   ...[
@@ -27,7 +27,7 @@ const OPENSTACK = [
     'server group list',
     'aggregate list',
   ],
-  ...['server set --property colour=blue {GUEST}', 'server unset --property colour {GUEST}', 'server lock {GUEST}'],
+  ...['server set --property colour=blue {GUEST}', 'server lock {GUEST}'],
   ...['server unlock {GUEST}', 'server volume list {GUEST}', 'server stop {SUSPENDED}', 'server pause {SUSPENDED}'],
   ...['flavor list --all', 'flavor show m128', 'flavor show nothing', 'hypervisor list', 'hypervisor list --long'],
   ...[

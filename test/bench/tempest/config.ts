@@ -6,6 +6,8 @@ export interface TempestCloud {
   imageRef: string;
   /** Of the same image under another name: some tests rebuild with it. */
   otherImageRef: string;
+  flavorRef: string;
+  otherFlavorRef: string;
   hosts: number;
   /** Where tempest keeps its locks and logs. */
   folder: string;
@@ -16,7 +18,7 @@ export interface TempestCloud {
  * not logged in to. Block migration is on for the tests that ask for `auto`; those that ask for `true` are refused by
  * Nova, since the hosts share their disks, and must be refused in the same way through Drover.
  */
-export function tempestConf({ imageRef, otherImageRef, hosts, folder }: TempestCloud): string {
+export function tempestConf({ hosts, folder, ...cloud }: TempestCloud): string {
   return renderIni({
     DEFAULT: { log_dir: folder, log_file: 'tempest.log', debug: false },
     oslo_concurrency: { lock_path: `${folder}/locks` },
@@ -31,10 +33,10 @@ export function tempestConf({ imageRef, otherImageRef, hosts, folder }: TempestC
     },
     identity: { uri_v3: KEYSTONE_URL, auth_version: 'v3', region: REGION, v3_endpoint_type: 'public' },
     compute: {
-      image_ref: imageRef,
-      image_ref_alt: otherImageRef,
-      flavor_ref: 'm128',
-      flavor_ref_alt: 'm256',
+      image_ref: cloud.imageRef,
+      image_ref_alt: cloud.otherImageRef,
+      flavor_ref: cloud.flavorRef,
+      flavor_ref_alt: cloud.otherFlavorRef,
       min_compute_nodes: hosts,
       fixed_network_name: PROVIDER_NETWORK,
       endpoint_type: 'public',

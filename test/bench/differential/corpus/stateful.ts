@@ -24,7 +24,8 @@ function step(
   keep: Step['keep'] = {},
   token = '{TOKEN}',
 ): Step {
-  const text = body === undefined ? null : JSON.stringify(body);
+  // Texts of requests are bytes.
+  const text = body === undefined ? null : Buffer.from(JSON.stringify(body)).toString('latin1');
   const headers = text === null ? ordinary(version, token) : [...ordinary(version, token), JSON_TYPE];
   return { request: { source: 'stateful', name: `${method} ${target}`, method, target, headers, body: text }, keep };
 }
