@@ -39,7 +39,8 @@ export const STORIES: readonly Story[] = [
   {
     name: 'metadata of a server',
     steps: [
-      step('PUT', METADATA, { metadata: { 'drover:priority': 'low', colour: 'ö' } }),
+      // Never more than one: Nova tells several in another order each time.
+      step('PUT', METADATA, { metadata: { size: 'größer' } }),
       step('POST', METADATA, { metadata: { size: '1' } }),
       step('PUT', `${METADATA}/size`, { meta: { size: '2' } }),
       step('GET', METADATA, undefined),
