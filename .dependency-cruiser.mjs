@@ -68,10 +68,10 @@ export default {
       comment: 'The verifier of plans is other code than the planner.',
       severity: 'error',
       from: {
-        path: '^plugin/controller/plan/check\\.ts$',
+        path: '^plugin/controller/plan/(check|check/.+)\\.ts$',
       },
       to: {
-        path: '^plugin/controller/plan/(plan|occupancy|decide|admission)\\.ts$',
+        path: '^plugin/controller/plan/(plan|occupancy|decide|admission|adjust|lookahead|livelinks|duration)\\.ts$',
       },
     },
     {

@@ -1,13 +1,14 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
+import { answerWhatIf, type PlanSource } from './api-plan.ts';
 import type { MigrationEvent, MigrationRecord, Notice, PolicyExplanation, PolicyStatus } from './contract.ts';
 import { DroverError, describeError } from './errors.ts';
 
 /** What the control API shows; the controller provides it. */
-export interface ControlSource {
+export interface ControlSource extends PlanSource {
   unfinished(): Promise<MigrationRecord[]>;
   newest(limit: number): Promise<MigrationRecord[]>;
   migration(id: number): Promise<MigrationRecord | null>;
@@ -42,7 +43,7 @@ export class ControlServer {
     }
     rmSync(this.#path, { force: true });
     const server = createServer((request, response) => {
-      this.#answer(request.method ?? '', request.url ?? '/')
+      this.#answer(request)
         .then((body) => ({ status: 200, body }))
         .catch((error: unknown) => this.#failure(error))
         .then(({ status, body }) => {
@@ -65,10 +66,13 @@ export class ControlServer {
     await new Promise((resolve) => server.close(resolve));
   }
 
-  async #answer(method: string, target: string): Promise<unknown> {
-    const url = new URL(target, 'http://control');
+  async #answer(request: IncomingMessage): Promise<unknown> {
+    const { method = '' } = request;
+    const url = new URL(request.url ?? '/', 'http://control');
+    if (method === 'POST' && url.pathname === '/v1/plan/what-if') return answerWhatIf(this.#source, request);
     if (method !== 'GET')
       throw new DroverError('request-invalid', `${method} ${url.pathname}: only GET is served here`);
+    if (url.pathname === '/v1/plan') return this.#source.plan();
     const [, one, events] = url.pathname.match(/^\/v1\/migrations\/(\d{1,15})(\/events)?$/) ?? [];
     if (one !== undefined) {
       const migration = await this.#source.migration(Number(one));

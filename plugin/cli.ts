@@ -3,8 +3,9 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { ask } from './cli/control.ts';
-import { duration, megabits } from './cli/figures.ts';
+import { duration, fromNow, megabits } from './cli/figures.ts';
 import { registerPlan } from './cli/plan.ts';
+import { eta } from './cli/planreport.ts';
 import { addPolicyCommands } from './cli/policy.ts';
 import { MigrationEvent, MigrationRecord } from './contract.ts';
 import { describeError } from './errors.ts';
@@ -17,13 +18,27 @@ function migrationId(text: string): number {
   return Number(text);
 }
 
-function queueTable(migrations: MigrationRecord[]): string {
+function queueTable(migrations: MigrationRecord[], nowMs: number): string {
   const table = new Table({
-    head: ['ID', 'VM', 'From', 'To', 'Priority', 'State', 'Technique', 'Strategy', 'Left', 'TMT', 'Downtime'],
+    head: [
+      'ID',
+      'VM',
+      'From',
+      'To',
+      'Priority',
+      'State',
+      'Technique',
+      'Strategy',
+      'Start',
+      'ETA',
+      'Left',
+      'TMT',
+      'Downtime',
+    ],
     style: { head: [], border: [] },
   });
   for (const migration of migrations) {
-    const { progress, decision, outcome } = migration;
+    const { progress, decision, outcome, planned, submittedAtMs } = migration;
     const left = progress && progress.totalBytes > 0 ? `${Math.round(progress.remainingBytes / 2 ** 20)} MiB` : '–';
     table.push([
       migration.id,
@@ -34,6 +49,8 @@ function queueTable(migrations: MigrationRecord[]): string {
       migration.state,
       decision?.technique ?? '–',
       decision?.strategy ?? '–',
+      planned && submittedAtMs === null ? fromNow(planned.startAtMs, nowMs) : '–',
+      planned ? eta(planned, nowMs) : '–',
       left,
       duration(outcome?.totalMigrationTimeMs),
       duration(outcome?.downtimeMs),
@@ -106,7 +123,7 @@ async function main(argv: string[]): Promise<void> {
     .option('--json', 'as JSON')
     .action(async (options: { all?: boolean; json?: boolean }) => {
       const migrations = await ask(socket(), `/v1/migrations${options.all ? '?all=1' : ''}`, z.array(MigrationRecord));
-      console.log(options.json ? JSON.stringify(migrations, null, 2) : queueTable(migrations));
+      console.log(options.json ? JSON.stringify(migrations, null, 2) : queueTable(migrations, Date.now()));
     });
   program
     .command('show')
@@ -123,7 +140,7 @@ async function main(argv: string[]): Promise<void> {
       const migration = await ask(socket(), `/v1/migrations/${id}`, MigrationRecord);
       console.log(explain(migration, await ask(socket(), `/v1/migrations/${id}/events`, z.array(MigrationEvent))));
     });
-  registerPlan(program);
+  registerPlan(program, socket);
   addPolicyCommands(program, socket);
   await program.parseAsync(argv);
 }

@@ -11,6 +11,8 @@
  * | GET /v1/migrations/{id}/events | MigrationEvent[] |
  * | GET /v1/policy              | PolicyStatus    |
  * | GET /v1/policy/explain?vm=NAME_OR_ID&destination=HOST | PolicyExplanation; destination may be left out |
+ * | GET /v1/plan                | Plan: when what waits and runs will start and end, as things stand |
+ * | POST /v1/plan/what-if (WhatIfRequest) | WhatIfAnswer: what would happen if these were asked for now; changes nothing |
  * | GET /v1/notices?after=ID    | Notice[], oldest first, at most 200 |
  * | GET /healthz                | Health          |
  */
@@ -95,7 +97,12 @@ export const Decision = z.object({
   /** The techniques that were not chosen; empty in records of before this was kept. */
   alternatives: z.array(Alternative).default([]),
   /** Per link, null where nothing is reserved (no hostd there). */
-  reservation: z.object({ sourceTx: LinkReservation.nullable(), destinationRx: LinkReservation.nullable() }),
+  reservation: z.object({
+    sourceTx: LinkReservation.nullable(),
+    destinationRx: LinkReservation.nullable(),
+    /** QEMU's own limit on the stream, while a higher one shares a link with it; null or absent: none. */
+    streamBitsPerSecond: z.number().positive().nullish(),
+  }),
   maxDowntimeMs: z.number().int().positive().nullable(),
   /** What the chosen technique is predicted to cost, and what that was predicted from; null without usable samples. */
   prediction: Prediction.nullable().default(null),
@@ -165,6 +172,16 @@ export const Asked = z.object({
 });
 export type Asked = z.infer<typeof Asked>;
 
+/** When it is planned to start and to end, as things stand; the plan is made anew at every event. */
+export const PlannedTimes = z.object({
+  /** Of one that runs, when Nova was asked. Null: nobody can tell, `reason` says why. */
+  startAtMs: z.number().nullable(),
+  /** The ETA. `low`: all goes well, here and before it; `high`: all takes as long as nine in ten do. Null: not foreseeable. */
+  endAtMs: PredictedFigure,
+  reason: Reason.nullable(),
+});
+export type PlannedTimes = z.infer<typeof PlannedTimes>;
+
 export const MigrationRecord = z.object({
   id: z.number().int().positive(),
   vmUuid: z.string(),
@@ -195,6 +212,8 @@ export const MigrationRecord = z.object({
     })
     .nullable(),
   outcome: Outcome.nullable(),
+  /** While it waits or runs; null: it has ended, or nobody has looked ahead yet. */
+  planned: PlannedTimes.nullable().default(null),
   /** Null: it came through the compute API. */
   asked: Asked.nullable().default(null),
 });
@@ -290,3 +309,99 @@ export const PolicyExplanation = z.object({
   decision: Decision.nullable(),
 });
 export type PolicyExplanation = z.infer<typeof PolicyExplanation>;
+
+/** One migration of a plan. */
+export const PlannedMigration = PlannedTimes.extend({
+  /** Null: it was not asked for (what-if). */
+  id: z.number().int().positive().nullable(),
+  vmUuid: z.string(),
+  vmName: z.string(),
+  source: z.string(),
+  /** Null: Nova will choose. */
+  destination: z.string().nullable(),
+  /** `HOST tx` of its source and, if it is known, `HOST rx` of its destination. */
+  links: z.array(z.string()),
+  running: z.boolean(),
+  /** These three are null for one that runs without Drover. */
+  priority: Priority.nullable(),
+  technique: Technique.nullable(),
+  strategy: Strategy.nullable(),
+  /** From each time on this rate, to the next one or to its end. */
+  rates: z.array(z.object({ fromAtMs: z.number(), bitsPerSecond: z.number() })),
+  /** `in-danger`: it is kept unless it takes as long as one in ten does. Null: it has none. */
+  deadline: z.object({ atMs: z.number(), verdict: z.enum(['kept', 'in-danger', 'late']) }).nullable(),
+  /** What its technique is predicted to cost the workload on its links, and the VM itself; null: not predicted. */
+  lostBits: Prediction.shape.lostBits.nullable(),
+});
+export type PlannedMigration = z.infer<typeof PlannedMigration>;
+
+/** What the workload on one link will not get, from now to the end of the plan. */
+export const WorkloadEffect = z.object({
+  link: z.string(),
+  /** As it is measured now, and taken to stay. */
+  workloadBitsPerSecond: z.number(),
+  lostBits: z.number(),
+  overMs: z.number(),
+});
+export type WorkloadEffect = z.infer<typeof WorkloadEffect>;
+
+/** The present plan of all that waits and runs. */
+export const Plan = z.object({
+  atMs: z.number(),
+  /** Null: there is none, everything goes to Nova unchanged. */
+  policy: z.string().nullable(),
+  /** In the order of their starts. */
+  migrations: z.array(PlannedMigration),
+  workloads: z.array(WorkloadEffect),
+  /** Why there is no plan; null: there is one. */
+  reason: Reason.nullable(),
+});
+export type Plan = z.infer<typeof Plan>;
+
+/** What is asked: what if these were migrated, asked for now? */
+export const WhatIfRequest = z.strictObject({
+  migrations: z
+    .array(
+      z.strictObject({
+        /** Name or id of the server. */
+        vm: z.string().min(1).max(255),
+        /** Absent or null: Nova would choose. */
+        destination: z.string().min(1).max(255).nullish(),
+        /** Absent or null: the policy says. */
+        priority: Priority.nullish(),
+        /** When it must have ended; absent or null: the server's metadata or the policy say. */
+        deadlineAtMs: z.number().nonnegative().nullish(),
+      }),
+    )
+    .min(1)
+    .max(200),
+});
+export type WhatIfRequest = z.infer<typeof WhatIfRequest>;
+
+/** One that waits or runs and would end later. */
+export const DelayedMigration = z.object({
+  id: z.number().int().positive().nullable(),
+  vmUuid: z.string(),
+  vmName: z.string(),
+  running: z.boolean(),
+  before: PlannedTimes,
+  after: PlannedTimes,
+  /** Null: it would have no foreseeable end any more. */
+  laterMs: z.number().nullable(),
+  /** It would keep its deadline now, and not then. */
+  missesDeadline: z.boolean(),
+});
+export type DelayedMigration = z.infer<typeof DelayedMigration>;
+
+export const WhatIfAnswer = z.object({
+  atMs: z.number(),
+  policy: z.string().nullable(),
+  /** Those asked about that would be taken, in the order of their starts. */
+  migrations: z.array(PlannedMigration),
+  /** Those that would not: a deadline that cannot be kept, no hostd that answers. */
+  refused: z.array(z.object({ vmUuid: z.string(), vmName: z.string(), reason: Reason })),
+  delayed: z.array(DelayedMigration),
+  /** With them; `lostBitsWithout`: as it is planned now. */
+  workloads: z.array(WorkloadEffect.extend({ lostBitsWithout: z.number() })),
+});
+export type WhatIfAnswer = z.infer<typeof WhatIfAnswer>;

@@ -101,6 +101,8 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
       policy: () => policy.status,
       explain: (vm, destination) => running.explain(vm, destination),
       notices: (after, limit) => running.notices(after, limit),
+      plan: () => running.plan(),
+      whatIf: (request) => running.whatIf(request),
       health: () => health(tracker, policy, begun.problem),
     },
     log,

@@ -12,7 +12,13 @@ export interface Hold {
   vmUuid: string;
   priority: Priority;
   /** Null where nothing is (or can be) reserved. */
-  source: { client: HostClient; tx: LinkReservation; maxDowntimeMs: number | null } | null;
+  source: {
+    client: HostClient;
+    tx: LinkReservation;
+    maxDowntimeMs: number | null;
+    /** QEMU's own limit on the stream; null: none. */
+    maxBandwidthBitsPerSecond: number | null;
+  } | null;
   destination: { client: HostClient; rx: LinkReservation } | null;
 }
 
@@ -26,8 +32,12 @@ export async function putLeases(hold: Hold): Promise<DroverError[]> {
   const common = { holder: `drover/migration-${migrationId}`, vmUuid, priority, ttlMs: LEASE_TTL_MS };
   const puts: Promise<unknown>[] = [];
   if (source) {
-    const downtime = source.maxDowntimeMs === null ? {} : { maxDowntimeMs: source.maxDowntimeMs };
-    puts.push(source.client.putLease(leaseId(migrationId), { ...common, tx: source.tx, ...downtime }));
+    const { client, tx, maxDowntimeMs, maxBandwidthBitsPerSecond } = source;
+    const limits = {
+      ...(maxDowntimeMs === null ? {} : { maxDowntimeMs }),
+      ...(maxBandwidthBitsPerSecond === null ? {} : { maxBandwidthBitsPerSecond }),
+    };
+    puts.push(client.putLease(leaseId(migrationId), { ...common, tx, ...limits }));
   }
   if (destination) {
     puts.push(destination.client.putLease(leaseId(migrationId), { ...common, rx: destination.rx }));

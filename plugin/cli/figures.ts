@@ -8,3 +8,14 @@ export function duration(ms: number | null | undefined): string {
 export function megabits(bitsPerSecond: number | null | undefined): string {
   return bitsPerSecond === null || bitsPerSecond === undefined ? '–' : `${Math.round(bitsPerSecond / 1e6)} Mbit/s`;
 }
+
+/** `in 12 s`, `in 3 min 20 s`, `in 26 h 5 min`, `now` up to a second away and before, `–` for null. */
+export function fromNow(atMs: number | null, nowMs: number): string {
+  if (atMs === null) return '–';
+  const seconds = Math.round((atMs - nowMs) / 1000);
+  if (seconds <= 0) return 'now';
+  if (seconds < 60) return `in ${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `in ${minutes} min${seconds % 60 > 0 ? ` ${seconds % 60} s` : ''}`;
+  return `in ${Math.floor(minutes / 60)} h${minutes % 60 > 0 ? ` ${minutes % 60} min` : ''}`;
+}

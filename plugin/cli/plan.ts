@@ -1,33 +1,97 @@
-import { readFileSync } from 'node:fs';
-import Table from 'cli-table3';
-import { type Command, InvalidArgumentError } from 'commander';
-import { type Read, readBtrplace } from '../schedule/btrplace/read.ts';
-import { type Solved, solve } from '../schedule/solve.ts';
-import { verify } from '../schedule/verify.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { Plan, Priority, WhatIfAnswer, type WhatIfRequest } from '../contract.ts';
+import { Duration } from '../policy/units.ts';
+import { ask } from './control.ts';
+import { planInstance } from './instance.ts';
+import { planReport, whatIfReport } from './planreport.ts';
 
 interface PlanOptions {
-  instance: string;
-  json?: boolean;
+  instance?: string;
+  model?: 'mvm' | 'drover';
   budget?: number;
-  seed: number;
+  seed?: number;
+  dryRun?: boolean;
+  vm?: string[];
+  priority?: Priority;
+  to?: string;
+  deadline?: number;
+  json?: boolean;
 }
 
+const HELP = `
+Without --instance the running plugin is asked: its present plan, or with --dry-run what would happen if the servers of
+--vm were asked for now (nothing is changed).
+
+How long a migration of an instance takes is worked out by --model: \`mvm\`, the model of the published plans (Kherbache,
+Madelaine & Hermenier 2017), or \`drover\`, the one that the plugin decides by (rounds of pre-copy at the full bandwidth
+of the path, until the rest fits into QEMU's downtime limit). Without it a plan file keeps the lengths that it gives.
+
+Examples:
+  drover plan
+  drover plan --dry-run --vm web-1 web-2 --priority high --to compute-2 --deadline "30 min"
+  drover plan --instance plan.json --model drover --json`;
+
 /** Adds `drover plan`. */
-export function registerPlan(program: Command): void {
+export function registerPlan(program: Command, socket: () => string): void {
   program
     .command('plan')
-    .description('plans the migrations of a BtrPlace instance or plan file: when each starts, and how long all take')
-    .requiredOption('--instance <file>', 'a file with `model` and `constraints`, or with `origin` and `actions`')
-    .option('--json', 'one JSON object: seconds and Mbit/s, the numbers as in the file; notes go to standard error')
-    .option('--budget <ms>', 'stop after this time; the plan may then differ between runs', positive)
-    .option('--seed <n>', 'seed of the search; the same seed gives the same plan', whole, 1)
-    .action((options: PlanOptions) => {
-      const read = readInstanceFile(options.instance);
-      const { solved, planningMs } = planOf(read, options);
-      // Beside the one object, not in it: a plan that was made on assumptions must say so.
-      for (const note of new Set(read.notes)) console.error(`note: ${note}`);
-      console.log(options.json ? planJson(read, solved, planningMs) : planText(read, solved, planningMs));
+    .description('when what waits and runs will start and end; what would happen if; or the plan of an instance file')
+    .option('--json', 'as JSON; of an instance one object with seconds and Mbit/s, the numbers as in the file')
+    .option('--dry-run', 'what would happen if these were asked for now; without --vm the present plan')
+    .option('--vm <name...>', 'names or ids of servers')
+    .addOption(new Option('--priority <priority>', 'theirs, instead of what the policy says').choices(Priority.options))
+    .option('--to <host>', 'their destination; without it Nova would choose')
+    .option('--deadline <time>', 'when they must have ended: 2026-12-01T04:00:00Z, or from now on: "2 h"', deadline)
+    .option('--instance <file>', 'a BtrPlace file with `model` and `constraints`, or with `origin` and `actions`')
+    .addOption(new Option('--model <model>', 'how long a migration of the instance takes').choices(['mvm', 'drover']))
+    .option('--budget <ms>', 'of an instance: stop after this time; the plan may then differ between runs', positive)
+    .option('--seed <n>', 'of an instance: seed of the search (default 1); the same seed gives the same plan', whole)
+    .addHelpText('after', HELP)
+    .action(async (options: PlanOptions) => {
+      refuseMixtures(options);
+      if (options.instance !== undefined) {
+        const { instance, seed = 1 } = options;
+        const { text, notes } = planInstance({ ...options, instance, seed });
+        // Beside the one object, not in it: a plan that was made on assumptions must say so.
+        for (const note of notes) console.error(`note: ${note}`);
+        console.log(text);
+      } else if (options.dryRun && options.vm) {
+        const answer = await ask(socket(), '/v1/plan/what-if', WhatIfAnswer, requestOf(options.vm, options));
+        console.log(options.json ? JSON.stringify(answer, null, 2) : whatIfReport(answer));
+      } else {
+        const plan = await ask(socket(), '/v1/plan', Plan);
+        console.log(options.json ? JSON.stringify(plan, null, 2) : planReport(plan));
+      }
     });
+}
+
+function requestOf(vms: readonly string[], { priority, to, deadline: deadlineAtMs }: PlanOptions): WhatIfRequest {
+  const wish = { priority: priority ?? null, destination: to ?? null, deadlineAtMs: deadlineAtMs ?? null };
+  return { migrations: vms.map((vm) => ({ vm, ...wish })) };
+}
+
+/** An option that would have no effect is a misunderstanding. */
+function refuseMixtures(options: PlanOptions): void {
+  const given = (names: readonly (keyof PlanOptions)[]) => names.filter((name) => options[name] !== undefined);
+  const [ofInstance] = given(['model', 'budget', 'seed']);
+  const [ofWish] = given(['vm', 'priority', 'to', 'deadline']);
+  if (options.instance === undefined && ofInstance) throw new Error(`--${ofInstance} goes with --instance FILE`);
+  if (options.instance !== undefined && (options.dryRun || ofWish)) {
+    throw new Error(`--instance reads a file and asks no plugin: leave out --${ofWish ?? 'dry-run'}`);
+  }
+  if (ofWish && !options.dryRun) throw new Error(`--${ofWish} asks what would happen: add --dry-run`);
+  if (ofWish && !options.vm) throw new Error(`--${ofWish} of which server? name it: --vm NAME`);
+}
+
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
+/** A time with its zone, or a time from now on in the words of the policy. */
+function deadline(text: string): number {
+  const atMs = ISO.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isFinite(atMs)) return atMs;
+  const spanMs = Duration.safeParse(text);
+  if (spanMs.success) return Date.now() + spanMs.data;
+  throw new InvalidArgumentError('write a time with its zone, as 2026-12-01T04:00:00Z, or from now on, as "30 min".');
 }
 
 function positive(text: string): number {
@@ -39,94 +103,4 @@ function positive(text: string): number {
 function whole(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('it is a whole number.');
   return Number(text);
-}
-
-function readInstanceFile(file: string): Read {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new Error(`cannot read ${file}`, { cause: error });
-  }
-  try {
-    return readBtrplace(text, null);
-  } catch (error) {
-    throw new Error(file, { cause: error });
-  }
-}
-
-/** The plan, checked, and how long making it took. Throws if some migration can never start. */
-function planOf(read: Read, { budget, seed }: PlanOptions): { solved: Solved; planningMs: number } {
-  const began = performance.now();
-  const isOver = budget === undefined ? {} : { isOver: () => performance.now() - began > budget };
-  const solved = solve(read.instance, { seed, ...isOver });
-  const planningMs = performance.now() - began;
-  const stuck = read.instance.moves.filter((_, m) => solved.starts[m] === null);
-  if (stuck.length > 0) {
-    const [first] = stuck;
-    const to = read.instance.hosts[first?.to ?? -1]?.name;
-    throw new Error(
-      `${stuck.length} of ${solved.starts.length} migrations can never start in any order that was tried, e.g. VM ${first?.vm}: no room on ${to}. Move another VM away first`,
-    );
-  }
-  const broken = verify(read.instance, solved);
-  if (broken.length > 0) throw new Error(`the plan made breaks ${broken.length} rules, which is a bug: ${broken[0]}`);
-  return { solved, planningMs };
-}
-
-interface Row {
-  vm: number;
-  from: number;
-  to: number;
-  start: number;
-  end: number;
-  bandwidth: number;
-}
-
-/** In order of start; the file's own numbers. */
-function rowsOf({ instance, nodes }: Read, { starts }: Solved): Row[] {
-  const rows = instance.moves.map((move, m): Row => {
-    const start = starts[m] ?? 0;
-    return {
-      vm: move.vm,
-      from: nodes[move.from] ?? -1,
-      to: nodes[move.to] ?? -1,
-      start,
-      end: start + move.durationSeconds,
-      bandwidth: move.mbitPerSecond,
-    };
-  });
-  return rows.sort((a, b) => a.start - b.start || a.end - b.end || a.vm - b.vm);
-}
-
-function planJson(read: Read, solved: Solved, planningMs: number): string {
-  return JSON.stringify({
-    migrations: rowsOf(read, solved),
-    makespan: solved.makespanSeconds,
-    lowerBound: solved.lowerBoundSeconds,
-    planningMs,
-  });
-}
-
-function planText(read: Read, solved: Solved, planningMs: number): string {
-  const table = new Table({
-    head: ['VM', 'From', 'To', 'Start', 'End', 'Mbit/s'],
-    colAligns: ['right', 'right', 'right', 'right', 'right', 'right'],
-    style: { head: [], border: [] },
-  });
-  for (const { vm, from, to, start, end, bandwidth } of rowsOf(read, solved)) {
-    table.push([vm, from, to, `${start} s`, `${end} s`, bandwidth]);
-  }
-  const { makespanSeconds, lowerBoundSeconds, tightBoundSeconds, optimal } = solved;
-  const above = (bound: number) => `${((makespanSeconds / bound - 1) * 100).toFixed(1)} % above`;
-  const tight =
-    tightBoundSeconds > lowerBoundSeconds
-      ? `, with boots, shutdowns and full hosts ${tightBoundSeconds.toFixed(1)} s (${above(tightBoundSeconds)})`
-      : '';
-  return [
-    ...(read.instance.moves.length > 0 ? [table.toString()] : []),
-    `${read.instance.moves.length} migrations, makespan ${makespanSeconds} s${optimal ? ' (no shorter one exists)' : ''}`,
-    `lower bound ${lowerBoundSeconds.toFixed(1)} s (${lowerBoundSeconds > 0 ? above(lowerBoundSeconds) : 'nothing to do'})${tight}`,
-    `planned in ${planningMs.toFixed(1)} ms`,
-  ].join('\n');
 }

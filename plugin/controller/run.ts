@@ -1,5 +1,14 @@
 import type { Logger } from 'pino';
-import type { Contention, MigrationEvent, MigrationRecord, Notice, PolicyExplanation } from '../contract.ts';
+import type {
+  Contention,
+  MigrationEvent,
+  MigrationRecord,
+  Notice,
+  Plan,
+  PolicyExplanation,
+  WhatIfAnswer,
+  WhatIfRequest,
+} from '../contract.ts';
 import { DroverError, describeError } from '../errors.ts';
 import type { NovaCalls } from '../nova/control.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
@@ -10,10 +19,12 @@ import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
 import { Execution } from './execute/execute.ts';
 import { Experience } from './execute/experience.ts';
+import { answerWhatIf, presentPlan } from './foresight.ts';
 import { Lookout } from './lookout.ts';
 import { Pause } from './pause.ts';
 import { explainPolicy } from './plan/explain.ts';
 import { factsOf } from './plan/facts.ts';
+import type { LookAhead } from './plan/lookahead.ts';
 import { type Action, contentionLevels, planAhead, type World } from './plan/plan.ts';
 import type { InFlightMigration, QueuedMigration } from './plan/world.ts';
 import { type Entry, Queue, waits } from './queue.ts';
@@ -67,6 +78,8 @@ export class Controller {
   #loop: Promise<void> = Promise.resolve();
   readonly #pause = new Pause();
   #experience = new Experience([]);
+  /** What the last round foresaw. */
+  #ahead: LookAhead | null = null;
   /** Why nobody could look ahead in the last round; null: it was done. */
   #failure: string | null = null;
   #planFailsSinceMs: number | null = null;
@@ -220,16 +233,16 @@ export class Controller {
   // ---- what the control API shows
 
   async unfinished(): Promise<MigrationRecord[]> {
-    return this.#queue.entries().map((entry) => shown(entry, this.#parts.tracker));
+    return this.#queue.entries().map((entry) => shown(entry, this.#parts.tracker, this.#ahead));
   }
 
   async newest(limit: number): Promise<MigrationRecord[]> {
-    return (await this.#parts.store.newest(limit)).map((record) => shown(record, this.#parts.tracker));
+    return (await this.#parts.store.newest(limit)).map((record) => shown(record, this.#parts.tracker, this.#ahead));
   }
 
   async migration(id: number): Promise<MigrationRecord | null> {
     const record = await this.#parts.store.get(id);
-    return record ? shown(record, this.#parts.tracker) : null;
+    return record ? shown(record, this.#parts.tracker, this.#ahead) : null;
   }
 
   events(id: number): Promise<MigrationEvent[]> {
@@ -238,6 +251,14 @@ export class Controller {
 
   notices(after: number, limit: number): Promise<Notice[]> {
     return this.#parts.store.notices(after, limit);
+  }
+
+  plan(): Plan {
+    return presentPlan(this.#world(), this.#queue.entries());
+  }
+
+  whatIf(request: WhatIfRequest): Promise<WhatIfAnswer> {
+    return answerWhatIf(request, () => this.#world(), this.#queue.entries(), this.#parts.nova);
   }
 
   /** What the policy says of a server now; the server may be queued or any that Nova knows by that name or id. */
@@ -334,8 +355,10 @@ export class Controller {
   }
 
   #plan(world: World): Action[] {
+    this.#ahead = null;
     if (world.queue.length === 0 && world.inFlight.length === 0) return [];
-    const { actions, failure } = planAhead(world);
+    const { actions, ahead, failure } = planAhead(world);
+    this.#ahead = ahead;
     this.#contention = contentionLevels(world);
     this.#sayOnce(failure);
     return actions;

@@ -250,14 +250,15 @@ export class Drive {
 export function holdOf(record: StoredMigration, tracker: Tracker): Hold | null {
   const { decision } = record;
   if (!decision) return null;
-  const { sourceTx, destinationRx } = decision.reservation;
+  const { maxDowntimeMs } = decision;
+  const { sourceTx, destinationRx, streamBitsPerSecond: maxBandwidthBitsPerSecond = null } = decision.reservation;
   const source = tracker.hosts.get(record.source)?.client;
   const destination = tracker.hosts.get(record.destination ?? '')?.client;
   return {
     migrationId: record.id,
     vmUuid: record.vmUuid,
     priority: decision.priority,
-    source: source && sourceTx ? { client: source, tx: sourceTx, maxDowntimeMs: decision.maxDowntimeMs } : null,
+    source: source && sourceTx ? { client: source, tx: sourceTx, maxDowntimeMs, maxBandwidthBitsPerSecond } : null,
     destination: destination && destinationRx ? { client: destination, rx: destinationRx } : null,
   };
 }

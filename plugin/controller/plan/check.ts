@@ -3,6 +3,7 @@ import { accountFor } from './check/account.ts';
 import { checkCounts } from './check/counts.ts';
 import { checkDeadlines, checkRefusal } from './check/deadlines.ts';
 import { checkIdle, checkOrder, checkSerial, checkTiming } from './check/order.ts';
+import { checkOvertaken } from './check/overtaken.ts';
 import { checkReservation } from './check/reservation.ts';
 import { checkTechnique } from './check/technique.ts';
 import { viewOf } from './check/view.ts';
@@ -31,6 +32,7 @@ export function checkPlan(world: World, actions: readonly Action[]): string[] {
     ...view.held.flatMap((waiting) => checkIdle(world, policy, view, waiting)),
     ...view.held.flatMap((waiting) => checkDeadlines(world, policy, view, waiting)),
     ...view.refused.flatMap((refused) => checkRefusal(world, policy, refused)),
+    ...world.inFlight.flatMap((flying) => checkOvertaken(world, view, flying, actions)),
     ...actions.flatMap((action) => {
       const flying = world.inFlight.find(({ id }) => id === action.id);
       if (action.kind !== 'adjust' || !flying?.decision) return [];

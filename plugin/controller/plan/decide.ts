@@ -1,7 +1,7 @@
 import type { LinkReservation, Priority } from 'drover-hostd/contract';
 import { reserve, workloadDemand } from '../../bandwidth/reserve.ts';
 import type { Classification, Contention, Decision, Reason } from '../../contract.ts';
-import { matchPriority, selectorsMatch, selectorsText } from '../../policy/match.ts';
+import { selectorsMatch, selectorsText } from '../../policy/match.ts';
 import { limitsFor } from '../../policy/schema/limits.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { amountOn } from '../../policy/units.ts';
@@ -16,6 +16,7 @@ import {
   destinationsOf,
   freshHost,
   linkKey,
+  priorityOf,
   type QueuedMigration,
   sampleAgeMs,
   sampledHost,
@@ -27,7 +28,7 @@ type Reservation = Decision['reservation'];
 
 /** What would be done with one migration if it started now; whether it may is the order's business (plan.ts). */
 export function decide(world: World, policy: Policy, migration: QueuedMigration): Decision {
-  const { priority, reason: priorityReason } = matchPriority(policy, migration.server, circumstances(world, migration));
+  const { priority, reason: priorityReason } = priorityOf(world, policy, migration);
   const facts = postCopyFacts(world, policy, migration);
   const seen = classified(world, policy, migration);
   const reservation = reservationOf(world, policy, priority, migration);

@@ -1,18 +1,17 @@
 import type { Decision, PolicyExplanation } from '../../contract.ts';
 import { deadlineOf } from '../../policy/deadline.ts';
-import { matchPriority } from '../../policy/match.ts';
 import { limitsFor } from '../../policy/schema/limits.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { startTimes } from '../../policy/starting.ts';
 import { amountOn } from '../../policy/units.ts';
 import { admission } from './admission.ts';
 import { decide } from './decide.ts';
-import { circumstances, type QueuedMigration, sampledHost, type World } from './world.ts';
+import { priorityOf, type QueuedMigration, sampledHost, type World } from './world.ts';
 
 /** What a policy says of one migration: its priority, when it may start, the limits, and the decision. Pure. */
 export function explainPolicy(world: World, policy: Policy, migration: QueuedMigration): PolicyExplanation {
   const { source, destination, server } = migration;
-  const match = matchPriority(policy, server, circumstances(world, migration));
+  const match = priorityOf(world, policy, migration);
   const deadline = deadlineOf(policy, match.priority, migration);
   const { startsAtMs } = startTimes(policy, world.nowMs)[match.priority];
   const decision = sampledHost(world, source) === null ? null : decide(world, policy, migration);

@@ -1,6 +1,6 @@
 import { HostInfo, HostSample } from 'drover-hostd/contract';
 import { z } from 'zod';
-import { Contention } from '../../contract.ts';
+import { Contention, Priority } from '../../contract.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { destinationsOf, linkKey, type QueuedMigration, type World } from './world.ts';
 
@@ -28,6 +28,7 @@ export const DecisionFacts = z.object({
     candidates: z.array(z.string()),
     paused: z.boolean(),
     deadlineAtMs: z.number().nullable(),
+    asked: z.object({ priority: Priority.nullable() }).nullable().default(null),
   }),
   /** The source and the destination, or all that it may become. VMs are those of the source. */
   hosts: z.record(
@@ -77,6 +78,7 @@ export function factsOf(world: World, migration: QueuedMigration): DecisionFacts
       candidates: destinations,
       paused: migration.paused ?? false,
       deadlineAtMs: migration.deadlineAtMs ?? null,
+      asked: migration.asked ? { priority: migration.asked.priority } : null,
     },
     hosts,
     previousContention,

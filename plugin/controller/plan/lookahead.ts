@@ -65,7 +65,8 @@ const MOST_ROUNDS = 200;
  * | 500     | 0      |
  */
 export function roundsFor(waiting: number): number {
-  return Math.min(MOST_ROUNDS, 2 * waiting * (waiting - 1), Math.floor(WORK / Math.max(1, waiting * waiting)));
+  if (waiting < 2) return 0;
+  return Math.min(MOST_ROUNDS, 2 * waiting * (waiting - 1), Math.floor(WORK / waiting ** 2));
 }
 
 /**

@@ -3,8 +3,9 @@ import type { Decision, Priority, Reason } from '../../contract.ts';
 import { deadlineOf } from '../../policy/deadline.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { type StartTimes, startTimes, waitedMs } from '../../policy/starting.ts';
+import { adjustments, type Flight } from './adjust.ts';
 import { admission, foreseenOutlook, type Outlook, outlookOf } from './admission.ts';
-import { decide, reservationOf } from './decide.ts';
+import { decide } from './decide.ts';
 import { type Hopeful, type LookAhead, lookAhead } from './lookahead.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
 import {
@@ -63,7 +64,8 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
     .map((migration) => candidateOf(world, policy, times, migration))
     .sort((a, b) => compare(policy, a, b))
     .map((candidate): Hopeful => ({ candidate, opensAtMs: opensAtMs.get(candidate.migration.id) ?? 0 }));
-  const actions: Action[] = [...adjustments(world, policy), ...passed.map(({ id, source }) => pass(id, source))];
+  const actions: Action[] = passed.map(({ id, source }) => pass(id, source));
+  const starting: Flight[] = [];
 
   const taken = hopefuls.filter(({ candidate, opensAtMs: opens }) => {
     const { refused } =
@@ -94,11 +96,13 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
       if (!closed) links.wait(candidate);
       actions.push({ kind: 'hold', id, untilMs: early ? opens : (closed?.untilMs ?? null), reason, warning });
     } else {
-      links.run({ ...candidate.migration, decision: candidate.decision });
+      const flight = { ...candidate.migration, decision: candidate.decision };
+      links.run(flight);
+      starting.push(flight);
       actions.push({ kind: 'start', id, decision: withOrder(policy, candidate, warning), warning });
     }
   }
-  return { actions, ahead, failure };
+  return { actions: [...adjustments(world, policy, starting), ...actions], ahead, failure };
 }
 
 function looked(look: () => LookAhead): { ahead: LookAhead | null; failure: string | null } {
@@ -226,35 +230,4 @@ function withOrder(
         (Number.isFinite(predictedMs) ? `, predicted ${(predictedMs / 1000).toFixed(1)} s` : '');
   const reasons = [...decision.reasons, ...(warning ? [warning] : [])];
   return { ...decision, reasons: [...reasons, { code: rank === AGED ? 'aged' : 'order', text }] };
-}
-
-/** A reservation is changed if a rate moves by more than this share of itself; each change is a tc call on a host. */
-const WORTH_CHANGING = 0.05;
-
-/** In flight: medium follows its workload, a destination that became known is reserved, a new policy takes effect. */
-function adjustments(world: World, policy: Policy): Action[] {
-  return [...world.inFlight]
-    .sort((a, b) => a.id - b.id)
-    .flatMap((migration): Action[] => {
-      if (!migration.decision) return [];
-      const held = migration.decision.reservation;
-      const wanted = reservationOf(world, policy, migration.decision.priority, migration);
-      if (!differs(held.sourceTx, wanted.sourceTx) && !differs(held.destinationRx, wanted.destinationRx)) return [];
-      const reservation = {
-        sourceTx: wanted.sourceTx ?? held.sourceTx,
-        destinationRx: wanted.destinationRx ?? held.destinationRx,
-      };
-      return [{ kind: 'adjust', id: migration.id, reservation }];
-    });
-}
-
-function differs(held: LinkReservation | null, wanted: LinkReservation | null): boolean {
-  if (!wanted) return false;
-  if (!held) return true;
-  const moved = (before: number, after: number) => Math.abs(after - before) > WORTH_CHANGING * before;
-  return (
-    moved(held.workload.rateBitsPerSecond, wanted.workload.rateBitsPerSecond) ||
-    moved(held.migration.rateBitsPerSecond, wanted.migration.rateBitsPerSecond) ||
-    moved(held.migration.ceilBitsPerSecond, wanted.migration.ceilBitsPerSecond)
-  );
 }

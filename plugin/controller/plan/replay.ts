@@ -73,7 +73,7 @@ function milliseconds(ms: number | null): string {
   return ms === null ? 'none' : `${ms} ms`;
 }
 
-function guaranteed({ reservation }: Decision, link: keyof Decision['reservation']): string {
+function guaranteed({ reservation }: Decision, link: 'sourceTx' | 'destinationRx'): string {
   const rate = reservation[link]?.migration.rateBitsPerSecond;
   return rate === undefined ? 'nothing' : `${Math.round(rate / 1e6)} Mbit/s`;
 }

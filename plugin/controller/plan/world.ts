@@ -1,7 +1,7 @@
 import type { HostInfo, HostSample, VmSample } from 'drover-hostd/contract';
-import type { Contention, Decision, Reason } from '../../contract.ts';
+import type { Contention, Decision, Priority, Reason } from '../../contract.ts';
 import type { Calibration } from '../../model/calibrate.ts';
-import type { Circumstances, ServerFacts } from '../../policy/match.ts';
+import { type Circumstances, matchPriority, type PriorityMatch, type ServerFacts } from '../../policy/match.ts';
 import type { Policy } from '../../policy/schema.ts';
 
 /** Everything that a plan is made from, at one moment. `AtMs` is Unix time on the plugin's clock. */
@@ -36,6 +36,8 @@ export interface QueuedMigration {
   deadlineAtMs?: number | null;
   /** Its caller has a 202: it can no longer be refused. */
   deferred?: boolean;
+  /** What was asked for beyond what the policy says. */
+  asked?: { priority: Priority | null } | null;
 }
 
 export interface InFlightMigration {
@@ -81,6 +83,15 @@ export type SampledHost = WorldHost & { info: HostInfo; sample: HostSample };
 /** Where and when the policy's rules are asked about a migration. */
 export function circumstances(world: World, { source }: { source: string }): Circumstances {
   return { host: source, nowMs: world.nowMs };
+}
+
+/** The priority that was asked for, else what the policy says. */
+export function priorityOf(world: World, policy: Policy, migration: QueuedMigration): PriorityMatch {
+  const match = matchPriority(policy, migration.server, circumstances(world, migration));
+  const priority = migration.asked?.priority ?? null;
+  if (priority === null) return match;
+  const text = `asked for: ${priority}; the policy says ${match.priority}`;
+  return { ...match, priority, reason: { code: 'priority-asked', text } };
 }
 
 /** Names one direction of one host's NIC. */

@@ -94,6 +94,7 @@ export function fromRow(row: Selectable<MigrationTable>): StoredMigration {
     decision: Decision.nullable().parse(json(row.decision)),
     progress: null,
     outcome: Outcome.nullable().parse(json(row.outcome)),
+    planned: null,
     asked: Asked.nullable().parse(json(row.asked)),
     handover: row.handover,
     request: json(row.request) as KeptRequest,

@@ -143,7 +143,7 @@ export class Reservation {
       migrationId: this.#id,
       vmUuid: vmUuid(this.#id),
       priority: this.#priority,
-      source: sourceTx && { client: client('a'), tx: sourceTx, maxDowntimeMs: null },
+      source: sourceTx && { client: client('a'), tx: sourceTx, maxDowntimeMs: null, maxBandwidthBitsPerSecond: null },
       destination: destinationRx && { client: client('b'), rx: destinationRx },
     });
     if (errors[0]) throw errors[0];

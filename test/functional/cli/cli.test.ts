@@ -28,6 +28,7 @@ const RECORD: MigrationRecord = {
   decision: null,
   progress: null,
   outcome: null,
+  planned: null,
   asked: null,
 };
 
@@ -77,6 +78,10 @@ beforeEach(async () => {
       policy: () => ({ active: null, loadedAtMs: null, refused: null }),
       explain: async (vm, destination) => ({ ...EXPLANATION, vm, destination }),
       notices: async (after) => NOTICES.filter(({ id }) => id > after),
+      plan: () => ({ atMs: 0, policy: null, migrations: [], workloads: [], reason: null }),
+      whatIf: async () => {
+        throw new Error('not asked here');
+      },
       health: () => ({ status: 'ok', problems: [] }),
     },
     pino({ level: 'silent' }),

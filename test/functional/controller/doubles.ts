@@ -14,6 +14,7 @@ export class NovaDouble {
   readonly #askedFor = new Map<string, number>();
   /** What a submission comes to; 202 registers it. */
   outcome: Submission = { status: 202, text: '' };
+  computeHosts = ['compute-1', 'compute-2'];
   /** Takes the request although the answer is lost. */
   takesSilently = false;
   /** Does not tell of servers and migrations. */
@@ -79,7 +80,7 @@ export class NovaDouble {
         const [id, server] = found.length === 1 ? (found[0] ?? []) : [];
         return id && server ? { id, ...server } : null;
       },
-      computeHosts: async () => ['compute-1', 'compute-2'],
+      computeHosts: async () => this.computeHosts,
       newestMigration: async (id) => this.records.get(id)?.id ?? 0,
       find: async (vmUuid, _sinceMs, _id, newestBefore = 0) => {
         this.#answer();

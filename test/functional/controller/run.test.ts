@@ -19,7 +19,7 @@ const vm = (n: number) => `6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c${n.toString().padS
 let folder = '';
 let policyFile = SEED;
 let nova: NovaDouble;
-let hosts: [HostDouble, HostDouble];
+let hosts: [HostDouble, HostDouble, ...HostDouble[]];
 let running: { controller: Controller; stop(): Promise<void>; store: Store } | null = null;
 
 async function startController(): Promise<Controller> {
@@ -258,6 +258,104 @@ describe('Controller', () => {
     const first = nova.issued[0]?.vmUuid ?? '';
     nova.set(first, { phase: 'completed', status: 'completed' });
     await expect.poll(() => nova.issued.length, { timeout: 8000 }).toBe(2);
+  });
+
+  it('lets a high one overtake: a low one that runs is slowed, not aborted, and goes on when the high one has ended', async () => {
+    nova.addServer(vm(1), { metadata: { 'drover:priority': 'low' } });
+    nova.addServer(vm(2), { metadata: { 'drover:priority': 'high' } });
+    const controller = await startController();
+    const [source] = hosts;
+    const limit = () => source.leases.get('migration-1')?.maxBandwidthBitsPerSecond ?? null;
+    await ask(controller, 1);
+    await expect.poll(async () => (await states())['01'], { timeout: 5000 }).toBe('running');
+    expect(limit()).toBeNull();
+    const alone = (await controller.unfinished()).find(({ vmUuid }) => vmUuid === vm(1))?.planned;
+    expect(alone?.endAtMs.value).toBeGreaterThan(Date.now());
+
+    // It does not wait for the low one.
+    expect(await ask(controller, 2)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    // The floor of the seed policy: 1 % of 475 Mbit/s.
+    await expect.poll(limit, { timeout: 5000 }).toBe(4_750_000);
+    const lease = source.leases.get('migration-1');
+    expect(lease).toMatchObject({ priority: 'low', tx: { migration: { rateBitsPerSecond: 4_750_000 } } });
+    const both = controller.plan().migrations;
+    const planned = Object.fromEntries(
+      both.map(({ vmUuid, rates }) => [vmUuid, rates.map((each) => each.bitsPerSecond)]),
+    );
+    expect(planned[vm(1)]?.[0]).toBe(4_750_000);
+    expect(planned[vm(1)]?.[1]).toBeGreaterThan(4_750_000);
+    expect(await states()).toMatchObject({ '01': 'running' });
+
+    nova.set(vm(2), { phase: 'completed', status: 'completed' });
+    await expect.poll(async () => (await states())['02'], { timeout: 8000 }).toBe('completed');
+    await expect.poll(limit, { timeout: 5000 }).toBeNull();
+    expect(await states()).toMatchObject({ '01': 'running' });
+    nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    await expect.poll(async () => (await states())['01'], { timeout: 8000 }).toBe('completed');
+    const happened = (await controller.events(1)).map(({ state }) => state);
+    expect(happened).not.toContain('aborted');
+  });
+
+  it('slows a low one that only arrives where a high one arrives: hostd on its source cannot know', async () => {
+    nova.addServer(vm(1), { host: 'compute-1', metadata: { 'drover:priority': 'low' } });
+    nova.addServer(vm(2), { host: 'compute-3', metadata: { 'drover:priority': 'high' } });
+    const third = new HostDouble('compute-3');
+    hosts.push(third);
+    nova.computeHosts.push('compute-3');
+    third.vmUuids = [vm(2)];
+    const controller = await startController();
+    await ask(controller, 1);
+    await expect.poll(async () => (await states())['01'], { timeout: 5000 }).toBe('running');
+    expect(await ask(controller, 2)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    await expect
+      .poll(() => hosts[0].leases.get('migration-1')?.maxBandwidthBitsPerSecond, { timeout: 5000 })
+      .toBe(4_750_000);
+    expect(third.leases.get('migration-2')?.maxBandwidthBitsPerSecond).toBeUndefined();
+  });
+
+  it('tells planned start and ETA of what waits, and what would happen if more were asked for, changing nothing', async () => {
+    policyFile = seedWith('', 'caps: { parallelPerLink: 1 }');
+    for (const n of [1, 2, 3]) nova.addServer(vm(n), { metadata: { 'drover:priority': 'medium' } });
+    const controller = await startController();
+    expect(controller.plan()).toMatchObject({ migrations: [], reason: null });
+    await Promise.all([ask(controller, 1), ask(controller, 2)]);
+    // One that runs has the time when Nova was asked, from the first round after it on.
+    await expect
+      .poll(
+        async () =>
+          (await controller.unfinished()).map(
+            ({ planned, submittedAtMs }) => planned && (submittedAtMs === null || planned.startAtMs === submittedAtMs),
+          ),
+        { timeout: 5000 },
+      )
+      .toEqual([true, true]);
+    const records = await controller.unfinished();
+    const waiting = records.find(({ submittedAtMs }) => submittedAtMs === null);
+    const running = records.find(({ submittedAtMs }) => submittedAtMs !== null);
+    expect(waiting?.planned?.startAtMs).toBeGreaterThan(Date.now());
+    expect(waiting?.planned?.endAtMs.value).toBeGreaterThan(waiting?.planned?.startAtMs ?? Number.POSITIVE_INFINITY);
+    const plan = controller.plan();
+    expect(plan.migrations.map(({ id }) => id)).toEqual([running?.id, waiting?.id]);
+    expect(plan.migrations[0]).toMatchObject({ links: ['compute-1 tx', 'compute-2 rx'], technique: 'pre-copy' });
+
+    const answer = await controller.whatIf({
+      migrations: [{ vm: 'vm-03', priority: 'high', deadlineAtMs: Date.now() + 1000 }, { vm: vm(1) }],
+    });
+    expect(answer.migrations).toMatchObject([
+      { id: null, vmName: 'vm-03', priority: 'high', deadline: { verdict: 'late' }, destination: 'compute-2' },
+    ]);
+    expect(answer.refused).toMatchObject([{ vmName: 'vm-01', reason: { code: 'vm-busy' } }]);
+    // The one that waits lets the high one go first.
+    expect(answer.delayed).toMatchObject([{ id: waiting?.id, running: false }]);
+    expect(answer.delayed[0]?.laterMs).toBeGreaterThan(1000);
+    expect((await controller.unfinished()).map(({ id }) => id)).toEqual(records.map(({ id }) => id));
+    expect(nova.issued).toHaveLength(1);
+    await expect(controller.whatIf({ migrations: [{ vm: 'nobody' }] })).rejects.toMatchObject({
+      code: 'server-unknown',
+    });
+    await expect(controller.whatIf({ migrations: [{ vm: 'vm-03', destination: 'compute-9' }] })).rejects.toMatchObject({
+      code: 'request-invalid',
+    });
   });
 
   it('keeps one whose window is closed for later, says when, and lets the others pass', async () => {

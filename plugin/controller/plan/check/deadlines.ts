@@ -1,7 +1,6 @@
 import { deadlineOf } from '../../../policy/deadline.ts';
-import { matchPriority } from '../../../policy/match.ts';
 import type { Policy } from '../../../policy/schema.ts';
-import { circumstances, type QueuedMigration, type World } from '../world.ts';
+import { priorityOf, type QueuedMigration, type World } from '../world.ts';
 import { shares, type View } from './view.ts';
 
 /** Where only one start of its own group keeps it waiting, that one has no later deadline, if deadlines order first. */
@@ -28,6 +27,6 @@ export function checkRefusal(world: World, policy: Policy, refused: QueuedMigrat
 }
 
 function ownDeadline(world: World, policy: Policy, migration: QueuedMigration): number {
-  const { priority } = matchPriority(policy, migration.server, circumstances(world, migration));
+  const { priority } = priorityOf(world, policy, migration);
   return migration.deadlineAtMs ?? deadlineOf(policy, priority, migration).atMs ?? Number.POSITIVE_INFINITY;
 }

@@ -1,9 +1,8 @@
 import type { Priority } from 'drover-hostd/contract';
 import type { Decision, Strategy } from '../../../contract.ts';
-import { matchPriority } from '../../../policy/match.ts';
 import type { Policy } from '../../../policy/schema.ts';
 import { mayStart, startTimes, waitedMs } from '../../../policy/starting.ts';
-import { type Action, circumstances, type QueuedMigration, type World } from '../world.ts';
+import { type Action, priorityOf, type QueuedMigration, type World } from '../world.ts';
 
 export type Place = { source: string; destination: string | null };
 
@@ -48,10 +47,9 @@ export function viewOf(world: World, policy: Policy, actions: readonly Action[])
     refused: world.queue.filter(({ id }) => byId.get(id)?.kind === 'refuse'),
     flying,
     running: [...flying, ...starts.map(running)],
-    eligible: (migration) =>
-      mayStart(policy, matchPriority(policy, migration.server, circumstances(world, migration)).priority, world.nowMs),
+    eligible: (migration) => mayStart(policy, priorityOf(world, policy, migration).priority, world.nowMs),
     level: (migration) => {
-      const { priority } = matchPriority(policy, migration.server, circumstances(world, migration));
+      const { priority } = priorityOf(world, policy, migration);
       return waitedMs(times[priority], migration.receivedAtMs, world.nowMs) >= policy.maxWaitMs
         ? 0
         : 1 + GROUPS.indexOf(priority);
