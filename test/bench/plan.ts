@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { benchWorlds } from './plan/check-worlds.ts';
+import { benchController } from './plan/controller.ts';
 import { benchScale } from './plan/scale.ts';
 import { benchSmall } from './plan/small.ts';
 
@@ -15,6 +16,6 @@ const { values } = parseArgs({
 });
 const missed = values.worlds
   ? benchWorlds(Number(values.worlds), Number(values.seed))
-  : [...benchSmall(values.data ?? null), ...benchScale(values.data ?? null)];
+  : [...benchSmall(values.data ?? null), ...benchScale(values.data ?? null), ...benchController()];
 console.log(missed.length === 0 ? '\nevery goal is met' : `\nmissed:\n${missed.map((text) => `  ${text}`).join('\n')}`);
 process.exitCode = missed.length === 0 ? 0 : 1;
