@@ -4,16 +4,18 @@
  *     npm run bench:proxy [-- --connections 1,16,64,256 --seconds 3 --rounds 3 --soak 1000000 --only-soak]
  *
  * Needs two cores and root. Each proxy has one core (it is alone on it while it is measured), the backend (nginx) and the
- * load the other; all connections are kept. First wrk as fast as it goes, answers of 200 bytes and of 1 MiB; then, at
+ * load the other; all connections are kept. First wrk as fast as it goes, answers of 200 bytes and of 1 MiB, with the CPU
+ * time that each proxy spends on a request (which a busy machine changes less than its throughput); then, at
  * half of what Drover reached with 64 connections, an open loop of Poisson arrivals: the time that each proxy adds at a
  * load that stays the same. Last, memory over so many requests (`--soak 0`: not). Ends with 1 where a goal is missed:
  * half of nginx's throughput at 64 connections, 1 ms added at the 99th percentile, memory flat.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Contender, Contenders } from './proxy/contenders.ts';
+import { cpuMicroseconds, rssMebibytes } from './proxy/cost.ts';
 import { buildOpenLoop, closedLoop, type OpenRun, openLoop } from './proxy/load.ts';
 
 const SMALL = '/v2.1/servers';
@@ -78,15 +80,21 @@ async function compare(all: Contender[], options: Options, program: string): Pro
     console.log(row(['connections', ...all.map(({ name }) => name), 'drover/nginx']));
     for (const connections of options.connections) {
       const runs = new Map<string, number[]>(all.map(({ name }) => [name, []]));
+      const costs = new Map<string, number[]>(all.map(({ name }) => [name, []]));
       for (let round = 0; round < options.rounds; round += 1) {
-        for (const { name, port } of all) {
-          const { requestsPerSecond } = await closedLoop(port, path, connections, options.seconds);
+        for (const { name, port, process: proxy } of all) {
+          const before = proxy?.pid === undefined ? 0 : cpuMicroseconds(proxy.pid);
+          const { requestsPerSecond, requests } = await closedLoop(port, path, connections, options.seconds);
           runs.get(name)?.push(requestsPerSecond);
+          if (proxy?.pid !== undefined) costs.get(name)?.push((cpuMicroseconds(proxy.pid) - before) / requests);
         }
       }
       const of = (name: string) => median(runs.get(name) ?? []);
       const cells = all.map(({ name }) => `${figure(of(name))} [${(runs.get(name) ?? []).map(figure).join(' ')}]`);
       console.log(row([String(connections), ...cells, (of('drover') / of('nginx')).toFixed(2)]));
+      const cost = (name: string) => median(costs.get(name) ?? []);
+      const spent = all.map(({ name }) => (costs.get(name)?.length ? `${figure(cost(name))} µs` : ''));
+      console.log(row(['  CPU/request', ...spent, (cost('nginx') / cost('drover')).toFixed(2)]));
       if (path === SMALL && connections === COMPARED_CONNECTIONS) [nginx, drover] = [of('nginx'), of('drover')];
     }
   }
@@ -143,10 +151,6 @@ async function soak(all: Contender[], requests: number): Promise<string[]> {
   return last.mebibytes - early.mebibytes > limit
     ? [`memory grew from ${figure(early.mebibytes)} to ${figure(last.mebibytes)} MiB`]
     : [];
-}
-
-function rssMebibytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 }
 
 function median(values: number[]): number {
