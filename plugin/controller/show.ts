@@ -7,7 +7,13 @@ import { isFinal, type StoredMigration } from './store/store.ts';
 
 /** A stored migration as the control API shows it, with its progress while it runs and its planned times until it ends. */
 export function shown(record: StoredMigration, tracker: Tracker, ahead: LookAhead | null): MigrationRecord {
-  const { request: _request, server: _server, handover: _handover, candidates: _candidates, ...stored } = record as Entry;
+  const {
+    request: _request,
+    server: _server,
+    handover: _handover,
+    candidates: _candidates,
+    ...stored
+  } = record as Entry;
   if (isFinal(record.state)) return stored;
   const foreseen = ahead?.byId.get(record.id);
   const shown = { ...stored, planned: foreseen ? plannedTimes(foreseen) : notBefore(record) };

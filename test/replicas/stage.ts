@@ -46,7 +46,7 @@ export class Stage {
     this.cloud = cloud;
     this.replicas = replicas;
     this.#store = new Store(database);
-    for (const { name, plugin } of replicas) plugin.onLine = (line) => this.#note(name, line);
+    for (const { name, plugin } of replicas) plugin.listeners.add((line) => this.#note(name, line));
   }
 
   static async start(folder: string, seed: number, batchWindow?: string): Promise<Stage> {

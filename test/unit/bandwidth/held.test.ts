@@ -24,7 +24,7 @@ function slowHost() {
     migrationId: 7,
     vmUuid: 'vm',
     priority: 'low',
-    source: { client, tx: { migration: CLASS, workload: CLASS }, maxDowntimeMs: null },
+    source: { client, tx: { migration: CLASS, workload: CLASS }, maxDowntimeMs: null, maxBandwidthBitsPerSecond: null },
     destination: null,
   };
   return { calls, client, hold, answer: resolve };
