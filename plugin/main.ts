@@ -122,24 +122,23 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     log,
   });
 
-  const begun = new Beginning(store, running, log);
+  const begun = replica ?? new Beginning(store, running, log);
   // The control socket first: it tells whether another one runs, before anything is touched.
   await control.start();
-  await (replica ? replica.open() : begun.openStore());
+  await begun.openStore();
   await policy.start();
   tracker.start();
   // A plan without samples would send all that waits to Nova.
   await tracker.asked(FIRST_SAMPLES_WITHIN_MS);
-  if (replica) replica.start();
-  else await begun.begin();
+  await begun.begin();
   const { address, port } = await proxy.start();
   log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
   return {
     port,
     status: () => health(tracker, policy, begun.problem).problems.join('; ') || 'ok',
     async stop() {
-      begun.stop();
-      await (replica ?? running).stop();
+      await begun.stop();
+      await running.stop();
       await proxy.stop();
       await tracker.stop();
       alarm.stop();

@@ -71,11 +71,11 @@ export class Replica {
   }
 
   /**
-   * Opens the database; where its server does not answer yet, `start` goes on trying.
+   * Opens the database; where its server does not answer yet, `begin` goes on trying.
    *
    * @throws DroverError `store-unavailable` where waiting does not help: a wrong password, no such database.
    */
-  async open(): Promise<void> {
+  async openStore(): Promise<void> {
     const { store, log } = this.#parts;
     try {
       await store.start();
@@ -86,9 +86,15 @@ export class Replica {
     }
   }
 
-  /** Stands for election, as soon as the database is open. */
-  start(): void {
-    this.#opening = this.#begin();
+  /** Why requests are not managed here now, null if they are. */
+  get problem(): string | null {
+    if (this.election.leader !== null) return null;
+    return this.election.databaseReachable ? 'no replica leads' : 'the database does not answer';
+  }
+
+  /** Stands for election, in the background, as soon as the database is open. */
+  async begin(): Promise<void> {
+    this.#opening = this.#stand();
   }
 
   async stop(): Promise<void> {
@@ -97,7 +103,7 @@ export class Replica {
     await this.election.stop();
   }
 
-  async #begin(): Promise<void> {
+  async #stand(): Promise<void> {
     const { signal } = this.#stop;
     while (!this.#opened && !signal.aborted) {
       await sleep(OPEN_AGAIN_MS, undefined, { signal }).catch(() => {});
