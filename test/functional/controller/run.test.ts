@@ -9,6 +9,7 @@ import { Store } from '../../../plugin/controller/store/store.ts';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../../../plugin/proxy/live-migrate.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
+import { deadPort, migrateRequest, proxyBefore, rawExchange } from '../proxy/rig.ts';
 import { HostDouble, NovaDouble } from './doubles.ts';
 
 const SEED_CAPS = 'caps: { parallelPerLink: 4 }';
@@ -238,6 +239,38 @@ describe('Controller', () => {
     expect(nova.issued).toEqual([]);
     expect(await states()).toEqual({ '01': 'failed' });
     expect((await controller.events(1)).at(-1)?.reason.code).toBe('deadline-unreachable');
+  });
+
+  it("says so to the caller in the bytes of Nova's own conflicts", async () => {
+    policyFile = seedWith('deadlines: { admission: refuse }');
+    nova.addServer(vm(1), { metadata: { 'drover:deadline': new Date(Date.now() + 1500).toISOString() } });
+    const controller = await startController();
+    const { port } = await proxyBefore(await deadPort(), (request, forward) =>
+      controller.handle({ ...request, token: 'good' }, forward),
+    );
+    const body = '{"os-migrateLive": {"host": "compute-2", "block_migration": "auto"}}';
+    const answer = await rawExchange(
+      port,
+      migrateRequest(body, ['OpenStack-API-Version: compute 2.93'], `/v2.1/servers/${vm(1)}/action`),
+    );
+    expect(answer.statusLine).toBe('HTTP/1.1 409 Conflict');
+    expect(answer.headers).toEqual(
+      expect.arrayContaining([
+        'OpenStack-API-Version: compute 2.93',
+        'X-OpenStack-Nova-API-Version: 2.93',
+        'Vary: OpenStack-API-Version',
+        'Vary: X-OpenStack-Nova-API-Version',
+        'Content-Type: application/json; charset=UTF-8',
+        `Content-Length: ${answer.body.length}`,
+      ]),
+    );
+    expect(answer.headers.join('\n')).toMatch(/^x-openstack-request-id: req-[0-9a-f-]{36}$/m);
+    expect(answer.body).toMatch(
+      new RegExp(
+        `^{"conflictingRequest": {"code": 409, "message": "Cannot 'os-migrateLive' instance ${vm(1)}: it cannot be over before 20\\d\\d-[^"]*"}}$`,
+      ),
+    );
+    expect(nova.issued).toEqual([]);
   });
 
   it('migrates what may miss its deadline where the policy only warns, with one event that says so', async () => {
