@@ -1,28 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { HostSample, MigrationView } from '../../hostd/contract.ts';
-import { dirtyGuest, GUEST, Hypervisor, waitForAgent } from './hypervisor.ts';
-import { HOST, lease, PEER, Rig } from './rig.ts';
+import { dirtyGuest, GUEST, waitForAgent } from './hypervisor.ts';
+import { pairOfHypervisors } from './pair.ts';
+import { lease } from './rig.ts';
 
 // Real QEMU guests between two libvirtds: what hostd measures of them, and what it sets on them for a while.
-const rig = new Rig();
-const here = new Hypervisor(rig.host, HOST);
-const there = new Hypervisor(rig.peer, PEER);
+const { rig, here, there } = pairOfHypervisors();
 const MEBI = 2 ** 20;
 const LIMIT_BITS = 24e6;
-
-beforeAll(async () => {
-  await rig.start();
-  await Promise.all([here.start(), there.start()]);
-  await there.joinBridge();
-  await here.startGuest(GUEST);
-  rig.groups = ['libvirt'];
-  await rig.startDaemon({ libvirtUri: here.uri, dirtyRateEveryMs: 10_000 });
-  await waitForAgent(rig, GUEST);
-}, 120_000);
-afterAll(async () => {
-  await Promise.all([here.stop(), there.stop()]);
-  await rig.stop();
-});
 
 async function sample(): Promise<HostSample> {
   return (await rig.call('GET', '/v1/sample')).json;

@@ -1,28 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HostSample, MigrationView } from '../../hostd/contract.ts';
-import { dirtyGuest, GUEST, guestAddress, Hypervisor, waitForAgent } from './hypervisor.ts';
-import { HOST, lease, PEER, Rig } from './rig.ts';
+import { dirtyGuest, GUEST, guestAddress } from './hypervisor.ts';
+import { pairOfHypervisors } from './pair.ts';
+import { lease } from './rig.ts';
 
 // A real libvirtd and real QEMU guests; the second libvirtd, at the far end of the NIC, takes migrations in.
-const rig = new Rig();
-const here = new Hypervisor(rig.host, HOST);
-const there = new Hypervisor(rig.peer, PEER);
-
-beforeAll(async () => {
-  await rig.start();
-  await Promise.all([here.start(), there.start()]);
-  await there.joinBridge();
-  await here.startGuest(GUEST);
-  rig.groups = ['libvirt'];
-  await rig.startDaemon({ libvirtUri: here.uri, dirtyRateEveryMs: 10_000 });
-  await waitForAgent(rig, GUEST);
-}, 120_000);
-afterAll(async () => {
-  await Promise.all([here.stop(), there.stop()]);
-  await rig.stop();
-});
+const { rig, here, there } = pairOfHypervisors();
 
 const health = async (): Promise<string> => (await rig.call('GET', '/healthz')).json.problems.join(' ');
 const libvirtProblem = async () => /[^.]*(libvirt|virsh)[^.]*\./.exec(await health())?.[0] ?? '';
