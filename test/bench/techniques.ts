@@ -50,7 +50,9 @@ async function main(): Promise<void> {
       most: wholeNumber('runs', values.runs),
     });
   }
-  if (values.live || values.report) reportLive(file, shippedPolicy('default.yaml'));
+  if (values.live || values.report) {
+    reportLive(file, shippedPolicy('default.yaml'), shippedPolicy('seed.yaml'));
+  }
   if (!values.fluid && !values.live && !values.report) throw new Error('say what to run: --fluid, --live or --report');
 }
 
