@@ -3,6 +3,7 @@ import { checkPlan } from '../../../../plugin/controller/plan/check.ts';
 import { type LookAhead, roundsFor } from '../../../../plugin/controller/plan/lookahead.ts';
 import { planAhead, type World } from '../../../../plugin/controller/plan/plan.ts';
 import type { InFlightMigration, QueuedMigration } from '../../../../plugin/controller/plan/world.ts';
+import { PRIORS } from '../../../../plugin/model/interval.ts';
 import type { Policy } from '../../../../plugin/policy/schema.ts';
 import { flying, host, NOW, queued, seedPolicy, vm, world } from './worlds.ts';
 
@@ -123,9 +124,11 @@ describe('looking ahead', () => {
       const { low, value, high } = (ahead as LookAhead).byId.get(id)?.endAtMs ?? { low: 0, value: 0, high: 0 };
       return [low, value, high].map((atMs) => Math.round((atMs - NOW) / 1000));
     };
-    // 0.5 to 1.8 times, before anything is known.
-    expect(seconds(1)).toEqual([51, 101, 182]);
-    expect(seconds(2)).toEqual([101, 202, 364]);
+    // What is assumed of errors before anything is known, for both that come one after the other.
+    const { low, high } = PRIORS.totalMigrationTimeMs;
+    const around = (ends: number) => [Math.exp(low) * ends, ends, Math.exp(high) * ends].map(Math.round);
+    expect(seconds(1)).toEqual(around(101));
+    expect(seconds(2)).toEqual(around(202));
   });
 
   it('finds the order that ends sooner where the policy leaves it open, and keeps to the policy where not', () => {
