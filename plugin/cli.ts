@@ -7,6 +7,8 @@ import { duration, fromNow, megabits } from './cli/figures.ts';
 import { registerPlan } from './cli/plan.ts';
 import { eta } from './cli/planreport.ts';
 import { addPolicyCommands } from './cli/policy.ts';
+import { addRequestCommands } from './cli/requests.ts';
+import { addTokenCommands } from './cli/token.ts';
 import { MigrationEvent, MigrationRecord } from './contract.ts';
 import { describeError } from './errors.ts';
 
@@ -123,6 +125,8 @@ async function main(argv: string[]): Promise<void> {
     .option('--json', 'as JSON')
     .action(async (options: { all?: boolean; json?: boolean }) => {
       const migrations = await ask(socket(), `/v1/migrations${options.all ? '?all=1' : ''}`, z.array(MigrationRecord));
+      // What waits and runs is a queue: the first of it stands first.
+      if (!options.all) migrations.reverse();
       console.log(options.json ? JSON.stringify(migrations, null, 2) : queueTable(migrations, Date.now()));
     });
   program
@@ -142,6 +146,8 @@ async function main(argv: string[]): Promise<void> {
     });
   registerPlan(program, socket);
   addPolicyCommands(program, socket);
+  addRequestCommands(program, socket, migrationId);
+  addTokenCommands(program);
   await program.parseAsync(argv);
 }
 

@@ -2,9 +2,30 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { Role } from './contract.ts';
 import { databaseProblem, isUrl } from './controller/store/locate.ts';
 import { DroverError, describeError } from './errors.ts';
 import { ForwardedSettings, LimitSettings, ListenSettings, NovaSettings } from './proxy/settings.ts';
+
+const Control = z
+  .strictObject({
+    listen: z.strictObject({ address: z.string(), port: z.number().int().min(0).max(65535) }),
+    /** Certificate and key in PEM; read again when they change. */
+    tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+    /** Without TLS whoever reads the traffic has the tokens: only this lets it listen so beyond the loopback. */
+    plainHttp: z.boolean().default(false),
+    /** File that `drover token` writes; read again when it changes. */
+    tokens: z.string().optional(),
+    /** Drover's role of each Keystone role; absent: no Keystone token is taken. */
+    keystone: z.strictObject({ roles: z.record(z.string(), Role) }).optional(),
+  })
+  .refine(({ tokens, keystone }) => tokens !== undefined || keystone !== undefined, {
+    error: 'nobody could use it: set tokens, keystone or both',
+  })
+  .refine(({ listen, tls, plainHttp }) => tls || plainHttp || isLoopback(listen.address), {
+    error: 'tokens would cross the network in the clear: set tls, or plainHttp: true where something else encrypts',
+  });
+export type Control = z.infer<typeof Control>;
 
 /** Paths are taken relative to the configuration file. */
 const Config = z.strictObject({
@@ -47,8 +68,10 @@ const Config = z.strictObject({
       ca: z.string().optional(),
     })
     .optional(),
-  /** Unix socket of the control API; whoever may open it may use it. */
+  /** Unix socket of the control API; whoever may open it may do everything. */
   controlSocket: z.string().default('/run/drover/control.sock'),
+  /** The control API on the network, absent: on the socket alone. */
+  control: Control.optional(),
   hostd: z.strictObject({
     ca: z.string(),
     cert: z.string(),
@@ -56,6 +79,10 @@ const Config = z.strictObject({
     /** Nova's name of each compute host and the URL of its hostd. */
     hosts: z.array(z.strictObject({ name: z.string(), url: z.url({ protocol: /^https$/ }) })),
   }),
+  /** Where the trace of each migration goes (OpenTelemetry, OTLP/HTTP with JSON); absent: nowhere. */
+  traces: z
+    .strictObject({ url: z.url({ protocol: /^https?$/ }), headers: z.record(z.string(), z.string()).default({}) })
+    .optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 export type Config = z.infer<typeof Config>;
@@ -79,7 +106,7 @@ export function readConfig(file: string): Config {
   }
   const config = parsed.data;
   const at = (path: string) => resolve(dirname(file), path);
-  const { keystone, hostd, listen, nova } = config;
+  const { keystone, hostd, control, listen, nova } = config;
   const { tls } = listen;
   return {
     ...config,
@@ -92,6 +119,7 @@ export function readConfig(file: string): Config {
     ...(config.databaseCa === undefined ? {} : { databaseCa: at(config.databaseCa) }),
     ...(config.replica?.ca === undefined ? {} : { replica: { ...config.replica, ca: at(config.replica.ca) } }),
     controlSocket: at(config.controlSocket),
+    ...(control ? { control: withPaths(control, at) } : {}),
     hostd: { ...hostd, ca: at(hostd.ca), cert: at(hostd.cert), key: at(hostd.key) },
   };
 }
@@ -112,4 +140,17 @@ function checkDatabase(
   if (databaseCa !== undefined) complain('databaseCa', 'a file has no connection: leave it out');
   if (replica !== undefined)
     complain('replica', 'replicas need one MariaDB: set database to mysql://USER@HOST:PORT/DATABASE');
+}
+
+function withPaths(control: Control, at: (path: string) => string): Control {
+  const { tls, tokens } = control;
+  return {
+    ...control,
+    ...(tls ? { tls: { cert: at(tls.cert), key: at(tls.key) } } : {}),
+    ...(tokens === undefined ? {} : { tokens: at(tokens) }),
+  };
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address === 'localhost' || /^127(\.\d{1,3}){3}$/.test(address);
 }

@@ -2,25 +2,45 @@
  * The words of Drover's decisions and the contract of its control API, owned here. Rates are bit/s, memory is bytes,
  * times are milliseconds; `AtMs` is Unix time.
  *
- * Control API (HTTP+JSON over a unix socket that only its owner can open):
+ * Control API: HTTP and JSON over a unix socket that only its owner can open (role `admin`), and over the network where
+ * `control` of the configuration says so, with a bearer token of `drover token create` or a Keystone token.
  *
- * | call                        | answer          |
- * |-----------------------------|-----------------|
- * | GET /v1/migrations?all=1    | MigrationRecord[] (unfinished ones; with `all` the finished too, newest first) |
- * | GET /v1/migrations/{id}     | MigrationRecord |
- * | GET /v1/migrations/{id}/events | MigrationEvent[] |
- * | GET /v1/policy              | PolicyStatus    |
- * | GET /v1/policy/explain?vm=NAME_OR_ID&destination=HOST | PolicyExplanation; destination may be left out |
- * | GET /v1/plan                | Plan: when what waits and runs will start and end, as things stand |
- * | POST /v1/plan/what-if (WhatIfRequest) | WhatIfAnswer: what would happen if these were asked for now; changes nothing |
- * | GET /v1/notices?after=ID    | Notice[], oldest first, at most 200 |
- * | GET /healthz                | Health          |
+ * | call                           | role    | answer                                                                  |
+ * |--------------------------------|---------|-------------------------------------------------------------------------|
+ * | GET /v1/migrations             | read    | MigrationRecord[], newest first; MigrationsQuery says which             |
+ * | GET /v1/migrations/{id}        | read    | MigrationWithEvents                                                     |
+ * | GET /v1/migrations/{id}/events | read    | MigrationEvent[]                                                        |
+ * | POST /v1/migrations            | request | 201 MigrationRecord of a MigrationRequest; 200 where its key was seen before |
+ * | DELETE /v1/migrations/{id}     | request | MigrationRecord: ends it, or has Nova abort it; those of others: operate |
+ * | PATCH /v1/migrations/{id}      | request | MigrationRecord with the PriorityChange; those of others: operate       |
+ * | GET /v1/events?after=PLACE     | read    | FeedPage: what happened behind a place, see below                       |
+ * | GET /v1/events/stream          | read    | the same as server-sent events, see below                               |
+ * | GET /v1/servers                | read    | ServerView[]; ServersQuery says which                                   |
+ * | GET /v1/hosts                  | read    | HostView[]                                                              |
+ * | GET /v1/policy                 | read    | PolicyStatus                                                            |
+ * | GET /v1/policy/explain         | read    | PolicyExplanation of `vm=NAME_OR_ID`, `destination=HOST` may be left out |
+ * | GET /v1/plan                   | read    | Plan: when what waits and runs will start and end, as things stand      |
+ * | POST /v1/plan/what-if          | read    | WhatIfAnswer of a WhatIfRequest: what would happen; changes nothing     |
+ * | GET /v1/notices?after=ID       | read    | Notice[], oldest first, at most 200                                     |
+ * | GET /v1/audit                  | admin   | AuditEntry[], newest first; AuditQuery says which                       |
+ * | GET /metrics                   | read    | Prometheus' text format 0.0.4                                           |
+ * | GET /healthz                   | anyone  | Health: the process is alive; `problems` only to who may read           |
+ * | GET /readyz                    | anyone  | Readiness, 200 or 503                                                   |
+ *
+ * The stream (WHATWG HTML, 9.2) has `migration` with a MigrationEvent, `notice` with a Notice, and every two seconds
+ * `progress` with a ProgressReport[] of what runs. The first two have an id, their place: a reader that connects again
+ * with it in Last-Event-ID gets everything behind it, once and in order, also after a restart of the plugin and from
+ * another replica. It begins with `hello`, whose id is the place from where it tells, or with `reset` where the place is
+ * none of this database: then read everything anew. A comment comes every 15 s. Who reads nothing for 30 s is cut off.
+ *
+ * Errors are `ErrorAnswer` with a 4xx or 5xx status: 401 `unauthenticated`, 403 `forbidden`, 429 `too-many-attempts` with
+ * Retry-After, and what each call says. Every answer has an X-Request-Id, which the audit has too.
  */
-import { LinkReservation, Priority } from 'drover-hostd/contract';
+import { LinkReservation, NicRates, Priority } from 'drover-hostd/contract';
 import { z } from 'zod';
 import { MigrationFeatures } from './model/features.ts';
 
-export { LinkReservation, MigrationFeatures, Priority };
+export { LinkReservation, MigrationFeatures, NicRates, Priority };
 
 export const Technique = z.enum(['pre-copy', 'post-copy', 'hybrid-copy']);
 export type Technique = z.infer<typeof Technique>;
@@ -165,6 +185,8 @@ export const Asked = z.object({
   notBeforeAtMs: z.number().nullable(),
   /** Who asked, by the client's own words, e.g. a Slack user; null: not told. */
   requester: z.string().nullable(),
+  /** The client: name of its token, of its Keystone user, or `local`; null: only its priority was changed here. */
+  client: z.string().nullable().default(null),
   /** The client's name for what was asked together; null: it gave none. */
   group: z.string().nullable(),
   /** W3C trace context of the request, null: none. */
@@ -235,6 +257,11 @@ export const PolicyStatus = z.object({
   loadedAtMs: z.number().nullable(),
   /** The last load that was refused, null if the newest file is the active one. */
   refused: z.object({ atMs: z.number(), errors: z.array(z.string()) }).nullable(),
+  /** Its files, and the commit that was checked out around the first of them, null: no git work tree. */
+  source: z
+    .object({ files: z.array(z.string()), commit: z.string().nullable() })
+    .nullable()
+    .default(null),
 });
 export type PolicyStatus = z.infer<typeof PolicyStatus>;
 
@@ -259,12 +286,13 @@ export type AuditEntry = z.infer<typeof AuditEntry>;
 
 /**
  * Something that concerns no single migration: a policy took effect or was refused, a window opened or closed, nobody
- * could look ahead (it is decided all the same, without start times and ETAs).
+ * could look ahead (it is decided all the same, without start times and ETAs), migrations went to Nova unchanged or were
+ * decided without samples.
  */
 export const Notice = z.object({
   id: z.number().int().positive(),
   atMs: z.number(),
-  code: z.enum(['policy-loaded', 'policy-refused', 'windows-changed', 'lookahead-failed']),
+  code: z.enum(['policy-loaded', 'policy-refused', 'windows-changed', 'lookahead-failed', 'unmanaged']),
   text: z.string(),
   /** policy-refused: every error as `file:line:column: path: what to do`. */
   details: z.array(z.string()),
@@ -405,3 +433,178 @@ export const WhatIfAnswer = z.object({
   workloads: z.array(WorkloadEffect.extend({ lostBitsWithout: z.number() })),
 });
 export type WhatIfAnswer = z.infer<typeof WhatIfAnswer>;
+
+// ---- the control API
+
+/** What a client may do; each may do all that stands before it. */
+export const Role = z.enum(['read', 'request', 'operate', 'admin']);
+export type Role = z.infer<typeof Role>;
+
+/** The calls and the role that each takes. */
+export const CALLS = {
+  'GET /v1/migrations': 'read',
+  'GET /v1/migrations/{id}': 'read',
+  'GET /v1/migrations/{id}/events': 'read',
+  'POST /v1/migrations': 'request',
+  'DELETE /v1/migrations/{id}': 'request',
+  'PATCH /v1/migrations/{id}': 'request',
+  'GET /v1/events': 'read',
+  'GET /v1/events/stream': 'read',
+  'GET /v1/servers': 'read',
+  'GET /v1/hosts': 'read',
+  'GET /v1/policy': 'read',
+  'GET /v1/policy/explain': 'read',
+  'GET /v1/plan': 'read',
+  'POST /v1/plan/what-if': 'read',
+  'GET /v1/notices': 'read',
+  'GET /v1/audit': 'admin',
+  'GET /metrics': 'read',
+  'GET /healthz': 'anyone',
+  'GET /readyz': 'anyone',
+} as const satisfies Record<string, Role | 'anyone'>;
+export type Call = keyof typeof CALLS;
+
+/** Number of a migration, as it stands in a path. */
+export const MigrationId = z.coerce.number().int().positive();
+
+const MOST_AT_ONCE = 1000;
+const numberBefore = z.coerce.number().int().positive().optional();
+const limit = z.coerce.number().int().min(1).max(MOST_AT_ONCE).default(200);
+
+/** Which migrations: all conditions hold. For the next page ask with `before` = the lowest `id` of this one. */
+export const MigrationsQuery = z.strictObject({
+  /** `1`: those that have ended too. Without it and without `state`: those that have not. */
+  all: z.literal('1').optional(),
+  /** One or several, with commas. */
+  state: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(MigrationState).min(1))
+    .optional(),
+  /** Name or id of the server. */
+  vm: z.string().min(1).optional(),
+  /** Source or destination. */
+  host: z.string().min(1).optional(),
+  /** Id of the project. */
+  project: z.string().min(1).optional(),
+  /** What was asked for together. */
+  group: z.string().min(1).optional(),
+  before: numberBefore,
+  limit,
+});
+export type MigrationsQuery = z.infer<typeof MigrationsQuery>;
+
+export const MigrationWithEvents = MigrationRecord.extend({ events: z.array(MigrationEvent) });
+export type MigrationWithEvents = z.infer<typeof MigrationWithEvents>;
+
+const text = z.string().min(1).max(200);
+/** Unix time, ms; not so far that it cannot be written as a date. */
+const time = z.number().int().nonnegative().max(8.64e15);
+
+/** A live migration that is asked for. Nova is asked with Drover's own account, when its turn has come. */
+export const MigrationRequest = z.strictObject({
+  /** Id of the server, or its name if only one has it. */
+  vm: text,
+  /** Absent: Nova's scheduler chooses. */
+  destination: text.optional(),
+  /** Goes before what metadata and policy say; the policy says which role may ask for which (`priorities.asking`). */
+  priority: Priority.optional(),
+  /** When it must have ended; goes before `drover:deadline`, and is refused beyond the policy's `deadlines.max`. */
+  deadlineAtMs: time.optional(),
+  /** It starts at that time at the earliest, and counts as asked for then. */
+  notBeforeAtMs: time.optional(),
+  /** Whoever sends the same key with the same request again gets the migration of the first time. A key is its client's. */
+  idempotencyKey: text.optional(),
+  /** Who wants it, for the audit. */
+  requester: text.optional(),
+  /** A name for what is asked for together; MigrationsQuery finds it. */
+  group: text.optional(),
+});
+export type MigrationRequest = z.infer<typeof MigrationRequest>;
+
+export const PriorityChange = z.strictObject({ priority: Priority });
+export type PriorityChange = z.infer<typeof PriorityChange>;
+
+/** What runs, as it is now. */
+export const ProgressReport = z.object({
+  migrationId: z.number().int(),
+  state: MigrationState,
+  remainingBytes: z.number(),
+  totalBytes: z.number(),
+  iteration: z.number(),
+  transferBitsPerSecond: z.number(),
+});
+export type ProgressReport = z.infer<typeof ProgressReport>;
+
+export const EventsQuery = z.strictObject({ after: z.string().optional() });
+
+/** What happened behind a place, at most 500 of each; the next page begins at `next`. Without a place: `next` is now. */
+export const FeedPage = z.object({ migrations: z.array(MigrationEvent), notices: z.array(Notice), next: z.string() });
+export type FeedPage = z.infer<typeof FeedPage>;
+
+/** Which servers: all conditions hold. */
+export const ServersQuery = z.strictObject({
+  /** A glob over names: `db-*`. */
+  name: text.optional(),
+  /** Where it is. */
+  host: text.optional(),
+  /** Id of the project. */
+  project: text.optional(),
+  limit,
+});
+export type ServersQuery = z.infer<typeof ServersQuery>;
+
+export const ServerView = z.object({
+  id: z.string(),
+  name: z.string(),
+  projectId: z.string(),
+  host: z.string().nullable(),
+  status: z.string(),
+  flavorName: z.string(),
+  memoryBytes: z.number(),
+});
+export type ServerView = z.infer<typeof ServerView>;
+
+/** A compute host as it is now. Null: not known. */
+export const HostView = z.object({
+  host: z.string(),
+  /** Its hostd answers. */
+  reachable: z.boolean(),
+  sampleAgeMs: z.number().nullable(),
+  linkBitsPerSecond: z.number().nullable(),
+  shapeableBitsPerSecond: z.number().nullable(),
+  /** Traffic by class; null where the newest sample is older than 10 s. */
+  nic: NicRates.nullable(),
+  /** What stands on each direction of the NIC. */
+  reserved: z.object({ tx: LinkReservation.nullable(), rx: LinkReservation.nullable() }).nullable(),
+  postCopy: z.object({ permitted: z.boolean(), reason: z.string() }).nullable(),
+  /** Nova's own limit of migrations from this host; 0: none. */
+  maxConcurrentLiveMigrations: z.number().int().nonnegative().nullable(),
+  libvirtVersion: z.string().nullable(),
+  qemuVersion: z.string().nullable(),
+  /** Numbers of the migrations from it and to it that Nova has. */
+  leaving: z.array(z.number().int()),
+  arriving: z.array(z.number().int()),
+  /** `hostd-silent`, `stale-samples`, `nova-serial`. */
+  warnings: z.array(Reason),
+});
+export type HostView = z.infer<typeof HostView>;
+
+/** The audit; the next page begins with `before` = the lowest `id` of this one. */
+export const AuditQuery = z.strictObject({ before: numberBefore, limit });
+export type AuditQuery = z.infer<typeof AuditQuery>;
+
+export const Health = z.object({ status: z.enum(['ok', 'degraded']), problems: z.array(z.string()) });
+export type Health = z.infer<typeof Health>;
+
+/** Whether this plugin should be given traffic: the store can be written, a policy is in effect, Nova answers. */
+export const Readiness = z.object({
+  ready: z.boolean(),
+  checks: z.array(z.object({ name: z.enum(['store', 'policy', 'nova']), ok: z.boolean(), text: z.string() })),
+});
+export type Readiness = z.infer<typeof Readiness>;
+
+export const ErrorAnswer = z.object({
+  error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean(), requestId: z.string() }),
+});
+export type ErrorAnswer = z.infer<typeof ErrorAnswer>;

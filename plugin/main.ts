@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { OpenStackClient } from 'openstack-client-ts';
 import { type Logger, pino } from 'pino';
-import { ControlServer } from './api.ts';
+import { createControlApi } from './api/assemble.ts';
+import { healthOf } from './api/health.ts';
 import { Beginning } from './beginning.ts';
 import { type Config, readConfig } from './config.ts';
 import type { Notice } from './contract.ts';
@@ -19,8 +20,10 @@ import { PolicyFiles } from './policy/watch.ts';
 import { ProxyServer } from './proxy/server.ts';
 import { whileLeading } from './replica/guard.ts';
 import { Replica } from './replica/replica.ts';
+import { TraceExport } from './trace/export.ts';
 import { createHostClient } from './tracker/hosts.ts';
 import { Tracker } from './tracker/tracker.ts';
+import { VERSION } from './version.ts';
 
 /** hostd answers within milliseconds; one that is down is not waited for. */
 const FIRST_SAMPLES_WITHIN_MS = 3000;
@@ -28,6 +31,8 @@ const DEFAULT_CONFIG = '/etc/drover/plugin.yaml';
 
 export interface RunningPlugin {
   port: number;
+  /** Of the control API; null where it is on its socket alone. */
+  controlPort: number | null;
   /** One line that says how it is. */
   status(): string;
   stop(): Promise<void>;
@@ -56,7 +61,17 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   let replica: Replica | null = null;
   const nova = config.replica ? whileLeading(calls, () => replica?.election.leads() ?? false) : calls;
   const parts = { store, tracker, policy, nova, log };
-  controller = new Controller({ ...parts, liveMigrateRoles: config.liveMigrateRoles });
+  const traces = config.traces ? new TraceExport(config.traces, VERSION, (id) => store.events(id), log) : null;
+  controller = new Controller({
+    ...parts,
+    liveMigrateRoles: config.liveMigrateRoles,
+    ended: (record) => traces?.add(record),
+    audit: (entry) => {
+      store.addAudit(entry).catch((error: unknown) => {
+        log.error({ ...entry, error: describeError(error) }, 'the audit cannot be written');
+      });
+    },
+  });
   const running = controller;
   if (config.replica) {
     const { ca } = config.replica;
@@ -91,22 +106,9 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     log.error({ errors, inEffect: kept }, 'policy refused, the one before stays in effect');
     notice('policy-refused', `refused with ${errors.length} error(s), ${kept} stays in effect`, errors);
   });
-  const control = new ControlServer(
-    config.controlSocket,
-    {
-      unfinished: () => running.unfinished(),
-      newest: (limit) => running.newest(limit),
-      migration: (id) => running.migration(id),
-      events: (id) => running.events(id),
-      policy: () => policy.status,
-      explain: (vm, destination) => running.explain(vm, destination),
-      notices: (after, limit) => running.notices(after, limit),
-      plan: () => running.plan(),
-      whatIf: (request) => running.whatIf(request),
-      health: () => health(tracker, policy, begun.problem),
-    },
-    log,
-  );
+  const begun = replica ?? new Beginning(store, running, log);
+  const problem = () => begun.problem;
+  const control = createControlApi({ config, client, store, controller: running, tracker, policy, problem, log });
   const proxy = new ProxyServer({
     listen: config.listen,
     upstream: { ...config.nova, urls: [config.nova.url, ...config.nova.others] },
@@ -119,12 +121,12 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
       // A follower writes nothing; the leader looks by itself.
       if (replica?.election.leads() !== false) running.serverChanged(change);
     },
+    onAnswer: (status) => running.figures.addProxied(status),
     log,
   });
 
-  const begun = replica ?? new Beginning(store, running, log);
   // The control socket first: it tells whether another one runs, before anything is touched.
-  await control.start();
+  const controlPort = await control.start();
   await begun.openStore();
   await policy.start();
   tracker.start();
@@ -135,10 +137,12 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
   return {
     port,
-    status: () => health(tracker, policy, begun.problem).problems.join('; ') || 'ok',
+    controlPort,
+    status: () => healthOf(tracker, policy, [begun.problem]).problems.join('; ') || 'ok',
     async stop() {
       await begun.stop();
       await running.stop();
+      await traces?.stop();
       await proxy.stop();
       await tracker.stop();
       alarm.stop();
@@ -147,20 +151,6 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
       await control.stop();
     },
   };
-}
-
-function health(
-  tracker: Tracker,
-  policy: PolicyFiles,
-  store: string | null,
-): { status: 'ok' | 'degraded'; problems: string[] } {
-  const silent = [...tracker.hosts].filter(([, host]) => !host.reachable).map(([name]) => `hostd on ${name} is silent`);
-  const problems = [
-    ...(store === null ? [] : [store]),
-    ...(policy.policy === null ? ['no policy is in effect'] : []),
-    ...silent,
-  ];
-  return { status: problems.length === 0 ? 'ok' : 'degraded', problems };
 }
 
 const USAGE = `usage: drover-plugin [run|check] [--config FILE] [--json]

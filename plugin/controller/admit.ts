@@ -51,11 +51,38 @@ export async function admit(
   if (!caller.roles.some((role) => liveMigrateRoles.includes(role))) {
     return pass('role-missing', `the caller has none of the roles ${liveMigrateRoles.join(', ')}`);
   }
+  const { userId, roles } = caller;
+  // Nova lets administrators act on a locked server; who else may is its policy's affair.
+  const rights = { userId, roles, mayUnlock: roles.includes(ADMINISTRATOR) };
+  return judge(server, { host, hosts, ...rights, microversion: visible.microversion, newestBefore });
+}
+
+/** Whether Nova would take a live migration of this server, of a caller that may ask for one. */
+export function judge(
+  server: ServerDetails,
+  {
+    host,
+    hosts,
+    userId,
+    roles,
+    mayUnlock,
+    microversion,
+    newestBefore,
+  }: {
+    host: string | null;
+    /** Compute hosts that are up. */
+    hosts: string[];
+    userId: string;
+    roles: string[];
+    mayUnlock: boolean;
+    microversion: string;
+    newestBefore: number;
+  },
+): Admission {
   if (!isMigratable(server)) {
     return pass('server-busy', `the server is ${server.status}, task ${server.taskState ?? 'none'}`);
   }
-  // Nova lets administrators act on a locked server; who else may is its policy's affair.
-  if (server.locked && !caller.roles.includes(ADMINISTRATOR)) return pass('server-locked', 'the server is locked');
+  if (server.locked && !mayUnlock) return pass('server-locked', 'the server is locked');
   if (server.host === null) return pass('server-without-host', 'Nova names no host of the server');
   const candidates = hosts.filter((name) => name !== server.host);
   if (host !== null && !candidates.includes(host)) {
@@ -64,8 +91,8 @@ export async function admit(
   const { name, projectId, flavorName, memoryBytes, metadata, imageId, availabilityZone, node = null } = server;
   return {
     kind: 'take',
-    userId: caller.userId,
-    microversion: visible.microversion,
+    userId,
+    microversion,
     server: {
       name,
       projectId,
@@ -74,7 +101,7 @@ export async function admit(
       metadata,
       imageId,
       availabilityZone,
-      requesterRoles: caller.roles,
+      requesterRoles: roles,
       node,
     },
     source: server.host,

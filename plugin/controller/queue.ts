@@ -1,8 +1,9 @@
-import type { Reason } from '../contract.ts';
+import type { Asked, Reason } from '../contract.ts';
 import { DroverError } from '../errors.ts';
 import type { KeptRequest } from '../nova/control.ts';
 import { newRequestId, type Verdict } from '../proxy/live-migrate.ts';
 import type { Admission } from './admit.ts';
+import type { IdempotencyKey } from './store/idempotency.ts';
 import { type Change, isFinal, type Store, type StoredMigration } from './store/store.ts';
 import type { Waiter } from './waiter.ts';
 
@@ -29,9 +30,12 @@ export class Queue {
   readonly #over = new Set<number>();
   /** `handover` of each that is being accepted, or was when the store ceased to answer. */
   readonly #doubtful = new Set<string>();
+  readonly #ended: (entry: Entry) => void;
 
-  constructor(store: Store) {
+  /** `ended` is called once with each that came to its end. */
+  constructor(store: Store, ended: (entry: Entry) => void = () => {}) {
     this.#store = store;
+    this.#ended = ended;
   }
 
   /** Begins anew with these. */
@@ -124,6 +128,26 @@ export class Queue {
     }
   }
 
+  /** One that was asked for through the control API; it stands in the queue at once, and nobody waits for its answer. */
+  async addAsked(
+    vmUuid: string,
+    { userId, source, destination, server, candidates }: Extract<Admission, { kind: 'take' }>,
+    request: KeptRequest,
+    receivedAtMs: number,
+    asked: Asked,
+    key: IdempotencyKey | null,
+  ): Promise<{ record: StoredMigration; added: boolean }> {
+    this.#arriving.add(vmUuid);
+    try {
+      const migration = { vmUuid, userId, source, destination, receivedAtMs, request, server };
+      const answer = await this.#store.addAsked(migration, asked, key);
+      if (answer.added) this.#entries.set(answer.record.id, { ...answer.record, candidates });
+      return answer;
+    } finally {
+      this.#arriving.delete(vmUuid);
+    }
+  }
+
   async move(entry: Entry, state: Entry['state'], reason: Reason, change: Change = {}): Promise<Entry> {
     const nowMs = Date.now();
     const accepted = state === 'queued' && !entry.deferred ? entry.handover : null;
@@ -191,8 +215,8 @@ export class Queue {
       ...(changedAtMs === undefined ? {} : { changedAtMs }),
     };
     if (isFinal(kept.state)) {
-      this.#entries.delete(kept.id);
       this.#over.delete(kept.id);
+      if (this.#entries.delete(kept.id)) this.#ended(kept);
     } else this.#entries.set(kept.id, kept);
     return kept;
   }

@@ -1,16 +1,25 @@
+import { OpenStackError } from 'openstack-client-ts';
 import type { Logger } from 'pino';
+import { Figures } from '../api/figures.ts';
+import { hostView } from '../api/hosts.ts';
 import type {
+  AuditEntry,
   Contention,
+  HostView,
   MigrationEvent,
   MigrationRecord,
+  MigrationsQuery,
   Notice,
   Plan,
   PolicyExplanation,
+  ServersQuery,
+  ServerView,
   WhatIfAnswer,
   WhatIfRequest,
 } from '../contract.ts';
 import { DroverError, describeError } from '../errors.ts';
 import type { NovaCalls } from '../nova/control.ts';
+import { globMatches } from '../policy/glob.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
 import type { MigrationsSource } from '../proxy/overlay/request.ts';
@@ -25,11 +34,13 @@ import { Pause } from './pause.ts';
 import { explainPolicy } from './plan/explain.ts';
 import { factsOf } from './plan/facts.ts';
 import type { LookAhead } from './plan/lookahead.ts';
-import { type Action, contentionLevels, planAhead, type World } from './plan/plan.ts';
+import { type Action, contentionLevels, plan, planAhead, type World } from './plan/plan.ts';
 import type { InFlightMigration, QueuedMigration } from './plan/world.ts';
 import { type Entry, Queue, waits } from './queue.ts';
+import { type RequestParts, Requests } from './requests.ts';
 import { shown } from './show.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoredMigration } from './store/store.ts';
+import { Unmanaged } from './unmanaged.ts';
 import { Waiter } from './waiter.ts';
 import { waitingMigrations } from './waiting.ts';
 
@@ -42,6 +53,10 @@ export interface ControllerParts {
   log: Logger;
   /** See HANDLE_WITHIN_MS. */
   handleWithinMs?: number;
+  /** Called with each migration that ended. */
+  ended?: (record: MigrationRecord) => void;
+  /** Called with each live migration that came through the compute API, and what was decided. */
+  audit?: (entry: Omit<AuditEntry, 'id'>) => void;
 }
 
 const TICK_MS = 1000;
@@ -59,6 +74,8 @@ const RECORDS_TO_LEARN_FROM = 1500;
 interface Taken {
   /** Null until it stands there. */
   id: number | null;
+  /** Null until Keystone has told. */
+  userId: string | null;
   /** What the replica that has it from its client calls it. */
   handover: string | null;
 }
@@ -83,17 +100,35 @@ export class Controller {
   /** Why nobody could look ahead in the last round; null: it was done. */
   #failure: string | null = null;
   #planFailsSinceMs: number | null = null;
+  readonly figures = new Figures();
+  readonly #unmanaged: Unmanaged;
+  /** What is asked through the control API. */
+  readonly #requests: Requests;
   /** What waits, for Nova's own lists. */
   readonly migrations: MigrationsSource;
   #started = false;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
-    this.#queue = new Queue(parts.store);
     const { store, nova, log } = parts;
+    this.#queue = new Queue(store, (entry) => {
+      this.figures.addEnded(entry);
+      parts.ended?.(entry);
+    });
+    this.#unmanaged = new Unmanaged((notice) => store.addNotice(notice), this.figures, log);
     this.migrations = waitingMigrations(this.#queue, store, nova, log);
     this.#lookout = new Lookout(this.#queue, nova, log);
     this.#execution = this.#newExecution();
+    this.#requests = new Requests({
+      store,
+      queue: this.#queue,
+      execution: () => this.#execution,
+      nova,
+      liveMigrateRoles: parts.liveMigrateRoles,
+      policy: () => parts.policy.policy,
+      refusal: (migration) => this.#refusal(migration),
+      wake: () => this.wake(),
+    });
   }
 
   #newExecution(): Execution {
@@ -105,6 +140,7 @@ export class Controller {
       tracker,
       nova,
       log,
+      unmanaged: this.#unmanaged,
       wake: () => this.wake(),
       ended: (record) => this.#experience.add(record),
     });
@@ -130,6 +166,7 @@ export class Controller {
     await this.#loop;
     await this.#execution.stop();
     this.#queue.stop();
+    await this.#unmanaged.stop();
     this.#running = false;
   }
 
@@ -151,22 +188,45 @@ export class Controller {
     forward: () => Promise<UpstreamAnswer>,
     handover: string | null = null,
   ): Promise<Verdict> {
-    if (!this.#started) throw new DroverError('store-unavailable', 'the plugin has not read its database yet');
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const waiter = new Waiter(forward, resolve, request.signal);
     const { policy, handleWithinMs = HANDLE_WITHIN_MS } = this.#parts;
     const withinMs = (policy.policy?.batchWindowMs ?? 0) + handleWithinMs;
-    const taken: Taken = { id: null, handover };
+    const taken: Taken = { id: null, userId: null, handover };
     const timer = setTimeout(() => this.#late(request, waiter, taken.id, withinMs), withinMs);
     const take = async () => {
+      if (!this.#started) throw new DroverError('store-unavailable', 'the plugin has not read its database yet');
       const verdict = await this.#take(request, waiter, taken);
       return verdict ?? promise;
     };
     try {
-      return await Promise.race([take(), promise]);
+      const verdict = await Promise.race([take(), promise]);
+      this.#count(request, taken, verdict.kind);
+      return verdict;
+    } catch (error) {
+      const code = error instanceof DroverError || error instanceof OpenStackError ? error.code : 'internal';
+      this.#unmanaged.add(code, `goes to Nova unchanged: ${describeError(error)}`, request.serverId);
+      this.#count(request, taken, 'failed');
+      throw error;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Who asked for what through the compute API, and what was decided. */
+  #count(
+    { serverId, host, receivedAtMs, clientAddress }: LiveMigrateRequest,
+    { id, userId }: Taken,
+    kind: string,
+  ): void {
+    this.figures.addVerdict(kind);
+    const entry = id === null ? undefined : this.#queue.get(id);
+    this.#parts.audit?.({
+      ...{ atMs: receivedAtMs, who: userId ?? 'unknown', via: 'proxy', action: 'migrate', target: serverId },
+      decision: kind,
+      requestId: entry?.request.requestId ?? '',
+      details: { destination: host, migration: id, address: clientAddress },
+    });
   }
 
   /** The verdict, or null: it stands in the queue, and the waiter gets it. */
@@ -179,6 +239,7 @@ export class Controller {
       log.info({ vm: request.serverId, reason: admission.reason.code }, 'left to Nova');
       return { kind: 'forward' };
     }
+    taken.userId = admission.userId;
     const { microversion, newestBefore } = admission;
     if (this.#queue.holds(request.serverId)) return { kind: 'busy', requestId: newRequestId(), microversion };
     const { host, blockMigration, diskOverCommit, force, serverId, receivedAtMs } = request;
@@ -207,6 +268,7 @@ export class Controller {
       return;
     }
     this.#parts.log.error({ serverId, reason: text }, 'live migration goes to Nova unmanaged');
+    this.#unmanaged.add('late', text, serverId);
     waiter.forward().then(
       (answer) => waiter.answer({ kind: 'answered', answer }),
       // The proxy tells the client what went wrong; it does not send a second time.
@@ -230,19 +292,78 @@ export class Controller {
     return this.#queue.doubtful(handover);
   }
 
-  // ---- what the control API shows
-
-  async unfinished(): Promise<MigrationRecord[]> {
-    return this.#queue.entries().map((entry) => shown(entry, this.#parts.tracker, this.#ahead));
+  /** Why one would be refused for its deadline if it were asked for now and decided at once. */
+  #refusal({ vmUuid, taken, asked }: Parameters<RequestParts['refusal']>[0]): string | null {
+    const world = this.#world();
+    const { source, destination, server, candidates } = taken;
+    const startsAtMs = Math.max(world.nowMs, asked.notBeforeAtMs ?? 0);
+    const wanted = { id: 0, vmUuid, source, destination, server, candidates, receivedAtMs: startsAtMs };
+    const queue = [...world.queue, { ...wanted, asked, deadlineAtMs: asked.deadlineAtMs }];
+    const policy = world.policy && { ...world.policy, batchWindowMs: 0 };
+    const action = plan({ ...world, nowMs: startsAtMs + 1, policy, queue }).find(({ id }) => id === 0);
+    return action?.kind === 'refuse' ? action.reason.text : null;
   }
 
-  async newest(limit: number): Promise<MigrationRecord[]> {
-    return (await this.#parts.store.newest(limit)).map((record) => shown(record, this.#parts.tracker, this.#ahead));
+  // ---- what the control API does and shows
+
+  async ask(...asked: Parameters<Requests['ask']>): Promise<{ record: MigrationRecord; added: boolean }> {
+    this.#mustDecide();
+    const { record, added } = await this.#requests.ask(...asked);
+    return { record: this.#shown(record), added };
+  }
+
+  async cancel(...asked: Parameters<Requests['cancel']>): Promise<MigrationRecord> {
+    this.#mustDecide();
+    return this.#shown(await this.#requests.cancel(...asked));
+  }
+
+  async setPriority(...asked: Parameters<Requests['setPriority']>): Promise<MigrationRecord> {
+    this.#mustDecide();
+    return this.#shown(await this.#requests.setPriority(...asked));
+  }
+
+  /** @throws DroverError `not-leader`: what is asked of the control API is decided where it is carried out. */
+  #mustDecide(): void {
+    if (this.#running && this.#started) return;
+    throw new DroverError('not-leader', 'this one decides nothing now: another leads, or the database is not read yet');
+  }
+
+  #shown(record: StoredMigration): MigrationRecord {
+    return shown(record, this.#parts.tracker, this.#ahead);
+  }
+
+  /** Nova's servers, by name. */
+  async servers({ name, host, project, limit }: ServersQuery): Promise<ServerView[]> {
+    const servers = await this.#parts.nova.servers(host ?? null);
+    return servers
+      .filter((server) => name === undefined || globMatches(name, server.name))
+      .filter((server) => project === undefined || server.projectId === project)
+      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1))
+      .slice(0, limit)
+      .map(({ id, name, projectId, host, status, flavorName, memoryBytes }) => {
+        return { id, name, projectId, host, status, flavorName, memoryBytes };
+      });
+  }
+
+  hosts(): HostView[] {
+    const { tracker, policy } = this.#parts;
+    const moving = this.#queue.entries().filter((entry) => !waits(entry));
+    const now = { nowMs: Date.now(), policy: policy.policy, moving };
+    return [...tracker.hosts].map(([name, host]) => hostView(name, host, now));
+  }
+
+  async unfinished(): Promise<MigrationRecord[]> {
+    return this.#queue.entries().map((entry) => this.#shown(entry));
+  }
+
+  /** Those that the store has, newest first. */
+  async list(query: MigrationsQuery): Promise<MigrationRecord[]> {
+    return (await this.#parts.store.list(query)).map((record) => this.#shown(record));
   }
 
   async migration(id: number): Promise<MigrationRecord | null> {
     const record = await this.#parts.store.get(id);
-    return record ? shown(record, this.#parts.tracker, this.#ahead) : null;
+    return record ? this.#shown(record) : null;
   }
 
   events(id: number): Promise<MigrationEvent[]> {
@@ -261,10 +382,16 @@ export class Controller {
     return answerWhatIf(request, () => this.#world(), this.#queue.entries(), this.#parts.nova);
   }
 
+  audit(before: number | null, limit: number): Promise<AuditEntry[]> {
+    return this.#parts.store.audit(before, limit);
+  }
+
   /** What the policy says of a server now; the server may be queued or any that Nova knows by that name or id. */
   async explain(vm: string, destination: string | null): Promise<PolicyExplanation> {
     const world = this.#world();
-    const queued = world.queue.find(({ vmUuid, server }) => vmUuid === vm || server.name === vm);
+    const queued: QueuedMigration | undefined = world.queue.find(
+      ({ vmUuid, server }) => vmUuid === vm || server.name === vm,
+    );
     const migration = queued ?? (await this.#wouldBe(vm));
     const asked = destination === null ? migration : { ...migration, destination };
     if (!world.policy) throw new DroverError('policy-missing', 'no policy is in effect; GET /v1/policy says why');
@@ -320,7 +447,7 @@ export class Controller {
     this.#planFailsSinceMs ??= nowMs;
     const lasts = nowMs - this.#planFailsSinceMs >= PLAN_FAILS_FOR_MS;
     const reason = { code: 'plan-failed', text: `${why}: to Nova unchanged` };
-    for (const entry of this.#queue.entries().filter(waits)) {
+    for (const entry of this.#queue.entries().filter((each) => waits(each) && !isEarly(each, nowMs))) {
       if (this.#queue.waiter(entry.id)) void this.#execution.handOver(entry.id, reason);
       else if (lasts) void this.#execution.beginUnchanged(entry, reason);
     }
@@ -337,7 +464,10 @@ export class Controller {
     return {
       nowMs: Date.now(),
       policy: policy.policy,
-      queue: this.#queue.entries().filter((entry) => waits(entry) && this.#lookout.isFree(entry.id)),
+      queue: this.#queue
+        .entries()
+        .filter((entry) => waits(entry) && this.#lookout.isFree(entry.id) && !isEarly(entry, Date.now()))
+        .map(asAskedFor),
       inFlight: this.#queue.inFlight().map((entry) => this.#inFlight(entry)),
       hosts: tracker.hosts,
       previousContention: this.#contention,
@@ -357,7 +487,9 @@ export class Controller {
   #plan(world: World): Action[] {
     this.#ahead = null;
     if (world.queue.length === 0 && world.inFlight.length === 0) return [];
+    const beganAtMs = performance.now();
     const { actions, ahead, failure } = planAhead(world);
+    this.figures.addPlan((performance.now() - beganAtMs) / 1000);
     this.#ahead = ahead;
     this.#contention = contentionLevels(world);
     this.#sayOnce(failure);
@@ -394,7 +526,7 @@ export class Controller {
     if (!entry) return;
     switch (action.kind) {
       case 'start':
-        return this.#execution.begin(entry, action.decision, factsOf(world, entry), action.warning);
+        return this.#execution.begin(entry, action.decision, factsOf(world, asAskedFor(entry)), action.warning);
       case 'pass':
         return this.#execution.beginUnchanged(entry, action.reason);
       case 'hold':
@@ -405,4 +537,16 @@ export class Controller {
         return this.#execution.adjust(entry, action.reservation);
     }
   }
+}
+
+/** It was asked to start later. */
+function isEarly({ asked }: Entry, nowMs: number): boolean {
+  return (asked?.notBeforeAtMs ?? 0) > nowMs;
+}
+
+/** As the plan sees it: what starts later at its own wish has not waited before, and its own deadline counts. */
+function asAskedFor(entry: Entry): Entry & Pick<QueuedMigration, 'deadlineAtMs'> {
+  if (!entry.asked) return entry;
+  const { notBeforeAtMs, deadlineAtMs } = entry.asked;
+  return { ...entry, deadlineAtMs, receivedAtMs: Math.max(entry.receivedAtMs, notBeforeAtMs ?? 0) };
 }

@@ -31,9 +31,20 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
     },
 
     async findServer(nameOrId) {
-      const byId = UUID.test(nameOrId) ? await unlessMissing(client.showServer(nameOrId)) : null;
-      const [found, second] = byId ? [byId] : await client.listServers({ name: nameOrId });
-      return found && !second ? { id: found.id, ...detailsOf(found) } : null;
+      const [found, second] = await serversNamed(client, nameOrId);
+      return found && !second ? found : null;
+    },
+
+    serversNamed: (nameOrId) => serversNamed(client, nameOrId),
+
+    async servers(host) {
+      const servers = await client.listServers(host === null ? {} : { host });
+      return servers.map((server) => ({ id: server.id, ...detailsOf(server) }));
+    },
+
+    async abort(vmUuid, novaMigrationId) {
+      const { status, message } = await client.abortMigration(vmUuid, novaMigrationId);
+      return { status, text: message ?? '' };
     },
 
     async computeHosts() {
@@ -108,6 +119,12 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
       return since.at(-1)?.requestId ?? null;
     },
   };
+}
+
+async function serversNamed(client: OpenStackClient, nameOrId: string): Promise<(ServerDetails & { id: string })[]> {
+  const byId = UUID.test(nameOrId) ? await unlessMissing(client.showServer(nameOrId)) : null;
+  const found = byId ? [byId] : await client.listServers({ name: nameOrId });
+  return found.map((server) => ({ id: server.id, ...detailsOf(server) }));
 }
 
 function detailsOf(server: Server): ServerDetails {

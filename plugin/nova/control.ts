@@ -89,6 +89,12 @@ export interface NovaCalls extends AdmissionCalls, DriveCalls {
    * nothing else, and nothing is changed (nova/would-take.ts).
    */
   wouldTake(token: string, vmUuid: string, request: KeptRequest): Promise<boolean>;
+  /** All servers with this id or this name, with the service's token. */
+  serversNamed(nameOrId: string): Promise<(ServerDetails & { id: string })[]>;
+  /** All servers, or those on a host. */
+  servers(host: string | null): Promise<(ServerDetails & { id: string })[]>;
+  /** Asks Nova to abort a migration: the HTTP status of its answer and its words. */
+  abort(vmUuid: string, novaMigrationId: number): Promise<{ status: number; text: string }>;
   /** The server with this id or this name, with the service's token; null if there is none, or several of the name. */
   findServer(nameOrId: string): Promise<(ServerDetails & { id: string }) | null>;
   /** Makes a kept request with the service's own token. Never throws. */

@@ -43,7 +43,7 @@ export interface PriorityMatch {
   lost: LostRule[];
 }
 
-type Ranked = Pick<Policy, 'id' | 'priorities' | 'places'>;
+type Ranked = Pick<Policy, 'id' | 'places'> & { priorities: Pick<Policy['priorities'], 'default' | 'rules'> };
 
 /** The priority of a server: that of the most specific rule that matches, else the default. */
 export function matchPriority(policy: Ranked, server: ServerFacts, circumstances: Circumstances): PriorityMatch {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { PolicyStatus } from '../contract.ts';
+import { commitOf } from './commit.ts';
 import { formatPolicyError, type ParsedPolicy, type PolicyError, type PolicyText, parsePolicyFiles } from './load.ts';
 import type { Policy } from './schema.ts';
 
@@ -22,6 +23,7 @@ export class PolicyFiles extends EventEmitter<Events> {
   #policy: Policy | null = null;
   #loadedAtMs: number | null = null;
   #refused: PolicyStatus['refused'] = null;
+  #source: PolicyStatus['source'] = null;
   /** The reading last judged, and the one last seen. */
   #judged: string | null = null;
   #seen: string | null = null;
@@ -41,7 +43,8 @@ export class PolicyFiles extends EventEmitter<Events> {
   }
 
   get status(): PolicyStatus {
-    return { active: this.#policy?.id ?? null, loadedAtMs: this.#loadedAtMs, refused: this.#refused };
+    const active = this.#policy?.id ?? null;
+    return { active, loadedAtMs: this.#loadedAtMs, refused: this.#refused, source: this.#source };
   }
 
   /** Loads the files and goes on watching them; a bad or missing one does not throw, `status` tells. */
@@ -76,10 +79,14 @@ export class PolicyFiles extends EventEmitter<Events> {
 
   async #read(): Promise<Reading> {
     const read = await readPolicyFiles(this.#paths);
-    return { key: JSON.stringify(read), read };
+    const key = JSON.stringify(read);
+    // Looked up only for what may take effect.
+    if ('errors' in read || key === this.#judged) return { key, read, source: null };
+    const files = read.files.map(({ name }) => name);
+    return { key, read, source: { files, commit: await commitOf(files[0] ?? '') } };
   }
 
-  #judge({ key, read }: Reading): void {
+  #judge({ key, read, source }: Reading): void {
     this.#judged = key;
     const result: ParsedPolicy = 'errors' in read ? read : parsePolicyFiles(read.files);
     if ('errors' in result) {
@@ -90,6 +97,7 @@ export class PolicyFiles extends EventEmitter<Events> {
     this.#refused = null;
     this.#loadedAtMs = Date.now();
     this.#policy = result.policy;
+    this.#source = source;
     this.emit('loaded', result.policy);
   }
 }
@@ -97,6 +105,7 @@ export class PolicyFiles extends EventEmitter<Events> {
 interface Reading {
   key: string;
   read: { files: PolicyText[] } | { errors: PolicyError[] };
+  source: PolicyStatus['source'];
 }
 
 /**

@@ -22,11 +22,15 @@ export interface Exchange {
 export interface ClientOwner {
   /** Begins what is to be done with a request; nothing of its body has been read. */
   begin(head: RequestHead, client: ClientConnection): Exchange;
+  /** Its answer begins, with this status. */
+  answering(status: number): void;
   /** Gone. */
   closed(client: ClientConnection): void;
 }
 
 /** Answers up to this size are put behind their header, to go out as one piece. */
+/** In `HTTP/1.1 200 OK`. */
+const STATUS_AT = 9;
 const ONE_PIECE_BYTES = 16 * 1024;
 /** After a last answer, what the client is still sending is read and thrown away for this long, lest it lose the answer. */
 const LINGER_MS = 1000;
@@ -134,6 +138,7 @@ export class ClientConnection {
   answerHead(text: string): void {
     this.#answering = true;
     this.#answerHead = text;
+    this.#owner.answering(Number(text.slice(STATUS_AT, STATUS_AT + 3)));
   }
 
   /** The header goes out without waiting for the body. */

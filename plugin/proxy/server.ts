@@ -35,6 +35,8 @@ export interface ProxyOptions {
   onServerChange?: (change: ServerChange) => void;
   log: Logger;
   limits?: Partial<ProxyLimits>;
+  /** Called when an answer begins. */
+  onAnswer?: (status: number) => void;
 }
 
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true };
@@ -142,6 +144,7 @@ export class ProxyServer {
     const peer = { address, secure, trusted: contains(this.#trusted, address) };
     const client = new ClientConnection(socket, peer, this.#limits, {
       begin: (head, one) => this.#begin(head, one),
+      answering: (status) => this.#options.onAnswer?.(status),
       closed: (one) => this.#closed(one),
     });
     this.#clients.add(client);

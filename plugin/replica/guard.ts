@@ -9,9 +9,11 @@ export function whileLeading(nova: NovaCalls, leads: () => boolean): NovaCalls {
     ...nova,
     submit: async (vmUuid, request) => (leads() ? nova.submit(vmUuid, request) : 'unknown'),
     forwarded: async (forward) => (leads() ? nova.forwarded(forward) : { submission: 'unknown', answer: null }),
+    abort: async (vmUuid, novaMigrationId) => (leads() ? nova.abort(vmUuid, novaMigrationId) : NOT_LEADING),
     forceComplete: async (vmUuid, novaMigrationId) => (leads() ? nova.forceComplete(vmUuid, novaMigrationId) : NOT_NOW),
   };
 }
 
 /** As Nova answers one that it cannot switch (yet). */
 const NOT_NOW = 400;
+const NOT_LEADING = { status: 503, text: 'this replica does not lead any more: ask again' };

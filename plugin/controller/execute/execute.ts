@@ -13,6 +13,7 @@ import { persist } from '../persist.ts';
 import type { DecisionFacts } from '../plan/facts.ts';
 import type { Entry, Queue } from '../queue.ts';
 import type { Store, StoredMigration } from '../store/store.ts';
+import type { Unmanaged } from '../unmanaged.ts';
 import type { Waiter } from '../waiter.ts';
 import { Drive, holdOf, leaseClients, trafficOf } from './drive.ts';
 import { type End, measureOutcome } from './outcome.ts';
@@ -28,6 +29,7 @@ export interface ExecutionParts {
   ended: (record: StoredMigration) => void;
   /** To plan again: something ended, or the time came to look. */
   wake: () => void;
+  unmanaged: Unmanaged;
 }
 
 /** A request that was under way when its answer was lost has reached Nova within this time, or never will. */
@@ -146,6 +148,8 @@ export class Execution {
       if ((await this.#leftByClient(received)) || !(await this.#stillWanted(received))) return;
       await this.#warn(received, warning);
       this.#warned.delete(received.id);
+      const stale = decision.reasons.find(({ code }) => code === 'stale');
+      if (stale) this.#parts.unmanaged.add('stale-samples', `decided without samples: ${stale.text}`, received.vmName);
       const { technique, strategy, priority } = decision;
       const reserving = await this.#queue.move(
         received,
@@ -224,6 +228,7 @@ export class Execution {
       const waiter = this.#queue.waiter(received.id);
       if ((await this.#leftByClient(received)) || !(await this.#stillWanted(received))) return;
       this.#parts.log.warn({ migration: received.id, vm: received.vmName, reason }, 'goes to Nova unchanged');
+      this.#parts.unmanaged.add(reason.code, reason.text, received.vmName);
       const entry = await this.#queue.move(received, 'submitted', reason, { submittedAtMs: Date.now() });
       this.#inBackground(entry, this.#submit(entry, waiter));
     });
@@ -244,6 +249,7 @@ export class Execution {
       return;
     }
     this.#parts.log.warn({ migration: id, vm: entry.vmName, reason }, 'goes to Nova unchanged');
+    this.#parts.unmanaged.add(reason.code, reason.text, entry.vmName);
     const submission = await this.#forward(id, waiter);
     // Whoever has it in hand goes on with the same answer.
     if (ours) this.#inBackground(entry, this.#followUnchanged(entry, reason, submission));
@@ -322,6 +328,15 @@ export class Execution {
       { code, text: `user ${caller?.userId ?? 'unknown'} asked Nova to ${what} it` },
       Date.now(),
     );
+  }
+
+  /** Another priority for one that Nova has: its reservation follows with the next plan, its lease says so at once. */
+  async decideAnew(entry: Entry, decision: Decision): Promise<void> {
+    const changed = await this.#queue.update(entry, { decision });
+    const running = this.#drives.get(entry.id);
+    if (!running) return;
+    running.drive.record = changed;
+    await running.drive.reserve();
   }
 
   #follow(entry: Entry): void {

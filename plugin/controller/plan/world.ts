@@ -37,7 +37,7 @@ export interface QueuedMigration {
   /** Its caller has a 202: it can no longer be refused. */
   deferred?: boolean;
   /** What was asked for beyond what the policy says. */
-  asked?: { priority: Priority | null } | null;
+  asked?: { priority: Priority | null } | null | undefined;
 }
 
 export interface InFlightMigration {

@@ -4,6 +4,7 @@ import {
   type AuditEntry,
   type MigrationEvent,
   type MigrationState,
+  type MigrationsQuery,
   Notice,
   Reason,
 } from '../../contract.ts';
@@ -30,6 +31,7 @@ import {
   type StoredMigration,
   toColumns,
 } from './rows.ts';
+import { selectMigrations } from './select.ts';
 import type { MigrationTable, Schema } from './tables.ts';
 import { transact } from './transact.ts';
 
@@ -175,6 +177,19 @@ export class Store {
     return rows.map(fromRow);
   }
 
+  /** Those that the query means, newest first. */
+  async list(query: MigrationsQuery): Promise<StoredMigration[]> {
+    return (await selectMigrations(this.#open(), query)).map(fromRow);
+  }
+
+  /** Writes, to no effect. @throws whatever keeps the store from being written: a full disk, a lost database. */
+  async probe(): Promise<void> {
+    await this.#open()
+      .updateTable('leadership')
+      .set((columns) => ({ fence: columns.ref('fence') }))
+      .execute();
+  }
+
   async get(id: number): Promise<StoredMigration | null> {
     const row = await this.#open().selectFrom('migration').selectAll().where('id', '=', id).executeTakeFirst();
     return row ? fromRow(row) : null;
@@ -200,13 +215,28 @@ export class Store {
       .where('migration_id', '=', id)
       .orderBy('id')
       .execute();
-    return rows.map((row) => ({
-      id: row.id,
-      migrationId: row.migration_id,
-      atMs: row.at_ms,
-      state: row.state,
-      reason: Reason.parse(JSON.parse(row.reason)),
-    }));
+    return rows.map(eventOf);
+  }
+
+  /** At most `limit` events of all migrations with a number above `after`, lowest first. */
+  async eventsAfter(after: number, limit: number): Promise<MigrationEvent[]> {
+    const rows = await this.#open()
+      .selectFrom('event')
+      .selectAll()
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(limit)
+      .execute();
+    return rows.map(eventOf);
+  }
+
+  /** The highest numbers of events and notices, 0 where there are none. */
+  async newestPosition(): Promise<{ event: number; notice: number }> {
+    const db = this.#open();
+    const newest = async (table: 'event' | 'notice') =>
+      (await db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1).executeTakeFirst())?.id ?? 0;
+    const [event, notice] = await Promise.all([newest('event'), newest('notice')]);
+    return { event, notice };
   }
 
   /** Writes what concerns no single migration. */
@@ -272,6 +302,11 @@ export class Store {
     if (!this.#db) throw new DroverError('store-unavailable', 'the database is not open');
     return this.#db;
   }
+}
+
+function eventOf(row: Selectable<Schema['event']>): MigrationEvent {
+  const { id, migration_id: migrationId, at_ms: atMs, state } = row;
+  return { id, migrationId, atMs, state, reason: Reason.parse(JSON.parse(row.reason)) };
 }
 
 async function insert(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Priority } from '../../contract.ts';
+import { Priority, Role } from '../../contract.ts';
 import { contradictions } from '../specificity.ts';
 import { selectorShape, selectsSomething } from './selectors.ts';
 
@@ -16,6 +16,8 @@ export type PriorityRule = z.infer<typeof PriorityRule>;
 export const Priorities = z
   .strictObject({
     default: Priority,
+    /** The least role of the control API that may ask for a priority there; `request` where nothing is said. */
+    asking: z.strictObject({ high: Role, medium: Role, low: Role }).partial().default({}),
     rules: z.array(PriorityRule).max(MOST_RULES, `more than ${MOST_RULES} rules`).default([]),
   })
   .superRefine(({ rules }, context) => {

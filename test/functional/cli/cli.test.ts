@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import axios from 'axios';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ControlServer } from '../../../plugin/api.ts';
+import { createHandlers, type Service } from '../../../plugin/api/handlers.ts';
+import { ControlServer } from '../../../plugin/api/server.ts';
 import type { MigrationRecord, Notice, PolicyExplanation } from '../../../plugin/contract.ts';
 
 const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
@@ -61,10 +62,11 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'drover-cli-'));
   socket = join(folder, 'control.sock');
   server = new ControlServer(
-    socket,
-    {
-      unfinished: async () => [RECORD],
-      newest: async () => [RECORD, { ...RECORD, id: 6, vmName: 'vm-41', state: 'completed' }],
+    { socket, listen: null },
+    createHandlers({
+      ...({} as Service),
+      migrations: async ({ all }) =>
+        all ? [RECORD, { ...RECORD, id: 6, vmName: 'vm-41', state: 'completed' }] : [RECORD],
       migration: async (id) => (id === RECORD.id ? RECORD : null),
       events: async () => [
         {
@@ -75,7 +77,7 @@ beforeEach(async () => {
           reason: { code: 'higher-runs', text: 'a higher group runs' },
         },
       ],
-      policy: () => ({ active: null, loadedAtMs: null, refused: null }),
+      policy: () => ({ active: null, loadedAtMs: null, refused: null, source: null }),
       explain: async (vm, destination) => ({ ...EXPLANATION, vm, destination }),
       notices: async (after) => NOTICES.filter(({ id }) => id > after),
       plan: () => ({ atMs: 0, policy: null, migrations: [], workloads: [], reason: null }),
@@ -83,7 +85,8 @@ beforeEach(async () => {
         throw new Error('not asked here');
       },
       health: () => ({ status: 'ok', problems: [] }),
-    },
+    }),
+    () => {},
     pino({ level: 'silent' }),
   );
   await server.start();
@@ -126,7 +129,7 @@ describe('drover', () => {
   });
 
   it('does not let a second plugin take a living socket', async () => {
-    const second = new ControlServer(socket, {} as never, pino({ level: 'silent' }));
+    const second = new ControlServer({ socket, listen: null }, {} as never, () => {}, pino({ level: 'silent' }));
     await expect(second.start()).rejects.toThrow('another drover-plugin is running');
     expect((await drover('queue')).code).toBe(0);
   });

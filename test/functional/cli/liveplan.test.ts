@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import axios from 'axios';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ControlServer, type ControlSource } from '../../../plugin/api.ts';
+import { createHandlers, type Service } from '../../../plugin/api/handlers.ts';
+import { ControlServer } from '../../../plugin/api/server.ts';
 import type { MigrationRecord, Plan, PlannedMigration, WhatIfAnswer, WhatIfRequest } from '../../../plugin/contract.ts';
 
 const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
@@ -111,15 +112,20 @@ beforeEach(async () => {
   socket = join(folder, 'control.sock');
   asked = [];
   plan = PLAN;
-  const source: Partial<ControlSource> = {
-    unfinished: async () => [RECORD],
+  const service: Partial<Service> = {
+    migrations: async () => [RECORD],
     plan: () => plan,
     whatIf: async (request) => {
       asked.push(request);
       return ANSWER;
     },
   };
-  server = new ControlServer(socket, source as ControlSource, pino({ level: 'silent' }));
+  server = new ControlServer(
+    { socket, listen: null },
+    createHandlers(service as Service),
+    () => {},
+    pino({ level: 'silent' }),
+  );
   await server.start();
 });
 afterEach(async () => {
@@ -209,8 +215,10 @@ describe('POST /v1/plan/what-if', () => {
     expect(wrong.data.error.message).toMatch(/migrations\.0\.vm: .*migrations\.0\.priority/);
     expect((await post(Buffer.from('{'))).data.error.message).toMatch(/^the body is not JSON/);
     expect((await post({ migrations: [] })).status).toBe(400);
-    expect((await post(Buffer.from('x'.repeat(300 * 1024)))).data.error.message).toContain('at most 262144 bytes');
-    expect((await post({}, '/v1/plan')).data.error.message).toContain('only GET is served here');
+    const large = await post(Buffer.from('x'.repeat(300 * 1024)));
+    expect([large.status, large.data.error.message]).toEqual([413, 'the body is larger than 262144 bytes']);
+    const posted = await post({}, '/v1/plan');
+    expect([posted.status, posted.data.error.message]).toEqual([405, '/v1/plan takes GET, not POST']);
     expect(asked).toHaveLength(1);
   });
 });

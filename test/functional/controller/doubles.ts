@@ -10,6 +10,8 @@ export class NovaDouble {
   /** In the order they were asked for. */
   readonly issued: { vmUuid: string; by: 'caller' | 'service'; atMs: number }[] = [];
   readonly forced: { vmUuid: string; atMs: number }[] = [];
+  readonly aborted: { vmUuid: string; novaMigrationId: number }[] = [];
+  abortStatus = 202;
   readonly records = new Map<string, NovaMigration>();
   readonly #askedFor = new Map<string, number>();
   /** What a submission comes to; 202 registers it. */
@@ -80,6 +82,19 @@ export class NovaDouble {
         const [id, server] = found.length === 1 ? (found[0] ?? []) : [];
         return id && server ? { id, ...server } : null;
       },
+      serversNamed: async (vm) =>
+        [...this.servers]
+          .filter(([id, { name }]) => id === vm || name === vm)
+          .map(([id, server]) => ({ id, ...server })),
+      servers: async (host) =>
+        [...this.servers]
+          .filter(([, server]) => host === null || server.host === host)
+          .map(([id, server]) => ({ id, ...server })),
+      abort: async (vmUuid, novaMigrationId) => {
+        this.aborted.push({ vmUuid, novaMigrationId });
+        if (this.abortStatus === 202) this.set(vmUuid, { phase: 'cancelled', status: 'cancelled' });
+        return { status: this.abortStatus, text: 'said the double' };
+      },
       computeHosts: async () => this.computeHosts,
       newestMigration: async (id) => this.records.get(id)?.id ?? 0,
       find: async (vmUuid, _sinceMs, _id, newestBefore = 0) => {
@@ -121,6 +136,7 @@ export class HostDouble implements HostClient {
   readonly host: string;
   readonly leases = new Map<string, LeaseWish>();
   postCopyPermitted = true;
+  maxConcurrentLiveMigrations = 4;
   reachable = true;
   workloadBitsPerSecond = { tx: 0, rx: 0 };
   vmUuids: string[] = [];
@@ -145,7 +161,7 @@ export class HostDouble implements HostClient {
       shapeableBitsPerSecond: 475e6,
       migrationAddress: '192.0.2.1',
       postCopy: { permitted: this.postCopyPermitted, reason: 'set by the test' },
-      maxConcurrentLiveMigrations: 4,
+      maxConcurrentLiveMigrations: this.maxConcurrentLiveMigrations,
     };
   }
 

@@ -25,6 +25,7 @@ const ASKED = {
   deadlineAtMs: null,
   notBeforeAtMs: AT + 5000,
   requester: 'U123',
+  client: 'bot',
   group: 'g',
   traceparent: null,
 };

@@ -1,0 +1,319 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { mayActAs } from '../api/roles.ts';
+import type { Asked, MigrationRequest, Priority, Role } from '../contract.ts';
+import { DroverError } from '../errors.ts';
+import type { NovaCalls, ServerDetails } from '../nova/control.ts';
+import type { Policy } from '../policy/schema.ts';
+import { newRequestId } from '../proxy/live-migrate.ts';
+import { type Admission, judge } from './admit.ts';
+import type { Execution } from './execute/execute.ts';
+import type { Entry, Queue } from './queue.ts';
+import { isFinal, type Store, type StoredMigration } from './store/store.ts';
+
+/** Who asks through the control API. */
+export interface Asker {
+  name: string;
+  role: Role;
+  /** A Keystone user's own token, null: somebody that only Drover knows. */
+  keystone: { token: string; userId: string } | null;
+}
+
+export interface RequestParts {
+  store: Store;
+  queue: Queue;
+  /** Another one after each start. */
+  execution: () => Execution;
+  nova: NovaCalls;
+  liveMigrateRoles: string[];
+  policy: () => Policy | null;
+  /** Why a migration like this would be refused for its deadline if it were asked for now, null: it would not. */
+  refusal: (migration: { vmUuid: string; taken: Taken; asked: Asked }) => string | null;
+  wake: () => void;
+}
+
+type Taken = Extract<Admission, { kind: 'take' }>;
+
+/** The first with asynchronous checks is 2.34; this one every Nova since Train speaks (openstack-client-ts). */
+const MICROVERSION = '2.80';
+/** Nova's record of a migration appears 0.1-0.3 s after its 202. */
+const RECORD_WITHIN_MS = 5000;
+const LOOK_AGAIN_MS = 200;
+const NOTHING_ASKED: Asked = {
+  priority: null,
+  deadlineAtMs: null,
+  notBeforeAtMs: null,
+  requester: null,
+  client: null,
+  group: null,
+  traceparent: null,
+};
+
+/**
+ * What is asked through the control API: migrations, their end, another priority. The same admission as through the
+ * compute API; Nova is asked with Drover's own account.
+ *
+ * What is asked for here goes before what the server's metadata and the policy's rules say: the priority as it is, if the
+ * asker's role may ask for it (`priorities.asking` of the policy), and the deadline unless it lies beyond `deadlines.max`,
+ * which is refused.
+ *
+ * | asked  | drover:priority, rule | priorities.asking       | role    | priority |
+ * |--------|-----------------------|-------------------------|---------|----------|
+ * | none   | medium                |                         | request | medium   |
+ * | high   | medium                |                         | request | high     |
+ * | high   | medium                | `{ high: operate }`     | request | refused  |
+ * | low    | high                  | `{ high: operate }`     | request | low      |
+ */
+export class Requests {
+  readonly #parts: RequestParts;
+  /** Those with an idempotency key that are being answered. */
+  readonly #answering = new Map<string, Promise<{ record: StoredMigration; added: boolean }>>();
+
+  constructor(parts: RequestParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes a migration to be done; it is on disk when this returns. What was asked with the same key by the same asker
+   * before gives the same migration, `added` false.
+   *
+   * @throws DroverError `server-unknown`, `server-ambiguous`, `server-busy`, `destination-refused`, `forbidden`,
+   * `priority-refused`, `deadline-refused`, `idempotency-key-reused`, `policy-missing`, `nova-unreachable`.
+   */
+  async ask(request: MigrationRequest, asker: Asker, traceparent: string | null) {
+    const { idempotencyKey, ...wanted } = request;
+    if (idempotencyKey === undefined) return this.#take(wanted, asker, traceparent, null);
+    const digest = createHash('sha256')
+      .update(JSON.stringify(Object.entries(wanted).sort()))
+      .digest('hex');
+    const key = { client: asker.name, key: idempotencyKey, digest };
+    const name = JSON.stringify([key.client, key.key]);
+    // One after the other: the second finds what the first has stored.
+    const before = this.#answering.get(name) ?? Promise.resolve();
+    const answer = before
+      .catch(() => {})
+      .then(async () => {
+        const kept = await this.#parts.store.withKey(key);
+        return kept ? { record: kept, added: false } : this.#take(wanted, asker, traceparent, key);
+      });
+    this.#answering.set(name, answer);
+    try {
+      return await answer;
+    } finally {
+      if (this.#answering.get(name) === answer) this.#answering.delete(name);
+    }
+  }
+
+  /**
+   * Ends one that waits, or has Nova abort one that runs; that end is seen later.
+   *
+   * @throws DroverError `migration-unknown`, `forbidden`, `migration-ended`, `migration-in-post-copy`,
+   * `migration-not-begun`, `nova-refused`.
+   */
+  async cancel(id: number, asker: Asker): Promise<StoredMigration> {
+    const { queue, nova, wake } = this.#parts;
+    const entry = await this.#changeable(id, asker);
+    const reason = { code: 'cancelled', text: `cancelled by ${asker.name} through the control API` };
+    if (entry.state === 'queued') {
+      if (queue.claim(id)) {
+        try {
+          const ended = await queue.move(queue.get(id) ?? entry, 'aborted', reason);
+          wake();
+          return ended;
+        } finally {
+          queue.release(id);
+        }
+      }
+      throw new DroverError('migration-not-begun', `migration ${id} is being started right now: ask again in a second`);
+    }
+    if (entry.state === 'post-copy') throw inPostCopy(id);
+    const novaMigrationId = await this.#novaRecord(entry);
+    const { status, text } = await nova.abort(entry.vmUuid, novaMigrationId);
+    if (status === 202 || status === 404) {
+      await this.#parts.store.note(id, reason, Date.now());
+      wake();
+      return queue.get(id) ?? entry;
+    }
+    if (queue.get(id)?.state === 'post-copy') throw inPostCopy(id);
+    throw new DroverError('nova-refused', `Nova does not abort migration ${id}: ${status} ${text}`);
+  }
+
+  /**
+   * Gives one that waits or runs another priority; everything is planned anew.
+   *
+   * @throws DroverError `migration-unknown`, `forbidden`, `migration-ended`, `priority-refused`.
+   */
+  async setPriority(id: number, priority: Priority, asker: Asker): Promise<StoredMigration> {
+    const { queue, execution, wake } = this.#parts;
+    this.#checkPriority(priority, asker);
+    const entry = await this.#changeable(id, asker);
+    const asked: Asked = { ...(entry.asked ?? NOTHING_ASKED), priority };
+    const reason = { code: 'priority-changed', text: `priority ${priority} by ${asker.name} through the control API` };
+    await this.#parts.store.note(id, reason, Date.now());
+    const changed = await queue.update(entry, { asked });
+    if (changed.decision && changed.state !== 'queued') {
+      await execution().decideAnew(changed, { ...changed.decision, priority, priorityReason: reason });
+    }
+    wake();
+    return queue.get(id) ?? changed;
+  }
+
+  async #take(
+    wanted: Omit<MigrationRequest, 'idempotencyKey'>,
+    asker: Asker,
+    traceparent: string | null,
+    key: Parameters<Store['addAsked']>[2],
+  ): Promise<{ record: StoredMigration; added: boolean }> {
+    const { queue, nova, refusal, wake } = this.#parts;
+    const receivedAtMs = Date.now();
+    const priority = wanted.priority ?? null;
+    if (priority !== null) this.#checkPriority(priority, asker);
+    const deadlineAtMs = wanted.deadlineAtMs ?? null;
+    const notBeforeAtMs = wanted.notBeforeAtMs ?? null;
+    this.#checkTimes(deadlineAtMs, notBeforeAtMs, receivedAtMs);
+    const { id: vmUuid, ...server } = await this.#server(wanted.vm);
+    const [hosts, newestBefore, caller] = await Promise.all([
+      nova.computeHosts(),
+      nova.newestMigration(vmUuid),
+      this.#caller(vmUuid, asker),
+    ]);
+    const destination = wanted.destination ?? null;
+    const judged = { host: destination, hosts, ...caller, microversion: MICROVERSION, newestBefore };
+    const taken = judge(server, judged);
+    if (taken.kind === 'pass') throw refused(taken.reason, vmUuid);
+    if (queue.holds(vmUuid)) {
+      const other = queue.entries().find((entry) => entry.vmUuid === vmUuid);
+      throw new DroverError(
+        'server-busy',
+        `${server.name} has migration ${other?.id ?? 'that is just arriving'} already`,
+      );
+    }
+    const asked: Asked = {
+      priority,
+      deadlineAtMs,
+      notBeforeAtMs,
+      requester: wanted.requester ?? null,
+      client: asker.name,
+      group: wanted.group ?? null,
+      traceparent,
+    };
+    const why = refusal({ vmUuid, taken, asked });
+    if (why !== null) throw new DroverError('deadline-refused', why);
+    const request = {
+      host: destination,
+      blockMigration: 'auto' as const,
+      diskOverCommit: null,
+      force: null,
+      microversion: MICROVERSION,
+      requestId: newRequestId(),
+      newestBefore,
+    };
+    const answer = await queue.addAsked(vmUuid, taken, request, receivedAtMs, asked, key);
+    wake();
+    return answer;
+  }
+
+  /** @throws DroverError `server-unknown`, `server-ambiguous`. */
+  async #server(vm: string): Promise<ServerDetails & { id: string }> {
+    const [found, ...others] = await this.#parts.nova.serversNamed(vm);
+    if (!found) {
+      throw new DroverError('server-unknown', `Nova knows no server ${vm}; GET /v1/servers?name=GLOB looks for one`);
+    }
+    if (others.length === 0) return found;
+    const which = [found, ...others].map(({ id, host, projectId }) => `${id} (host ${host}, project ${projectId})`);
+    throw new DroverError(
+      'server-ambiguous',
+      `${which.length} servers are called ${vm}, name one by its id: ${which.join(', ')}`,
+    );
+  }
+
+  /** A Keystone user gets no more than their own rights, as through the compute API. */
+  async #caller(
+    vmUuid: string,
+    { name, role, keystone }: Asker,
+  ): Promise<{ userId: string; roles: string[]; mayUnlock: boolean }> {
+    if (!keystone) return { userId: name, roles: [], mayUnlock: role === 'admin' };
+    const { nova, liveMigrateRoles } = this.#parts;
+    const [caller, visible] = await Promise.all([
+      nova.caller(keystone.token),
+      nova.visible(keystone.token, vmUuid, MICROVERSION),
+    ]);
+    if (!caller) throw new DroverError('unauthenticated', 'the Keystone token is not valid any more');
+    if (!visible) throw new DroverError('server-unknown', `${name} sees no server ${vmUuid}`);
+    if (!caller.roles.some((each) => liveMigrateRoles.includes(each))) {
+      const text = `${name} has none of the roles ${liveMigrateRoles.join(', ')}, without which Nova takes no live migration`;
+      throw new DroverError('forbidden', text);
+    }
+    return { userId: caller.userId, roles: caller.roles, mayUnlock: caller.roles.includes('admin') };
+  }
+
+  #checkPriority(priority: Priority, { name, role }: Asker): void {
+    const least = this.#parts.policy()?.priorities.asking[priority] ?? 'request';
+    if (mayActAs(role, least)) return;
+    throw new DroverError(
+      'priority-refused',
+      `the policy lets only the role "${least}" ask for priority ${priority} (priorities.asking), and ${JSON.stringify(name)} has "${role}"`,
+    );
+  }
+
+  #checkTimes(deadlineAtMs: number | null, notBeforeAtMs: number | null, nowMs: number): void {
+    const maxMs = this.#parts.policy()?.deadlines.maxMs ?? null;
+    const from = Math.max(nowMs, notBeforeAtMs ?? 0);
+    const refuse = (text: string): never => {
+      throw new DroverError('deadline-refused', text);
+    };
+    if (deadlineAtMs === null) return;
+    if (deadlineAtMs <= from) refuse('the deadline is not after the time at which it may start');
+    if (maxMs !== null && deadlineAtMs > from + maxMs) {
+      refuse(
+        `the deadline is further away than the policy's deadlines.max: ${new Date(from + maxMs).toISOString()} is the latest`,
+      );
+    }
+  }
+
+  /** @throws DroverError `migration-unknown`, `migration-ended`, `forbidden`. */
+  async #changeable(id: number, { name, role }: Asker): Promise<Entry> {
+    const entry = this.#parts.queue.get(id);
+    if (!entry) {
+      const stored = await this.#parts.store.get(id);
+      if (!stored) throw new DroverError('migration-unknown', `no migration ${id}; \`drover queue --all\` lists them`);
+      if (isFinal(stored.state)) throw new DroverError('migration-ended', `migration ${id} is ${stored.state} already`);
+      throw new DroverError('not-leader', 'another replica leads: ask there');
+    }
+    if (!mayActAs(role, 'operate') && entry.asked?.client !== name) {
+      throw new DroverError(
+        'forbidden',
+        `migration ${id} was not asked for by ${JSON.stringify(name)}: that takes the role "operate"`,
+      );
+    }
+    if (entry.state === 'received') {
+      throw new DroverError('migration-not-begun', `migration ${id} is being decided right now: ask again in a second`);
+    }
+    return entry;
+  }
+
+  async #novaRecord(entry: Entry): Promise<number> {
+    const giveUpAtMs = Date.now() + RECORD_WITHIN_MS;
+    for (;;) {
+      const found = this.#parts.queue.get(entry.id)?.novaMigrationId ?? null;
+      if (found !== null) return found;
+      if (Date.now() >= giveUpAtMs) {
+        throw new DroverError(
+          'migration-not-begun',
+          `Nova has no record of migration ${entry.id} yet: ask again in some seconds`,
+        );
+      }
+      await sleep(LOOK_AGAIN_MS);
+    }
+  }
+}
+
+function inPostCopy(id: number): DroverError {
+  const text = `migration ${id} is in post-copy: its guest runs on the destination, and there is no way back`;
+  return new DroverError('migration-in-post-copy', text);
+}
+
+function refused({ code, text }: { code: string; text: string }, vmUuid: string): DroverError {
+  if (code === 'destination-refused') return new DroverError('destination-refused', text);
+  return new DroverError('server-busy', `server ${vmUuid} cannot be migrated now: ${text} [${code}]`);
+}
