@@ -70,6 +70,20 @@ describe('POST /v1/migrations', () => {
     expect(plugin.nova.issued).toHaveLength(1);
   });
 
+  it('takes, cancels and changes nothing where it does not lead, and still tells', async () => {
+    plugin.nova.addServer(vm(1));
+    await plugin.start();
+    const { json } = await ask({ vm: vm(1), ...LATER });
+    await plugin.controller.stop();
+    await plugin.controller.observe();
+    const path = `/v1/migrations/${json.id}`;
+    expect(code(await ask({ vm: vm(1) }))).toEqual([503, 'not-leader']);
+    expect(code(await plugin.local('DELETE', path))).toEqual([503, 'not-leader']);
+    expect(code(await plugin.local('PATCH', path, { priority: 'high' }))).toEqual([503, 'not-leader']);
+    expect(await state(json.id)).toBe('queued');
+    expect((await plugin.local('GET', '/v1/migrations')).json).toMatchObject([{ id: json.id }]);
+  });
+
   it('keeps the keys of two clients apart', async () => {
     const [one, two] = [plugin.token('one', 'request'), plugin.token('two', 'request')];
     for (const n of [1, 2]) plugin.nova.addServer(vm(n));

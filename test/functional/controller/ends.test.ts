@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { RENEW_EVERY_MS } from '../../../plugin/bandwidth/lease.ts';
 import type { NovaMigration } from '../../../plugin/nova/control.ts';
 import { ControllerRig, sourceView, vm } from './rig.ts';
 
@@ -100,7 +101,7 @@ describe('while it runs', () => {
     rig.nova.silent = true;
     const leases = rig.hosts[0]?.leases ?? new Map();
     leases.clear();
-    await expect.poll(() => leases.size, { timeout: 8000 }).toBe(1);
+    await expect.poll(() => leases.size, { timeout: RENEW_EVERY_MS + 4000 }).toBe(1);
     expect(await rig.ends()).toEqual({ 1: 'running running' });
     rig.nova.silent = false;
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
