@@ -78,7 +78,7 @@ describe('what Nova gets', () => {
     expect(stand.behindDrover.seen.find((seen) => seen.target === target)?.body.equals(body)).toBe(true);
   });
 
-  it('is every header field in its order, with the address of the client added', async () => {
+  it('is every header field in its order, with the addresses of client and HAProxy, scheme and name added', async () => {
     const sent = [
       'X-Auth-Token',
       'gAAAA=',
@@ -95,7 +95,9 @@ describe('what Nova gets', () => {
     const lower = (fields: string[]) => fields.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text));
     const hopAt = rawHeaders.findIndex((text, i) => i % 2 === 0 && text.toLowerCase() === 'connection');
     const got = lower(rawHeaders).filter((_, i) => hopAt < 0 || i < hopAt || i > hopAt + 1);
-    expect(got).toEqual(lower(['Host', 'nova.example:8774', ...sent, 'X-Forwarded-For', '127.0.0.1']));
+    const host = 'nova.example:8774';
+    const forwarded = ['X-Forwarded-For', '127.0.0.1, 127.0.0.1', 'X-Forwarded-Proto', 'http', 'X-Forwarded-Host', host];
+    expect(got).toEqual(lower(['Host', host, ...sent, ...forwarded]));
   });
 });
 
@@ -120,7 +122,8 @@ describe('while Drover is gone', () => {
     expect(Date.now() - killedMs).toBeLessThan(5000);
 
     // What only reads was asked again, of Nova.
-    expect((await reading).headers['x-answered-by']).toBe('nova');
+    const read = await reading;
+    expect([read.status, read.headers['x-answered-by']]).toEqual([200, 'nova']);
     // Whether Drover had passed it on, HAProxy cannot know: the client hears that, and Nova got it once.
     expect((await migrating).status).toBe(502);
     const twice = stand.direct.seen.filter((seen) => seen.target.includes('x=/held'));
