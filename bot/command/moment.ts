@@ -1,0 +1,142 @@
+import { DateTime, IANAZone } from 'luxon';
+import { CommandError, type Span } from '../errors.ts';
+import type { Word } from './words.ts';
+
+/** Whose clock the words are read by. */
+export interface Clock {
+  nowMs: number;
+  /** IANA name, of the person who writes. */
+  timeZone: string;
+}
+
+const DURATION = /^(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m(?:in)?)?$/i;
+const TIME = /^([01]?\d|2[0-3]):([0-5]\d)$/;
+const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(Z|[+-]\d{2}:\d{2})?$/i;
+const YEAR_MS = 366 * 24 * 3600 * 1000;
+const FORMS = 'a time is 18:00, tomorrow 06:00, 2026-12-01 06:00 or 2026-12-01 06:00 Asia/Colombo';
+
+/** The words that were read as a time, and the time. */
+export interface Read {
+  atMs: number;
+  /** So many words. */
+  taken: number;
+}
+
+/**
+ * A duration from now: `2h`, `90m`, `1h30m`, `1d`, also in two words (`2 h`, `90 min`).
+ *
+ * @throws CommandError
+ */
+export function readDuration(words: readonly Word[], { nowMs }: Clock, after: Span): Read {
+  const [first, second] = words;
+  if (!first) throw new CommandError('a duration is missing here: in 2h, in 90m, in 1h30m', after);
+  const two = /^\d+$/.test(first.text) && second ? `${first.text}${unitOf(second.text) ?? '?'}` : null;
+  const text = two ?? first.text;
+  const match = DURATION.exec(text);
+  const [days, hours, minutes] = (match ?? []).slice(1).map((part) => Number(part ?? 0));
+  const totalMs = (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60_000;
+  const span = { start: first.start, end: (two && second ? second : first).end };
+  if (!match || !(totalMs > 0))
+    throw new CommandError('this is no duration: write in 2h, in 90m, in 1h30m or in 1d', span);
+  return { atMs: within(nowMs + totalMs, nowMs, span), taken: two ? 2 : 1 };
+}
+
+function unitOf(word: string): string | null {
+  if (/^d(ays?)?$/i.test(word)) return 'd';
+  if (/^h(ours?)?$/i.test(word)) return 'h';
+  return /^m(in(utes?)?)?$/i.test(word) ? 'm' : null;
+}
+
+/**
+ * A time of day or a date with time, in the zone that is named behind it or else in the writer's own. A time of day is
+ * the next one that comes.
+ *
+ * Written at 2026-11-24 17:30 in Europe/Berlin (UTC+1):
+ *
+ * | words                          | UTC               |
+ * |--------------------------------|-------------------|
+ * | 18:00                          | 2026-11-24 17:00  |
+ * | 17:00                          | 2026-11-25 16:00  |
+ * | tomorrow 06:00                 | 2026-11-25 05:00  |
+ * | 2026-12-01 06:00 Asia/Colombo  | 2026-12-01 00:30  |
+ * | 2026-12-01T06:00Z              | 2026-12-01 06:00  |
+ *
+ * @throws CommandError for what is no time, lies in the past or more than a year away, does not exist in its zone or
+ * comes twice (when clocks are changed)
+ */
+export function readMoment(words: readonly Word[], clock: Clock, after: Span): Read {
+  const [first, second, third] = words;
+  if (!first) throw new CommandError(`a time is missing here: ${FORMS}`, after);
+  const instant = INSTANT.exec(first.text);
+  if (instant) {
+    const zone = instant[1] ? null : zoneOf(second);
+    const at = instant[1]
+      ? DateTime.fromISO(first.text, { setZone: true })
+      : local(first.text, zone ?? clock.timeZone, first);
+    if (!at.isValid) throw new CommandError(`there is no such day or time: ${FORMS}`, first);
+    return { atMs: within(at.toMillis(), clock.nowMs, first), taken: zone ? 2 : 1 };
+  }
+  const day = dayOf(first, clock);
+  if (day) {
+    const time = second && TIME.exec(second.text);
+    if (!time) throw new CommandError(`a time of day is missing behind the day: ${FORMS}`, first);
+    const zone = zoneOf(third);
+    const span = { start: first.start, end: second.end };
+    const date = day(zone ?? clock.timeZone);
+    const at = local(`${date}T${padded(time)}`, zone ?? clock.timeZone, span);
+    return { atMs: within(at.toMillis(), clock.nowMs, span), taken: zone ? 3 : 2 };
+  }
+  const time = TIME.exec(first.text);
+  if (!time) throw new CommandError(`this is no time: ${FORMS}`, first);
+  const zone = zoneOf(second);
+  const timeZone = zone ?? clock.timeZone;
+  const today = DateTime.fromMillis(clock.nowMs, { zone: timeZone });
+  const candidates = [0, 1].map((days) => `${today.plus({ days }).toISODate()}T${padded(time)}`);
+  const isAhead = (text: string) => DateTime.fromISO(text, { zone: timeZone }).toMillis() > clock.nowMs;
+  const next = candidates.find(isAhead) ?? (candidates[1] as string);
+  return { atMs: local(next, timeZone, first).toMillis(), taken: zone ? 2 : 1 };
+}
+
+/** Which date the word names, in a zone; null if it names none. */
+function dayOf({ text, quoted }: Word, { nowMs }: Clock): ((timeZone: string) => string) | null {
+  if (quoted) return null;
+  if (DATE.test(text)) return () => text;
+  const days = { today: 0, tomorrow: 1 }[text.toLowerCase()];
+  if (days === undefined) return null;
+  return (zone) => DateTime.fromMillis(nowMs, { zone }).plus({ days }).toISODate() ?? '';
+}
+
+function padded([, hour = '', minute = '']: RegExpExecArray): string {
+  return `${hour.padStart(2, '0')}:${minute}`;
+}
+
+/** The zone that a word names; a word with a slash that names none is a mistake. */
+function zoneOf(word: Word | undefined): string | null {
+  if (!word || word.quoted) return null;
+  if (/^(utc|gmt|z)$/i.test(word.text)) return 'UTC';
+  if (!/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)+$/.test(word.text)) return null;
+  if (IANAZone.isValidZone(word.text)) return word.text;
+  throw new CommandError('there is no such time zone: write it as Europe/Berlin or Asia/Colombo', word);
+}
+
+function local(iso: string, timeZone: string, span: Span): DateTime {
+  const at = DateTime.fromISO(iso, { zone: timeZone });
+  if (!at.isValid) throw new CommandError(`there is no such day or time: ${FORMS}`, span);
+  if (!at.toISO({ includeOffset: false })?.startsWith(iso)) {
+    throw new CommandError(`clocks go forward then in ${timeZone}: there is no such time that day`, span);
+  }
+  if (at.getPossibleOffsets().length > 1) {
+    throw new CommandError(
+      `clocks go back then in ${timeZone}: this time comes twice. Write it in UTC, as 2026-12-01T06:00Z`,
+      span,
+    );
+  }
+  return at;
+}
+
+function within(atMs: number, nowMs: number, span: Span): number {
+  if (atMs <= nowMs) throw new CommandError('this time has passed', span);
+  if (atMs - nowMs > YEAR_MS) throw new CommandError('this is more than a year away', span);
+  return atMs;
+}
