@@ -1,0 +1,168 @@
+import { faultsOf, MessageBlocks, MessageText, View } from './limits.ts';
+
+/** A message with everything that it ever said. */
+export interface Message {
+  channel: string;
+  ts: string;
+  threadTs: string | null;
+  /** Only this user sees it; null: all. */
+  onlyFor: string | null;
+  versions: { text: string; blocks: unknown[]; atMs: number }[];
+}
+
+export interface OpenView {
+  id: string;
+  user: string;
+  view: Record<string, unknown>;
+}
+
+export interface Member {
+  id: string;
+  name: string;
+  timeZone: string;
+}
+
+type Arguments = Readonly<Record<string, unknown>>;
+/** What a method answers. */
+export type Answer = { ok: boolean; error?: string; [key: string]: unknown };
+
+const BOT_USER = 'UBOT00001';
+const TRIGGER_MS = 3000;
+
+/** What a workspace holds, changed by the Web API's methods. */
+export class Workspace {
+  readonly messages: Message[] = [];
+  readonly homes = new Map<string, Record<string, unknown>>();
+  readonly modals: OpenView[] = [];
+  readonly members = new Map<string, Member>();
+  /** Users by group. */
+  readonly groups = new Map<string, string[]>();
+  readonly #triggers = new Map<string, { user: string; atMs: number }>();
+  #count = 0;
+
+  trigger(user: string, nowMs: number): string {
+    const id = `${this.#next()}.trigger`;
+    this.#triggers.set(id, { user, atMs: nowMs });
+    return id;
+  }
+
+  find(channel: string, ts: string): Message | null {
+    return this.messages.find((each) => each.channel === channel && each.ts === ts) ?? null;
+  }
+
+  post(channel: string, args: Arguments, onlyFor: string | null, nowMs: number): Answer {
+    const wrong = contentFault(args);
+    if (wrong) return wrong;
+    const ts = `${Math.floor(nowMs / 1000)}.${String(this.#next()).padStart(6, '0')}`;
+    const threadTs = typeof args.thread_ts === 'string' ? args.thread_ts : null;
+    if (threadTs !== null && !this.find(channel, threadTs)) return { ok: false, error: 'thread_not_found' };
+    this.messages.push({ channel, ts, threadTs, onlyFor, versions: [version(args, nowMs)] });
+    return { ok: true, channel, ts, message_ts: ts, message: { ts, text: args.text ?? '', user: BOT_USER } };
+  }
+
+  call(method: string, args: Arguments, nowMs: number): Answer {
+    const text = (name: string) => (typeof args[name] === 'string' ? args[name] : '');
+    switch (method) {
+      case 'auth.test':
+        return {
+          ok: true,
+          url: 'https://example.slack.test/',
+          team: 'Test',
+          team_id: 'T1',
+          user: 'drover',
+          user_id: BOT_USER,
+          bot_id: 'B1',
+        };
+      case 'chat.postMessage':
+        return this.post(text('channel'), args, null, nowMs);
+      case 'chat.postEphemeral':
+        return this.post(text('channel'), args, text('user'), nowMs);
+      case 'chat.update':
+        return this.#update(text('channel'), text('ts'), args, nowMs);
+      case 'users.info': {
+        const member = this.members.get(text('user'));
+        if (!member) return { ok: false, error: 'user_not_found' };
+        return {
+          ok: true,
+          user: { id: member.id, name: member.name, real_name: member.name, tz: member.timeZone, deleted: false },
+        };
+      }
+      case 'usergroups.users.list': {
+        const users = this.groups.get(text('usergroup'));
+        return users ? { ok: true, users } : { ok: false, error: 'no_such_subteam' };
+      }
+      case 'conversations.open':
+        return { ok: true, channel: { id: `D${text('users')}` } };
+      case 'views.publish':
+        return this.#publish(text('user_id'), args.view);
+      case 'views.open':
+        return this.#open(text('trigger_id'), args.view, nowMs);
+      case 'views.update':
+        return this.#updateView(text('view_id'), args.view);
+      default:
+        return { ok: false, error: 'unknown_method' };
+    }
+  }
+
+  #update(channel: string, ts: string, args: Arguments, nowMs: number): Answer {
+    const message = this.find(channel, ts);
+    if (!message || message.onlyFor !== null) return { ok: false, error: 'message_not_found' };
+    const wrong = contentFault(args);
+    if (wrong) return wrong;
+    message.versions.push(version(args, nowMs));
+    return { ok: true, channel, ts, text: args.text ?? '' };
+  }
+
+  #publish(user: string, given: unknown): Answer {
+    const wrong = viewFault(given, 'home');
+    if (wrong) return wrong;
+    this.homes.set(user, given as Record<string, unknown>);
+    return { ok: true, view: { id: `V${user}`, type: 'home' } };
+  }
+
+  #open(trigger: string, given: unknown, nowMs: number): Answer {
+    const known = this.#triggers.get(trigger);
+    this.#triggers.delete(trigger);
+    if (!known) return { ok: false, error: 'exchanged_trigger_id' };
+    if (nowMs - known.atMs > TRIGGER_MS) return { ok: false, error: 'expired_trigger_id' };
+    const wrong = viewFault(given, 'modal');
+    if (wrong) return wrong;
+    const id = `V${this.#next()}`;
+    this.modals.push({ id, user: known.user, view: given as Record<string, unknown> });
+    return { ok: true, view: { id, type: 'modal' } };
+  }
+
+  #updateView(id: string, given: unknown): Answer {
+    const open = this.modals.find((each) => each.id === id);
+    if (!open) return { ok: false, error: 'not_found' };
+    const wrong = viewFault(given, 'modal');
+    if (wrong) return wrong;
+    open.view = given as Record<string, unknown>;
+    return { ok: true, view: { id, type: 'modal' } };
+  }
+
+  #next(): number {
+    this.#count += 1;
+    return this.#count;
+  }
+}
+
+function version(args: Arguments, atMs: number): Message['versions'][number] {
+  return { text: String(args.text ?? ''), blocks: Array.isArray(args.blocks) ? args.blocks : [], atMs };
+}
+
+function contentFault(args: Arguments): Answer | null {
+  if (!args.text && !args.blocks) return { ok: false, error: 'no_text' };
+  if (faultsOf(MessageText.optional(), args.text).length > 0) return { ok: false, error: 'msg_too_long' };
+  return refusal('invalid_blocks', faultsOf(MessageBlocks.optional(), args.blocks));
+}
+
+function viewFault(given: unknown, type: string): Answer | null {
+  const faults = faultsOf(View, given);
+  if (faults.length === 0 && (given as { type: string }).type !== type) faults.push(`[ERROR] not a ${type}`);
+  return refusal('invalid_arguments', faults);
+}
+
+function refusal(error: string, messages: string[]): Answer | null {
+  return messages.length === 0 ? null : { ok: false, error, response_metadata: { messages } };
+}
