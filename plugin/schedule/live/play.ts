@@ -47,6 +47,8 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   let nowMs = world.nowMs;
   let waiting: number[] = [];
   let sortedUntilMs = Number.NEGATIVE_INFINITY;
+  // One that had waited too long begins to wait anew when its window closes and opens again.
+  const hasWindows = migrations.some(({ windows }) => windows !== undefined);
 
   migrations.forEach((own, index) => {
     if (own.running) begin(index);
@@ -82,7 +84,7 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
 
   /** Starts what may start, in order of rank and place. Returns when something changes that is no end. */
   function startAll(): number {
-    if (nowMs >= sortedUntilMs) sort();
+    if (nowMs >= sortedUntilMs || hasWindows) sort();
     look++;
     let changesMs = Number.POSITIVE_INFINITY;
     let kept = 0;

@@ -87,6 +87,28 @@ describe('planSchedule', () => {
     expect([alone('high'), alone('medium'), alone('low')]).toEqual([8e8, 6e8, 2e8]);
   });
 
+  it('lets one begin to wait anew when its window has closed and opened again', () => {
+    // Open from -200 s to 100 s, and again from 700 s on.
+    const windows = (atMs: number) => {
+      const seconds = (atMs - NOW) / 1000;
+      const openSinceMs = NOW + (seconds < 100 ? -200 : 700) * 1000;
+      const closed = seconds >= 100 && seconds < 700;
+      return closed ? { startsAtMs: NOW + 700_000, openSinceMs: atMs } : { startsAtMs: atMs, openSinceMs };
+    };
+    const waits = { serial: true, priority: 'high' as const };
+    const plan = planSchedule(
+      world(
+        [
+          migration(1, { ...waits, running: true, remainingMs: () => 710_000 }),
+          migration(2, { ...waits, receivedAtMs: NOW - 300_000, windows }),
+          migration(3, { ...waits, receivedAtMs: NOW - 200_000 }),
+        ],
+        { maxWaitMs: 60_000 },
+      ),
+    );
+    expect(times(plan).map(([startMs]) => startMs)).toEqual([0, 718_000, 710_000]);
+  });
+
   it('starts inside windows only, and counts the wait from when they opened', () => {
     // Open in the first 10 s of each minute; two of 8 s do not both fit in.
     const windows = (atMs: number) => {
