@@ -96,7 +96,14 @@ describe('what Nova gets', () => {
     const hopAt = rawHeaders.findIndex((text, i) => i % 2 === 0 && text.toLowerCase() === 'connection');
     const got = lower(rawHeaders).filter((_, i) => hopAt < 0 || i < hopAt || i > hopAt + 1);
     const host = 'nova.example:8774';
-    const forwarded = ['X-Forwarded-For', '127.0.0.1, 127.0.0.1', 'X-Forwarded-Proto', 'http', 'X-Forwarded-Host', host];
+    const forwarded = [
+      'X-Forwarded-For',
+      '127.0.0.1, 127.0.0.1',
+      'X-Forwarded-Proto',
+      'http',
+      'X-Forwarded-Host',
+      host,
+    ];
     expect(got).toEqual(lower(['Host', host, ...sent, ...forwarded]));
   });
 });
