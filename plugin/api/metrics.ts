@@ -1,7 +1,8 @@
 /** What GET /metrics tells. Rates are bytes per second here, for Prometheus wants base units; the contract's are bit/s. */
+
+import { exposition, type Family, type Histogram } from 'drover-hostd/api/exposition';
 import type { HostView, MigrationRecord, PolicyStatus } from '../contract.ts';
 import type { Distribution } from './distribution.ts';
-import { exposition, type Family, type Histogram } from './exposition.ts';
 import type { Figures } from './figures.ts';
 
 /** What the API counts of itself. */

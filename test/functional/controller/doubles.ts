@@ -2,7 +2,11 @@ import type { HostInfo, HostSample, Lease, MigrationView } from 'drover-hostd/co
 import { ordinaryInfo, ordinarySample, ordinaryVm, workloadRates } from '../../../plugin/cli/ordinary.ts';
 import { DroverError } from '../../../plugin/errors.ts';
 import type { NovaCalls, NovaMigration, ServerDetails, Submission } from '../../../plugin/nova/control.ts';
+import type { LiveMigrateRequest } from '../../../plugin/proxy/live-migrate.ts';
 import type { HostClient, LeaseWish } from '../../../plugin/tracker/hosts.ts';
+
+/** Nova's uuid of the n-th server. */
+export const vm = (n: number) => `6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c${n.toString().padStart(2, '0')}`;
 
 /** A Nova in memory: it takes a live migration of a known server once, and ends it when told to. */
 export class NovaDouble {
@@ -202,4 +206,52 @@ export class HostDouble implements HostClient {
   #answer(): void {
     if (!this.reachable) throw new DroverError('hostd-unreachable', `hostd on ${this.host}: connection refused`);
   }
+}
+
+/** What the proxy hands on of a request for the n-th server. */
+export function liveMigrateRequest(n: number, change: Partial<LiveMigrateRequest> = {}): LiveMigrateRequest {
+  return {
+    serverId: vm(n),
+    host: 'compute-2',
+    blockMigration: 'auto',
+    diskOverCommit: null,
+    force: null,
+    microversion: '2.93',
+    rawBody: Buffer.from('{}'),
+    token: 'good',
+    clientAddress: '192.0.2.9',
+    method: 'POST',
+    path: `/v2.1/servers/${vm(n)}/action`,
+    rawHeaders: [],
+    receivedAtMs: Date.now(),
+    signal: new AbortController().signal,
+    ...change,
+  };
+}
+
+/** hostd's view of the n-th server's migration on its source. */
+export function sourceView(n: number, change: Partial<MigrationView> = {}): MigrationView {
+  return {
+    vmUuid: vm(n),
+    domain: `instance-${n}`,
+    role: 'source',
+    status: 'active',
+    startedAtMs: Date.now(),
+    activeAtMs: Date.now(),
+    postCopyAtMs: null,
+    postCopyPausedAtMs: null,
+    stoppedAtMs: null,
+    resumedAtMs: null,
+    endedAtMs: null,
+    passes: [],
+    iterations: 1,
+    memoryTotalBytes: 100,
+    memoryRemainingBytes: 50,
+    memoryTransferredBytes: 50,
+    transferBitsPerSecond: 1,
+    dirtyBytesPerSecond: 0,
+    postCopyRequests: 0,
+    longestPageFaultMs: null,
+    ...change,
+  };
 }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RENEW_EVERY_MS } from '../../../plugin/bandwidth/lease.ts';
 import type { NovaMigration } from '../../../plugin/nova/control.ts';
-import { ControllerRig, sourceView, vm } from './rig.ts';
+import { sourceView, vm } from './doubles.ts';
+import { ControllerRig } from './rig.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -6,15 +6,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Controller } from '../../../plugin/controller/run.ts';
 import { Store } from '../../../plugin/controller/store/store.ts';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
-import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../../../plugin/proxy/live-migrate.ts';
+import type { UpstreamAnswer, Verdict } from '../../../plugin/proxy/live-migrate.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
-import { HostDouble, NovaDouble } from './doubles.ts';
+import { HostDouble, liveMigrateRequest, NovaDouble, vm } from './doubles.ts';
 
 const SEED = join(import.meta.dirname, '../../../policies/seed.yaml');
 const WITHIN_MS = 300;
 const WINDOW_MS = 1000;
 const ACCEPTED: UpstreamAnswer = { status: 202, statusMessage: 'Accepted', rawHeaders: [], body: Buffer.alloc(0) };
-const vm = (n: number) => `6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c0${n}`;
 
 let folder = '';
 let nova: NovaDouble;
@@ -46,22 +45,7 @@ async function start(calls = nova.calls()): Promise<Controller> {
 }
 
 function ask(controller: Controller, n: number, took: (vmUuid: string) => UpstreamAnswer = take): Promise<Verdict> {
-  const request: LiveMigrateRequest = {
-    serverId: vm(n),
-    host: 'compute-2',
-    blockMigration: 'auto',
-    diskOverCommit: null,
-    force: null,
-    microversion: '2.93',
-    rawBody: Buffer.from('{}'),
-    token: 'good',
-    clientAddress: '192.0.2.9',
-    method: 'POST',
-    path: `/v2.1/servers/${vm(n)}/action`,
-    rawHeaders: [],
-    receivedAtMs: Date.now(),
-    signal: new AbortController().signal,
-  };
+  const request = liveMigrateRequest(n);
   let answer: Promise<UpstreamAnswer> | null = null;
   // As the proxy's: the same promise at every call.
   const forward = () => {

@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MigrationView } from 'drover-hostd/contract';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { Controller } from '../../../plugin/controller/run.ts';
@@ -9,12 +8,9 @@ import { Store } from '../../../plugin/controller/store/store.ts';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import type { LiveMigrateRequest, Verdict } from '../../../plugin/proxy/live-migrate.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
-import { HostDouble, NovaDouble } from './doubles.ts';
+import { HostDouble, liveMigrateRequest, NovaDouble, vm } from './doubles.ts';
 
 const SEED = join(import.meta.dirname, '../../../policies/seed.yaml');
-
-/** Nova's uuid of the n-th server. */
-export const vm = (n: number) => `6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c${n.toString().padStart(2, '0')}`;
 
 /** A controller between a Nova and two or three hosts in memory, with a real database. */
 export class ControllerRig {
@@ -89,23 +85,7 @@ export class ControllerRig {
 
   /** Asks for a migration of the n-th server as its caller. */
   ask(n: number, change: Partial<LiveMigrateRequest> = {}): Promise<Verdict> {
-    const request: LiveMigrateRequest = {
-      serverId: vm(n),
-      host: 'compute-2',
-      blockMigration: 'auto',
-      diskOverCommit: null,
-      force: null,
-      microversion: '2.93',
-      rawBody: Buffer.from('{}'),
-      token: 'good',
-      clientAddress: '192.0.2.9',
-      method: 'POST',
-      path: `/v2.1/servers/${vm(n)}/action`,
-      rawHeaders: [],
-      receivedAtMs: Date.now(),
-      signal: new AbortController().signal,
-      ...change,
-    };
+    const request = liveMigrateRequest(n, change);
     return this.controller.handle(request, async () => {
       const outcome = this.nova.take(vm(n), 'caller');
       if (typeof outcome === 'string') throw new Error(outcome);
@@ -125,31 +105,4 @@ export class ControllerRig {
     const record = (await this.store.newest(100)).find(({ vmUuid }) => vmUuid === vm(n));
     return record ? (await this.store.events(record.id)).map(({ reason }) => reason.code) : [];
   }
-}
-
-/** hostd's view of the n-th server's migration on its source. */
-export function sourceView(n: number, change: Partial<MigrationView> = {}): MigrationView {
-  return {
-    vmUuid: vm(n),
-    domain: `instance-${n}`,
-    role: 'source',
-    status: 'active',
-    startedAtMs: Date.now(),
-    activeAtMs: Date.now(),
-    postCopyAtMs: null,
-    postCopyPausedAtMs: null,
-    stoppedAtMs: null,
-    resumedAtMs: null,
-    endedAtMs: null,
-    passes: [],
-    iterations: 1,
-    memoryTotalBytes: 100,
-    memoryRemainingBytes: 50,
-    memoryTransferredBytes: 50,
-    transferBitsPerSecond: 1,
-    dirtyBytesPerSecond: 0,
-    postCopyRequests: 0,
-    longestPageFaultMs: null,
-    ...change,
-  };
 }

@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MigrationView } from 'drover-hostd/contract';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Controller } from '../../../plugin/controller/run.ts';
@@ -10,12 +9,11 @@ import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../../../plugin/proxy/live-migrate.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
 import { deadPort, migrateRequest, proxyBefore, rawExchange } from '../proxy/rig.ts';
-import { HostDouble, NovaDouble } from './doubles.ts';
+import { HostDouble, liveMigrateRequest, NovaDouble, sourceView, vm } from './doubles.ts';
 
 const SEED_CAPS = 'caps: { parallelPerLink: 4 }';
 const SEED = join(import.meta.dirname, '../../../policies/seed.yaml');
 const WINDOW_MS = 1000;
-const vm = (n: number) => `6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c${n.toString().padStart(2, '0')}`;
 
 let folder = '';
 let policyFile = SEED;
@@ -59,55 +57,13 @@ async function startController(): Promise<Controller> {
 }
 
 function ask(controller: Controller, n: number, change: Partial<LiveMigrateRequest> = {}): Promise<Verdict> {
-  const request: LiveMigrateRequest = {
-    serverId: vm(n),
-    host: 'compute-2',
-    blockMigration: 'auto',
-    diskOverCommit: null,
-    force: null,
-    microversion: '2.93',
-    rawBody: Buffer.from('{}'),
-    token: 'good',
-    clientAddress: '192.0.2.9',
-    method: 'POST',
-    path: `/v2.1/servers/${vm(n)}/action`,
-    rawHeaders: [],
-    receivedAtMs: Date.now(),
-    signal: new AbortController().signal,
-    ...change,
-  };
+  const request = liveMigrateRequest(n, change);
   return controller.handle(request, async () => novaAnswer(nova.take(vm(n), 'caller')));
 }
 
 function novaAnswer(outcome: NovaDouble['outcome']): UpstreamAnswer {
   if (typeof outcome === 'string') throw new Error(outcome);
   return { status: outcome.status, statusMessage: '', rawHeaders: [], body: Buffer.from(outcome.text) };
-}
-
-function sourceView(n: number, change: Partial<MigrationView>): MigrationView {
-  return {
-    vmUuid: vm(n),
-    domain: `instance-${n}`,
-    role: 'source',
-    status: 'active',
-    startedAtMs: Date.now(),
-    activeAtMs: Date.now(),
-    postCopyAtMs: null,
-    postCopyPausedAtMs: null,
-    stoppedAtMs: null,
-    resumedAtMs: null,
-    endedAtMs: null,
-    passes: [],
-    iterations: 1,
-    memoryTotalBytes: 100,
-    memoryRemainingBytes: 50,
-    memoryTransferredBytes: 50,
-    transferBitsPerSecond: 1,
-    dirtyBytesPerSecond: 0,
-    postCopyRequests: 0,
-    longestPageFaultMs: null,
-    ...change,
-  };
 }
 
 /** The shipped policy with more keys, or with others in place of its caps. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { overlayId } from '../../../plugin/proxy/overlay/identity.ts';
-import { ControllerRig, vm } from './rig.ts';
+import { vm } from './doubles.ts';
+import { ControllerRig } from './rig.ts';
 
 /** A window that opens half a day from now: everything waits. */
 function closedWindow(): string {
