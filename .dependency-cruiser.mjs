@@ -8,7 +8,7 @@ const PURE_FILES = [
   'plugin/tracker/(classify|clock|cluster)',
   'plugin/policy/(schema|schema/.+|match|table|units|glob|window|starting|deadline|specificity|trace|oddities|suggest|advice)',
   'plugin/proxy/(intercept|headers|json|microversion|path|errors|touched|http/.+)',
-  'plugin/proxy/overlay/(answers|document|handler|identity|links|list|proof|request|select|target|views)',
+  'plugin/proxy/overlay/(answers|document|handler|identity|links|list|overlay|proof|request|select|target|views|servers/.+)',
   'plugin/nova/phase',
   'plugin/replica/resume',
   'plugin/check/judge/.+',

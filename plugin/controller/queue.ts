@@ -74,6 +74,11 @@ export class Queue {
     return this.#arriving.has(vmUuid) || this.entries().some(here);
   }
 
+  /** See `over`. */
+  isOver(id: number): boolean {
+    return this.#over.has(id);
+  }
+
   /** It has ended; that it is still here means that the store does not take it. */
   over(id: number): void {
     this.#over.add(id);

@@ -38,6 +38,7 @@ import { type Action, contentionLevels, plan, planAhead, type World } from './pl
 import type { InFlightMigration, QueuedMigration } from './plan/world.ts';
 import { type Entry, Queue, waits } from './queue.ts';
 import { type RequestParts, Requests } from './requests.ts';
+import { besideAnother } from './second.ts';
 import { shown } from './show.ts';
 import type { Store, StoredMigration } from './store/store.ts';
 import { Unmanaged } from './unmanaged.ts';
@@ -241,7 +242,13 @@ export class Controller {
     }
     taken.userId = admission.userId;
     const { microversion, newestBefore } = admission;
-    if (this.#queue.holds(request.serverId)) return { kind: 'busy', requestId: newRequestId(), microversion };
+    // Asked again each time: two that come together must not both find it free.
+    while (this.#queue.holds(request.serverId)) {
+      const second = await besideAnother(request.serverId, this.#queue, () => this.wake());
+      if (waiter.sent) return null;
+      if (second === 'busy') return { kind: 'busy', requestId: newRequestId(), microversion };
+      if (second === 'novas') return { kind: 'forward' };
+    }
     const { host, blockMigration, diskOverCommit, force, serverId, receivedAtMs } = request;
     const asked = { host, blockMigration, diskOverCommit, force, microversion };
     const kept = { ...asked, requestId: newRequestId(), newestBefore };

@@ -11,9 +11,9 @@ import { DEFAULT_LIMITS, type ProxyLimits } from './limits.ts';
 import type { LiveMigrateHandler } from './live-migrate.ts';
 import { decideAction } from './migration-request.ts';
 import { contains, networks } from './networks.ts';
+import { overlayOf } from './overlay/overlay.ts';
 import type { MigrationsSource } from './overlay/request.ts';
-import { serveMigrations } from './overlay/serve.ts';
-import { migrationsTarget } from './overlay/target.ts';
+import { serveOverlay } from './overlay/serve.ts';
 import { Relay, type RelayParts } from './relay.ts';
 import { type ServerChange, serverChange } from './touched.ts';
 import { DEFAULT_HEALTH, type UpstreamOptions, Upstreams } from './upstream/upstreams.ts';
@@ -29,7 +29,7 @@ export interface ProxyOptions {
   forwarded?: { send: boolean; trust: string[] };
   /** Null: everything goes through. */
   onLiveMigrate: LiveMigrateHandler | null;
-  /** Migrations that wait are shown in Nova's own lists; without it Nova's are as they are. */
+  /** Migrations that wait are shown in Nova's own answers; without it Nova's are as they are. */
   migrations?: MigrationsSource;
   /** Called with every answered request that may have changed a server. */
   onServerChange?: (change: ServerChange) => void;
@@ -161,10 +161,10 @@ export class ProxyServer {
   /** What is done with a request: who wants to see it whole before it goes on takes a HeldRequest. */
   #begin(head: RequestHead, client: ClientConnection): Exchange {
     const { onLiveMigrate, migrations, log } = this.#options;
-    const listed = migrations ? migrationsTarget(head.method, head.target, head.fields.raw) : null;
-    if (migrations && listed !== null) {
+    const overlay = migrations ? overlayOf(head.method, head.target, head.fields.raw, migrations) : null;
+    if (overlay !== null) {
       return new HeldRequest(this.#parts, this.#limits, head, client, (held) =>
-        serveMigrations(held, listed, migrations, this.#parts, this.#limits),
+        serveOverlay(held, overlay, this.#parts, this.#limits),
       );
     }
     if (onLiveMigrate !== null && head.body.kind !== 'none') {

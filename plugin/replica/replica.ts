@@ -20,6 +20,7 @@ export interface ReplicaParts {
 }
 
 const OPEN_AGAIN_MS = 1000;
+const OBSERVED_WITHIN_MS = 500;
 /** The database's server is not there (yet), or has no room for one more: it may pass. */
 const MAY_PASS = [
   ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN'],
@@ -59,7 +60,7 @@ export class Replica {
       },
     });
     this.migrations = followersMigrations(controller.migrations, this.election, store, ca);
-    this.handle = createDesk({
+    const desk = createDesk({
       election: this.election,
       store,
       handle: (request, forward, handover) => controller.handle(request, forward, handover),
@@ -68,6 +69,18 @@ export class Replica {
       ca,
       log,
     });
+    this.handle = async (request, forward) => {
+      const verdict = await desk(request, forward);
+      const taken = verdict.kind === 'answered' && verdict.answer.status === 202;
+      // Who reads 202 here and asks here for the server must see what the leader has written.
+      if (taken && !this.election.leads()) {
+        await Promise.race([
+          controller.observe().catch(() => {}),
+          sleep(OBSERVED_WITHIN_MS, undefined, { ref: false }),
+        ]);
+      }
+      return verdict;
+    };
   }
 
   /**

@@ -6,6 +6,7 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { DROVER_ENDPOINT, Drover, shippedPolicy } from '../lab/drover.ts';
 import { ensureLab } from '../lab/lab.ts';
+import { KeptResults, type Side } from './tempest/kept.ts';
 import { compareResults, type Result } from './tempest/results.ts';
 import { Tempest } from './tempest/run.ts';
 
@@ -20,23 +21,37 @@ async function main(): Promise<void> {
   const program = new Command('bench:tempest')
     .option('--lab <name>', 'the lab to use; brought up with two hosts if it is not', 'drover')
     .option('--tests <regex...>', 'other tests, by regular expression')
-    .option('--minutes <n>', 'time limit of each side', '20')
-    .option('--at-once <n>', 'test classes at once', '2')
+    .option('--minutes <n>', 'time limit of each side', '40')
+    .option('--at-once <n>', 'test classes at once', '4')
+    .option('--results <file>', 'keeps each side’s results there; a side that is there already is not run again')
+    .option('--direct-only', 'ends after the direct side', false)
     .parse();
-  const options = program.opts<{ lab: string; tests?: string[]; minutes: string; atOnce: string }>();
+  const options = program.opts<{
+    lab: string;
+    tests?: string[];
+    minutes: string;
+    atOnce: string;
+    results?: string;
+    directOnly: boolean;
+  }>();
+  const kept = new KeptResults(options.results ?? null);
   const lab = await ensureLab(options.lab);
   const drover = new Drover(lab, shippedPolicy('seed.yaml'));
   try {
-    await drover.start();
     const tempest = new Tempest(lab);
     await tempest.prepare(options.tests ?? TESTS);
-    const side = async (name: string): Promise<Map<string, Result>> => {
+    const side = async (name: Side): Promise<Map<string, Result>> => {
+      const before = kept.of(name);
+      if (before) return before;
       const startedMs = Date.now();
       const results = await tempest.run(Number(options.minutes) * 60_000, Number(options.atOnce));
       console.error(`${name}: ${results.size} tests in ${Math.round((Date.now() - startedMs) / 1000)} s`);
+      kept.keep(name, results);
       return results;
     };
     const direct = await side('directly');
+    if (options.directOnly) return;
+    await drover.start();
     const restore = await lab.swapComputeEndpoint(DROVER_ENDPOINT);
     const through = await side('through Drover').finally(restore);
 

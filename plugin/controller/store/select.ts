@@ -3,6 +3,24 @@ import type { MigrationsQuery } from '../../contract.ts';
 import { FINAL_STATES } from './rows.ts';
 import type { MigrationTable, Schema } from './tables.ts';
 
+/** Those that were accepted, never became Nova's, and ended at or after `sinceMs`, newest first. */
+export function selectEndedUnseen(
+  db: Kysely<Schema>,
+  sinceMs: number,
+  limit: number,
+): Promise<Selectable<MigrationTable>[]> {
+  return db
+    .selectFrom('migration')
+    .selectAll()
+    .where('state', 'in', FINAL_STATES)
+    .where('deferred', '=', 1)
+    .where('nova_migration_id', 'is', null)
+    .where('ended_at_ms', '>=', sinceMs)
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+}
+
 /** The rows that the control API's query means, newest first. */
 export async function selectMigrations(
   db: Kysely<Schema>,

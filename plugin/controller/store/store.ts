@@ -31,7 +31,7 @@ import {
   type StoredMigration,
   toColumns,
 } from './rows.ts';
-import { selectMigrations } from './select.ts';
+import { selectEndedUnseen, selectMigrations } from './select.ts';
 import type { MigrationTable, Schema } from './tables.ts';
 import { transact } from './transact.ts';
 
@@ -175,6 +175,11 @@ export class Store {
   async newest(limit: number): Promise<StoredMigration[]> {
     const rows = await this.#open().selectFrom('migration').selectAll().orderBy('id', 'desc').limit(limit).execute();
     return rows.map(fromRow);
+  }
+
+  /** Those that were accepted, never became Nova's, and ended at or after `sinceMs`, newest first. */
+  async endedUnseen(sinceMs: number, limit: number): Promise<StoredMigration[]> {
+    return (await selectEndedUnseen(this.#open(), sinceMs, limit)).map(fromRow);
   }
 
   /** Those that the query means, newest first. */

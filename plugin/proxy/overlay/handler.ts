@@ -8,7 +8,7 @@ import { answeredMicroversion, isForceComplete, provesRight } from './proof.ts';
 import type { Ask, MigrationsRequest, MigrationsSource, MigrationsVerdict } from './request.ts';
 import { notYetNovas } from './select.ts';
 import { type MigrationsTarget, withMigrationId } from './target.ts';
-import { serverView, WAITING_STATUS, type WaitingMigration } from './views.ts';
+import { serverView, type WaitingMigration } from './views.ts';
 
 const PASS: MigrationsVerdict = { kind: 'pass', path: null };
 
@@ -72,7 +72,7 @@ async function ofOne(
   }
   if (kind === 'force' && !isForceComplete(request.body ?? new Uint8Array())) return answer;
   if (!(await source.stateAllows(kind, request.token, serverId))) return answer;
-  const seen = { apiId, serverId, status: WAITING_STATUS };
+  const seen = { apiId, serverId, status: one.status };
   if (kind === 'force') return wrongState(answer, seen, 'force complete');
   // Below 2.65 Nova aborts only what runs.
   if (!isAtLeast(microversion, '2.65')) return wrongState(answer, seen, 'abort live migration');

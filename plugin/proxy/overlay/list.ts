@@ -34,7 +34,8 @@ interface NovaPage {
 export async function list(request: MigrationsRequest, ask: Ask, source: MigrationsSource): Promise<MigrationsVerdict> {
   const parameters = parametersOf(request.path);
   const marker = readOverlayUuid(parameters.get('marker') ?? '');
-  const waiting = await source.waiting(null);
+  const [waits, over] = await Promise.all([source.waiting(null), source.ended()]);
+  const waiting = [...waits, ...over].sort((a, b) => a.id - b.id);
   if (waiting.length === 0 && marker === null) return { kind: 'pass', path: null };
   const page = marker === null ? await asAsked(ask) : await after(marker, request, ask);
   if ('body' in page) return { kind: 'answer', answer: page };

@@ -6,6 +6,10 @@ import type { WaitingMigration } from './views.ts';
 export interface MigrationsSource {
   /** Those that Nova's users are to see, of one server or of all. */
   waiting(serverId: string | null): Promise<WaitingMigration[]>;
+  /** Those that ended lately before Nova had them, for the list of all. */
+  ended(): Promise<WaitingMigration[]>;
+  /** Servers that are to be seen as migrating, by id in lower case: those of `waiting`. Asked at every request for servers. */
+  migrating(): ReadonlySet<string>;
   /** Nova's id of a migration that waited once; null: Nova never had it, or it is not this server's. */
   novaId(record: number, serverId: string): Promise<number | null>;
   /**
@@ -17,14 +21,18 @@ export interface MigrationsSource {
   abort(record: number, token: string | null): Promise<boolean>;
 }
 
-/** A request for migrations, as it came. */
-export interface MigrationsRequest {
-  target: MigrationsTarget;
+/** A request as it came. */
+export interface ServedRequest {
   /** As the client wrote it. */
   path: string;
   rawHeaders: readonly string[];
   body: Buffer | null;
   token: string | null;
+}
+
+/** A request for migrations. */
+export interface MigrationsRequest extends ServedRequest {
+  target: MigrationsTarget;
 }
 
 /** Asks Nova what the caller asked, with the caller's own token; only what is named here is changed. */

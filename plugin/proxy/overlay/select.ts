@@ -1,6 +1,6 @@
 import { isAtLeast } from '../microversion.ts';
 import { type OverlayUuid, overlayId } from './identity.ts';
-import { novaTime, uuidOf, WAITING_STATUS, type WaitingMigration } from './views.ts';
+import { novaTime, uuidOf, type WaitingMigration } from './views.ts';
 
 /** The fields of Nova's entries that are read here. */
 export interface Listed {
@@ -61,7 +61,7 @@ export function matches(
     return wantedMs !== null && holds(Math.floor(waiting.updatedAtMs / 1000), wantedMs / 1000);
   };
   return (
-    same('status', WAITING_STATUS) &&
+    same('status', waiting.status) &&
     same('migration_type', 'live-migration') &&
     same('instance_uuid', waiting.vmUuid) &&
     same('user_id', waiting.userId) &&

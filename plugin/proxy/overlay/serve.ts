@@ -4,22 +4,20 @@ import type { HeldRequest } from '../held.ts';
 import { parseRequestHead, type RequestHead } from '../http/request.ts';
 import type { ProxyLimits } from '../limits.ts';
 import type { RelayParts } from '../relay.ts';
-import { handleMigrations } from './handler.ts';
-import type { Ask, MigrationsSource } from './request.ts';
-import type { MigrationsTarget } from './target.ts';
+import type { Overlay } from './overlay.ts';
+import type { Ask } from './request.ts';
 
-/** A page of 1000 entries is about 700 KB. */
+/** A page of 1000 migrations is about 700 KB, one of 1000 servers in detail about 3 MB. */
 const LIST_BYTES = 16 * 2 ** 20;
 /** What makes an answer another one than the whole document as text. */
 const NOT_SENT = /^(accept-encoding|if-.*|range)$/;
 const VERSION_FIELD = /^(openstack-api-version|x-openstack-nova-api-version)$/;
 const BODY_FIELD = /^(content-.*|transfer-encoding|trailer|expect)$/;
 
-/** Gives the client Nova's answer to a request for migrations, with those that wait in it. */
-export async function serveMigrations(
+/** Gives the client Nova's answer, with the migrations that wait in it; without them where they cannot be put there. */
+export async function serveOverlay(
   held: HeldRequest,
-  target: MigrationsTarget,
-  source: MigrationsSource,
+  overlay: Overlay,
   parts: RelayParts,
   limits: ProxyLimits,
 ): Promise<void> {
@@ -38,9 +36,9 @@ export async function serveMigrations(
     return fetchAnswer(parts, changed, client, body, { ...limits, answerBytes: LIST_BYTES });
   };
   const token = headerValues(rawHeaders, 'x-auth-token')[0] ?? null;
-  const request = { target, path: head.target, rawHeaders, body: held.content, token };
+  const request = { path: head.target, rawHeaders, body: held.content, token };
   try {
-    const verdict = await handleMigrations(request, ask, source);
+    const verdict = await overlay(request, ask);
     if (verdict.kind === 'answer') held.answer(verdict.answer);
     else if (verdict.path === null) held.pass();
     else held.pass(changedHead(head, { target: verdict.path, isLeftOut: () => false, more: [] }));

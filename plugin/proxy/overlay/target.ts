@@ -47,7 +47,7 @@ export function migrationsTarget(
 }
 
 /** What follows `/v2.1`, `/v2.1/PROJECT`, or where the application is mounted without a version (see path.ts). */
-function belowVersion(segments: string[]): string[] {
+export function belowVersion(segments: string[]): string[] {
   const at = segments.findIndex((segment) => segment === 'servers' || segment === 'os-migrations');
   if (at === -1) return [];
   const versionAt = segments.slice(0, at).findLastIndex((segment) => segment === 'v2' || segment === 'v2.1');

@@ -1,7 +1,10 @@
 import { isAtLeast } from '../microversion.ts';
 import { overlayId, overlayUuid } from './identity.ts';
 
-/** A migration that was answered 202 and that Nova does not know yet. */
+/** Nova's statuses of a live migration that waits for its turn, and of one that ended before Nova's drivers had it. */
+export type OverlayStatus = 'queued' | 'cancelled' | 'error';
+
+/** A migration that was answered 202 and that Nova does not know (yet). */
 export interface WaitingMigration {
   /** Drover's id. */
   id: number;
@@ -16,12 +19,11 @@ export interface WaitingMigration {
   createdAtMs: number;
   /** When it was last changed. */
   updatedAtMs: number;
+  /** `queued` while it waits. */
+  status: OverlayStatus;
   /** Nova was asked for it and has not shown its own record yet; such a one cannot be aborted. */
   asked: boolean;
 }
-
-/** Nova's status of a live migration that waits for its turn. */
-export const WAITING_STATUS = 'queued';
 
 /** What the answer is made for. */
 export interface Viewer {
@@ -38,7 +40,7 @@ export interface Viewer {
  *
  * | from | has also            |
  * |------|---------------------|
- * | 2.23 | migration_type, links |
+ * | 2.23 | migration_type; links of one that has not ended |
  * | 2.59 | uuid                |
  * | 2.80 | user_id, project_id |
  *
@@ -60,18 +62,20 @@ export function listedView(waiting: WaitingMigration, viewer: Viewer): Record<st
     old_instance_type_id: null,
     new_instance_type_id: null,
     instance_uuid: waiting.vmUuid,
-    status: WAITING_STATUS,
+    status: waiting.status,
     ...since('2.23', { migration_type: 'live-migration' }),
     ...since('2.80', { user_id: waiting.userId, project_id: waiting.projectId }),
     created_at: novaTime(waiting.createdAtMs),
     updated_at: novaTime(waiting.updatedAtMs),
-    ...since('2.23', {
-      links: [
-        { rel: 'self', href: `${base}/${path}` },
-        // Nova's bookmarks leave the version out.
-        { rel: 'bookmark', href: `${base.replace(/\/v2(\.1)?(?=\/|$)/, '')}/${path}` },
-      ],
-    }),
+    ...(waiting.status !== 'queued'
+      ? {}
+      : since('2.23', {
+          links: [
+            { rel: 'self', href: `${base}/${path}` },
+            // Nova's bookmarks leave the version out.
+            { rel: 'bookmark', href: `${base.replace(/\/v2(\.1)?(?=\/|$)/, '')}/${path}` },
+          ],
+        })),
   };
 }
 
@@ -93,7 +97,7 @@ export function serverView(waiting: WaitingMigration, viewer: Viewer): Record<st
     server_uuid: waiting.vmUuid,
     source_compute: seesHosts ? waiting.source : null,
     source_node: seesHosts ? waiting.sourceNode : null,
-    status: WAITING_STATUS,
+    status: waiting.status,
     updated_at: novaTime(waiting.updatedAtMs),
     ...(isAtLeast(microversion, '2.59') ? { uuid: uuidOf(waiting) } : {}),
     ...(isAtLeast(microversion, '2.80') ? { user_id: waiting.userId, project_id: waiting.projectId } : {}),

@@ -27,6 +27,8 @@ export class NovaDouble {
   silent = false;
   /** What it says to whom asks with the caller's own token whether it would take a migration. */
   wouldTake: (token: string, vmUuid: string) => Promise<boolean> = async () => true;
+  /** A search for a record is not answered before. */
+  beforeFind: (vmUuid: string) => Promise<void> = async () => {};
   /** Happens between the last look at a server and the request. */
   beforeSubmission: () => void = () => {};
 
@@ -104,6 +106,7 @@ export class NovaDouble {
       find: async (vmUuid, _sinceMs, _id, newestBefore = 0) => {
         this.#answer();
         this.#askedFor.set(vmUuid, this.asked(vmUuid) + 1);
+        await this.beforeFind(vmUuid);
         const record = this.records.get(vmUuid) ?? null;
         return record && record.id > newestBefore ? record : null;
       },

@@ -143,6 +143,11 @@ describe('one that waits, in Nova’s own lists', () => {
     expect((await rig.store.events(1)).at(-1)?.reason.text).toContain('user user');
     expect(await migrations.waiting(null)).toEqual([]);
     expect(await migrations.novaId(1, vm(1))).toBeNull();
+    // As Nova keeps one that was aborted in its queue.
+    const [kept, ...others] = await migrations.ended();
+    expect(others).toEqual([]);
+    expect(kept).toMatchObject({ id: 1, vmUuid: vm(1), status: 'cancelled', createdAtMs: shown?.createdAtMs });
+    expect(kept?.updatedAtMs).toBeGreaterThanOrEqual(kept?.createdAtMs ?? Number.NaN);
     expect(await rig.ask(1)).toMatchObject({ kind: 'accepted' });
   });
 
@@ -163,7 +168,19 @@ describe('one that waits, in Nova’s own lists', () => {
     }
   });
 
-  it('keeps its id where Nova’s record has taken its place', async () => {
+  it('that Nova refused in the end is kept as one in error, and no other is', async () => {
+    const rig = new ControllerRig('');
+    rig.nova.addServer(vm(1), HIGH);
+    rig.nova.addServer(vm(2), LOW);
+    const controller = await rig.start();
+    await Promise.all([rig.ask(1), rig.ask(2)]);
+    rig.nova.outcome = { status: 400, text: 'no' };
+    rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    await expect.poll(() => controller.migrations.ended(), { timeout: 8000 }).toHaveLength(1);
+    expect(await controller.migrations.ended()).toMatchObject([{ id: 2, status: 'error' }]);
+  });
+
+  it('is kept where Nova’s record has taken its place', async () => {
     const rig = new ControllerRig('');
     for (const [n, priority] of [HIGH, LOW].entries()) rig.nova.addServer(vm(n + 1), priority);
     const controller = await rig.start();
@@ -173,6 +190,76 @@ describe('one that waits, in Nova’s own lists', () => {
     expect(await controller.migrations.novaId(2, vm(1))).toBeNull();
     expect(await controller.migrations.waiting(null)).toEqual([]);
     expect(overlayId(2)).toBe(2_000_000_002);
+  });
+});
+
+describe('a server whose migration waits is to be seen as migrating', () => {
+  it('from the caller’s 202 until Nova’s own record of it is known', async () => {
+    const rig = new ControllerRig('');
+    rig.nova.addServer(vm(1), HIGH);
+    rig.nova.addServer(vm(2), LOW);
+    const { migrations } = await rig.start();
+    expect(migrations.migrating()).toEqual(new Set());
+    await Promise.all([rig.ask(1), rig.ask(2)]);
+    expect(migrations.migrating()).toEqual(new Set([vm(2)]));
+    // Nova is asked, but has made no record yet.
+    const found = Promise.withResolvers<void>();
+    rig.nova.beforeFind = (vmUuid) => (vmUuid === vm(2) ? found.promise : Promise.resolve());
+    rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    await expect.poll(() => rig.nova.issued.length, { timeout: 8000 }).toBe(2);
+    expect(migrations.migrating()).toEqual(new Set([vm(2)]));
+    found.resolve();
+    await expect.poll(() => migrations.migrating().size).toBe(0);
+    expect(await migrations.novaId(2, vm(2))).toBe(2);
+  });
+
+  it('and not where it is only to begin at a later time that was asked for', async () => {
+    const rig = new ControllerRig('');
+    for (const n of [1, 2]) rig.nova.addServer(vm(n), LOW);
+    const controller = await rig.start();
+    const asker = { name: 'bot', role: 'operate', keystone: null } as const;
+    const notBeforeAtMs = Date.now() + 3_600_000;
+    await controller.ask({ vm: vm(1), destination: 'compute-2', notBeforeAtMs }, asker, null);
+    expect(await controller.migrations.waiting(null)).toHaveLength(1);
+    expect(controller.migrations.migrating()).toEqual(new Set());
+  });
+});
+
+describe('a second live migration of a server', () => {
+  it('is refused while the first waits', async () => {
+    const rig = new ControllerRig(closedWindow());
+    rig.nova.addServer(vm(1), LOW);
+    await rig.start();
+    await rig.ask(1);
+    expect(await rig.ask(1)).toMatchObject({ kind: 'busy' });
+  });
+
+  it('that comes as Nova has ended the first, which is not noticed yet, is taken like any other', async () => {
+    const rig = new ControllerRig('');
+    rig.nova.addServer(vm(1), HIGH);
+    await rig.start();
+    await rig.ask(1);
+    await expect.poll(async () => (await rig.ends())[1]).toMatch(/^running/);
+    rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    Object.assign(rig.nova.servers.get(vm(1)) ?? {}, { host: 'compute-2' });
+    expect(await rig.ask(1, { host: 'compute-1' })).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    const records = await rig.store.newest(10);
+    expect(records.map(({ source, destination }) => [source, destination])).toEqual([
+      ['compute-2', 'compute-1'],
+      ['compute-1', 'compute-2'],
+    ]);
+  });
+
+  it('is Nova’s to answer where the first goes on for Drover though Nova calls the server free', {
+    timeout: 15_000,
+  }, async () => {
+    const rig = new ControllerRig('');
+    rig.nova.addServer(vm(1), HIGH);
+    await rig.start();
+    await rig.ask(1);
+    await expect.poll(async () => (await rig.ends())[1]).toMatch(/^running/);
+    expect(await rig.ask(1)).toMatchObject({ kind: 'forward' });
+    expect(await rig.store.newest(10)).toHaveLength(1);
   });
 });
 

@@ -36,6 +36,11 @@ describe('the way of a request', () => {
     ['POST', `/v2.1/x/%2e%2e/%73ervers/${VM}/action/`],
     ['GET', '/v2.1/%6fs-migrations'],
     ['GET', '/v2.1/servers/../os-migrations'],
+    // What shows the state of servers.
+    ['GET', '/v2.1/servers/detail?all_tenants=1'],
+    ['GET', `/v2.1/servers/${VM}`],
+    ['GET', `/v2.1/${PROJECT}/servers/${VM}/?x=/y`],
+    ['GET', '/v2.1//servers//%64etail/'],
   ])('leads through Drover: %s %s', async (method, target) => {
     expect(await wayOf(method, target, method === 'POST' ? MIGRATE : null)).toBe('drover');
   });
@@ -43,8 +48,9 @@ describe('the way of a request', () => {
   it.each([
     ['GET', '/v2.1/servers'],
     ['POST', '/v2.1/servers'],
-    ['GET', '/v2.1/servers/detail?all_tenants=1'],
-    ['GET', `/v2.1/servers/${VM}`],
+    ['GET', '/v2.1/servers/'],
+    ['PUT', `/v2.1/servers/${VM}`],
+    ['DELETE', `/v2.1/servers/${VM}`],
     ['GET', `/v2.1/servers/${VM}/os-instance-actions`],
     ['GET', '/v2.1/servers?name=/servers/x/action'],
     ['GET', '/v2.1/flavors/detail'],

@@ -17,6 +17,7 @@ const ONE: WaitingMigration = {
   destination: null,
   createdAtMs: Date.UTC(2026, 0, 1),
   updatedAtMs: Date.UTC(2026, 0, 1),
+  status: 'queued',
   asked: false,
 };
 
@@ -41,6 +42,8 @@ beforeEach(async () => {
   const migrations = {
     waiting: async (serverId: string | null) =>
       waiting.filter(({ vmUuid }) => serverId === null || vmUuid === serverId),
+    ended: async () => [],
+    migrating: () => new Set<string>(),
     novaId: async () => novaId,
     stateAllows: async (kind: 'abort' | 'force', token: string | null) => {
       const server = nova.servers.get(VM);

@@ -31,7 +31,10 @@ async function prepare(maxLimit: number): Promise<void> {
   }
   waiting = [];
   const source: MigrationsSource = {
-    waiting: async (serverId) => waiting.filter((one) => serverId === null || one.vmUuid === serverId),
+    waiting: async (serverId) =>
+      waiting.filter(({ vmUuid, status }) => status === 'queued' && (serverId === null || vmUuid === serverId)),
+    ended: async () => waiting.filter(({ status }) => status !== 'queued'),
+    migrating: () => new Set(),
     novaId: async () => null,
     stateAllows: async () => true,
     abort: async () => false,
@@ -58,13 +61,14 @@ function queued(id: number, vm: string, second: number, change: Partial<WaitingM
     destination: 'compute-2',
     createdAtMs,
     updatedAtMs: createdAtMs,
+    status: 'queued',
     asked: false,
     ...change,
   };
   waiting.push(one);
   whole.row(overlayId(id) ?? 0, vm, {
     uuid: overlayUuid({ id, createdAtMs }),
-    status: 'queued',
+    status: one.status,
     source: one.source,
     destination: one.destination,
     createdAtMs,
@@ -119,6 +123,24 @@ describe('what waits is listed as Nova lists what it has itself', () => {
       expect(shown.status).toBe(microversion === '2.1' || microversion === '2.22' ? 404 : 200);
     },
   );
+
+  test('also one that ended before Nova had it, as cancelled or in error, in the list of all alone', async () => {
+    novas(1, A, 1);
+    queued(7, A, 3, { status: 'cancelled', updatedAtMs: BASE_MS + 8000 });
+    queued(8, B, 4, { status: 'error', updatedAtMs: BASE_MS + 9000 });
+    queued(9, C, 5);
+    for (const microversion of ['2.1', '2.23', '2.59', '2.80', 'latest']) {
+      expect((await same('/os-migrations', microversion)).text).toContain('cancelled');
+      for (const query of ['status=cancelled', 'status=queued', 'status=error', 'limit=1', `instance_uuid=${A}`]) {
+        await same(`/os-migrations?${query}`, microversion);
+      }
+      for (const vm of VMS) await same(`/servers/${vm}/migrations`, microversion);
+    }
+    // Nova shows alone only what is in progress.
+    for (const at of [port, whole.port]) {
+      expect((await get(at, `/servers/${A}/migrations/${overlayId(7)}`)).status).toBe(404);
+    }
+  });
 
   test.each([
     'status=queued',

@@ -134,6 +134,9 @@ export class MigrationsApi {
     const missing = `Migration ${id} not found for instance ${vm}`;
     if (verb === 'GET') {
       if (!row) return fault(404, `In-progress live migration ${id} is not found for server ${vm}.`);
+      if (!IN_PROGRESS.includes(row.status)) {
+        return fault(404, `Live migration ${id} for server ${vm} is not in progress.`);
+      }
       return { status: 200, document: { migration: serverEntry(row, version, true) } };
     }
     const force = verb === 'POST action';

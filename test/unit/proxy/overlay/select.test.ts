@@ -12,6 +12,7 @@ const WAITING: WaitingMigration = {
   destination: 'compute-2',
   createdAtMs: Date.UTC(2026, 10, 22, 11, 32, 49, 987),
   updatedAtMs: Date.UTC(2026, 10, 22, 11, 32, 50, 987),
+  status: 'queued',
   asked: false,
 };
 

@@ -11,6 +11,7 @@ const WAITING: WaitingMigration = {
   destination: 'os-hostb',
   createdAtMs: Date.UTC(2026, 10, 22, 11, 32, 49, 987),
   updatedAtMs: Date.UTC(2026, 10, 22, 11, 32, 50, 12),
+  status: 'queued',
   asked: false,
 };
 const viewer = (microversion: string) => ({ microversion, seesHosts: true, base: 'http://nova:8774/compute/v2.1' });
