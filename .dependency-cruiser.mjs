@@ -17,6 +17,7 @@ const PURE_FILES = [
   'plugin/trace/spans',
   'plugin/model/.+',
   'plugin/schedule/.+',
+  'bot/(errors|(command|targets|rights|views)/.+)',
   'hostd/(errors|address)',
   'hostd/check/(finding|table|procfs|judge/.+)',
   'hostd/api/(roles|exposition|metrics|tally)',
