@@ -45,7 +45,9 @@ export class Contenders {
     const nginx = this.#write('nginx.conf', this.#nginx(BACKEND_PORT + 2));
     await this.#add('nginx', BACKEND_PORT + 2, 'nginx', ['-p', this.#dir, '-c', nginx]);
     const drover = join(import.meta.dirname, 'drover.ts');
-    await this.#add('drover', BACKEND_PORT + 3, process.execPath, [drover, String(BACKEND_PORT + 3), upstream]);
+    // Node's options are those of the service's unit.
+    const args = ['--max-semi-space-size=8', drover, String(BACKEND_PORT + 3), upstream];
+    await this.#add('drover', BACKEND_PORT + 3, process.execPath, args);
   }
 
   /** The backend last: nobody is to miss it. */
