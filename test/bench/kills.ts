@@ -49,6 +49,7 @@ function report(results: readonly CampaignResult[], seconds: number): void {
 ${kills} kills in ${seconds.toFixed(0)} s; a start took ${at(0.5)} ms (95 %: ${at(0.95)} ms)
 requests: ${sum((r) => r.asked)}, of which ${sum((r) => r.broken)} got no answer; faults made: ${sum((r) => r.faults)}
 accepted: ${sum((r) => r.accepted)}, of which ${sum((r) => r.deferred)} deferred; taken by Nova: ${sum((r) => r.taken)}; records: ${sum((r) => r.records)}
+waited, and another one of that server that was left to Nova moved it: ${sum((r) => r.movedMeanwhile.length)}, was running: ${sum((r) => r.collided.length)}
 lost: ${sum((r) => r.lost.length)}, doubled: ${sum((r) => r.doubled.length)}, otherwise wrong: ${sum((r) => r.wrong.length)}`);
   if (sum((r) => r.lost.length + r.doubled.length + r.wrong.length) > 0) process.exitCode = 1;
 }

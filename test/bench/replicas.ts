@@ -35,7 +35,7 @@ function report(results: readonly ReplicaCampaignResult[], seconds: number): voi
 ${kills.length} kills and ${cuts.length} cuts in ${seconds.toFixed(0)} s
 requests: ${sum((r) => r.asked)}, of which ${sum((r) => r.broken)} got no answer; taken by Nova: ${sum((r) => r.taken)}, of which ${sum((r) => r.unmanaged)} without a record
 accepted: ${sum((r) => r.accepted)}, of which ${sum((r) => r.deferred)} deferred; records: ${sum((r) => r.records)}
-waited, then refused by Nova since an unmanaged one of that server ran: ${sum((r) => r.collided)}
+waited, and another one of that server that was left to Nova moved it: ${sum((r) => r.movedMeanwhile.length)}, was running: ${sum((r) => r.collided.length)}
 lost: ${sum((r) => r.lost.length)}, doubled: ${sum((r) => r.doubled.length)}, otherwise wrong: ${sum((r) => r.wrong.length)}`);
   const late = [...kills, ...cuts].filter((ms) => ms > TAKE_OVER_WITHIN_MS).length;
   if (late > 0) console.error(`${late} take-overs took more than ${TAKE_OVER_WITHIN_MS / 1000} s`);

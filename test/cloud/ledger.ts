@@ -13,6 +13,7 @@ export interface Taken {
   migrationId: number | null;
   /** Nova's final status, null while it runs. */
   end: 'completed' | 'failed' | 'error' | 'cancelled' | null;
+  endedAtMs: number | null;
 }
 
 /** A live migration that was asked for while another of the same server ran: Nova answered 409. */

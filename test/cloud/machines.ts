@@ -85,7 +85,8 @@ export class Machines {
     const requestId = `req-${randomUUID()}`;
     const nowMs = Date.now();
     machine.actions.unshift({ action: 'live-migration', requestId, startedAtMs: nowMs });
-    const taken: Taken = { vmUuid: id, by, tag, requestId, takenAtMs: nowMs, migrationId: null, end: null };
+    const open = { migrationId: null, end: null, endedAtMs: null };
+    const taken: Taken = { vmUuid: id, by, tag, requestId, takenAtMs: nowMs, ...open };
     this.ledger.taken.push(taken);
     this.#moment('migrate-taken');
     void this.#carryOut(machine, taken, host);
@@ -172,7 +173,7 @@ export class Machines {
     if (status === 'completed' && migration.destination !== null) machine.host = migration.destination;
     machine.taskState = null;
     const taken = this.ledger.taken.find(({ migrationId }) => migrationId === migration.id);
-    if (taken) taken.end = status;
+    if (taken) Object.assign(taken, { end: status, endedAtMs: migration.endedAtMs });
     this.changed();
     this.#moment('ended');
   }

@@ -13,6 +13,7 @@ export interface BookedMigration {
   reasonCode: string;
   deferred: boolean;
   receivedAtMs: number;
+  endedAtMs: number | null;
   novaMigrationId: number | null;
   /** The id that its 202 carried, if Drover gave it. */
   requestId: string | null;
@@ -53,7 +54,15 @@ export async function readSharedBook(address: DatabaseAddress): Promise<Book> {
 
 type BookRow = Pick<
   Selectable<MigrationTable>,
-  'id' | 'vm_uuid' | 'state' | 'state_reason' | 'deferred' | 'received_at_ms' | 'nova_migration_id' | 'request'
+  | 'id'
+  | 'vm_uuid'
+  | 'state'
+  | 'state_reason'
+  | 'deferred'
+  | 'received_at_ms'
+  | 'ended_at_ms'
+  | 'nova_migration_id'
+  | 'request'
 >;
 type BookedEvent = { migration_id: number; state: string };
 
@@ -66,6 +75,7 @@ function bookedMigrations(rows: readonly BookRow[], events: readonly BookedEvent
     reasonCode: row.state_reason === null ? '' : JSON.parse(row.state_reason).code,
     deferred: row.deferred === 1,
     receivedAtMs: row.received_at_ms,
+    endedAtMs: row.ended_at_ms,
     novaMigrationId: row.nova_migration_id,
     requestId: JSON.parse(row.request).requestId ?? null,
     states: (states.get(row.id) ?? []).map(({ state }) => MigrationState.parse(state)),

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Moment } from '../cloud/ledger.ts';
 import { CloudProcess } from '../cloud/process.ts';
@@ -6,6 +7,7 @@ import { readBook } from './book.ts';
 import { Clients } from './clients.ts';
 import { type Judgement, judge } from './oracle.ts';
 import { type LogLine, PluginProcess } from './plugin.ts';
+import { leftToNova } from './unmanaged.ts';
 
 export interface CampaignOptions {
   kills: number;
@@ -63,8 +65,6 @@ const LINES: readonly [string, ...string[]] = [
   'policy in effect',
   'drover stands before Nova',
 ];
-/** A request left to Nova leaves one of these lines. */
-const LEFT_TO_NOVA = ['left to Nova', 'live migration goes to Nova unmanaged'];
 
 /** Kills the plugin under a stream of clients, again and again, lets it come to an end, and judges. */
 export async function campaign(options: CampaignOptions): Promise<CampaignResult> {
@@ -87,11 +87,12 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
     const drain = await drained(cloud, plugin, clients, startsMs);
     const book = readBook(plugin.database);
     const { ledger, leases } = await cloud.report();
-    const leftToNova = plugin.log
-      .filter(({ msg }) => LEFT_TO_NOVA.includes(msg))
-      .map((line) => String(line.vm ?? line.serverId));
-    const judgement = judge({ asked: clients.asked, ledger, book, leases, leftToNova });
+    const judgement = judge({ asked: clients.asked, ledger, book, leases, leftToNova: leftToNova(plugin.log) });
     judgement.wrong.push(...drain.wrong);
+    if (judgement.lost.length + judgement.doubled.length + judgement.wrong.length > 0) {
+      const evidence = { judgement, asked: clients.asked, ledger, book, log: plugin.log };
+      writeFileSync(`${folder}/evidence.json`, JSON.stringify(evidence));
+    }
     return {
       ...judgement,
       kills,

@@ -2,6 +2,7 @@ import type { MigrationState } from '../../plugin/contract.ts';
 import type { Ledger, Taken } from '../cloud/ledger.ts';
 import type { Book, BookedMigration } from './book.ts';
 import type { Asked } from './clients.ts';
+import { type LeftToNova, moverOf, ranThen, unmanagedMigrations } from './unmanaged.ts';
 
 export interface Evidence {
   asked: readonly Asked[];
@@ -9,8 +10,8 @@ export interface Evidence {
   book: Book;
   /** Leases that stand on any host after the end. */
   leases: readonly string[];
-  /** Servers of which the plugin said that it leaves a request to Nova, once for each request. */
-  leftToNova: readonly string[];
+  /** Once for each request. */
+  leftToNova: readonly LeftToNova[];
 }
 
 export interface Judgement {
@@ -20,6 +21,12 @@ export interface Judgement {
   wrong: string[];
   accepted: number;
   deferred: number;
+  /**
+   * Deferred ones that Nova was never asked for, since another request for the same server, that was left to Nova, moved it
+   * while they waited; and the times that Nova refused one, since such another one ran just then.
+   */
+  movedMeanwhile: string[];
+  collided: string[];
 }
 
 const FINAL: MigrationState[] = ['completed', 'failed', 'aborted'];
@@ -30,8 +37,9 @@ const ENDS: Record<NonNullable<Taken['end']>, MigrationState> = {
   error: 'failed',
   cancelled: 'aborted',
 };
-/** A deferred migration may end without Nova only for these reasons. */
-const REFUSED = ['nova-refused'];
+/** A deferred migration may end without Nova only for these reasons, `already-moved` only if it was moved without Drover. */
+const REFUSED = 'nova-refused';
+const MOVED = 'already-moved';
 
 /**
  * Judges a run. Pure.
@@ -40,18 +48,23 @@ const REFUSED = ['nova-refused'];
  * |-------------------------------------|----------------------------------------------------------------------------|
  * | 202 with a request id of Nova's     | Nova took it once                                                          |
  * | 202 with a request id of Drover's   | one record has this id, it is final, and ended as Nova's migration did; or |
- * |                                     | Nova refused it                                                            |
+ * |                                     | Nova refused it; or a migration that was left to Nova moved the server     |
+ * |                                     | while it waited                                                            |
  * | another answer                      | Nova took it at most once (an answer may be lost on its way)               |
  * | a broken connection, or it left     | Nova took it at most once, as the client's own or as a record              |
  *
  * And for all: each record has one final state, written once; no two records share a migration of Nova's; whatever Nova
- * took with the service's token is the migration of one record; what it took with a client's is one of a record or
- * was left to Nova; no live migration was asked for with the service's token while another of that server ran.
+ * took with the service's token is the migration of one record that was deferred; what it took with a client's is one of
+ * a record that was not, or was left to Nova; no live migration was asked for with the service's token while another of
+ * that server ran, unless that one was left to Nova.
  */
 export function judge({ asked, ledger, book, leases, leftToNova }: Evidence): Judgement {
   const lost: string[] = [];
   const doubled: string[] = [];
   const wrong: string[] = [];
+  const movedMeanwhile: string[] = [];
+  const collided: string[] = [];
+  const others = unmanagedMigrations(ledger, book, leftToNova);
   const records = book.migrations;
   const recordOf = new Map<number, BookedMigration>();
   for (const record of records) {
@@ -74,20 +87,25 @@ export function judge({ asked, ledger, book, leases, leftToNova }: Evidence): Ju
       else unmanaged.set(taken.vmUuid, (unmanaged.get(taken.vmUuid) ?? 0) + 1);
     } else if (record.vmUuid !== taken.vmUuid) {
       wrong.push(`record ${record.id} of ${record.vmUuid} claims a migration of ${taken.vmUuid}`);
+    } else if (record.deferred !== (taken.by === 'service')) {
+      const whose = taken.by === 'service' ? 'one that Drover asked for' : "a client's own";
+      wrong.push(`record ${record.id}, deferred: ${record.deferred}, claims ${whose}, ${taken.migrationId}`);
     } else if (taken.end !== null && record.state !== ENDS[taken.end]) {
       wrong.push(`record ${record.id} is ${record.state} (${record.reasonCode}), Nova's migration ${taken.end}`);
     }
   }
   for (const [vmUuid, count] of unmanaged) {
-    const said = leftToNova.filter((each) => each === vmUuid).length;
+    const said = leftToNova.filter((said) => said.vmUuid === vmUuid).length;
     if (count > said) wrong.push(`${count} migrations of ${vmUuid} have no record, ${said} were left to Nova`);
   }
 
   const byTag = Map.groupBy(ledger.taken, ({ tag }) => tag);
   for (const [tag, taken] of byTag)
     if (tag !== null && taken.length > 1) doubled.push(`${tag}: taken ${taken.length} times`);
-  for (const { by, vmUuid } of ledger.overlaps) {
-    if (by === 'service') doubled.push(`${vmUuid}: asked for by Drover while another ran`);
+  for (const { by, vmUuid, atMs } of ledger.overlaps) {
+    if (by === 'caller') continue;
+    const text = `${vmUuid}: asked for by Drover while another ran`;
+    (ranThen(vmUuid, atMs, others) ? collided : doubled).push(text);
   }
 
   const byRequestId = Map.groupBy(records, ({ requestId }) => requestId);
@@ -106,14 +124,16 @@ export function judge({ asked, ledger, book, leases, leftToNova }: Evidence): Ju
       continue;
     }
     if (byTag.has(tag)) doubled.push(`${tag} waits as record ${record.id} and went to Nova as well`);
-    const refused = record.state === 'failed' && REFUSED.includes(record.reasonCode);
-    if (record.novaMigrationId === null && !refused) {
-      lost.push(`${tag}, record ${record.id}: accepted, ${record.state} (${record.reasonCode}), never reached Nova`);
+    if (record.novaMigrationId === null) {
+      const text = `${tag}, record ${record.id}: accepted, ${record.state} (${record.reasonCode}), never reached Nova`;
+      const moved = record.state === 'aborted' && record.reasonCode === MOVED && moverOf(record, others);
+      if (moved) movedMeanwhile.push(`${text}; ${moved.tag}, left to Nova, moved it`);
+      else if (record.state !== 'failed' || record.reasonCode !== REFUSED) lost.push(text);
     }
     if (!record.deferred) wrong.push(`record ${record.id} was accepted and is not marked so`);
   }
 
   if (book.integrity !== 'ok') wrong.push(`the database: ${book.integrity}`);
   if (leases.length > 0) wrong.push(`leases that nobody needs: ${leases.join(', ')}`);
-  return { lost, doubled, wrong, accepted, deferred };
+  return { lost, doubled, wrong, accepted, deferred, movedMeanwhile, collided };
 }

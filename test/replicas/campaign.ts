@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readSharedBook } from '../kills/book.ts';
 import { Clients } from '../kills/clients.ts';
 import { type Judgement, judge } from '../kills/oracle.ts';
+import { leftToNova } from '../kills/unmanaged.ts';
 import { type Random, seeded } from '../random.ts';
 import { Stage, type StagedReplica } from './stage.ts';
 
@@ -23,11 +24,6 @@ export interface ReplicaCampaignResult extends Judgement {
   broken: number;
   taken: number;
   records: number;
-  /**
-   * Times that Nova refused one that had waited since another request for the same server, that a replica had sent to Nova
-   * while it could reach neither leader nor database, ran just then.
-   */
-  collided: number;
   /** Live migrations that Nova took without a record. */
   unmanaged: number;
 }
@@ -36,7 +32,6 @@ export interface ReplicaCampaignResult extends Judgement {
 export const TAKE_OVER_WITHIN_MS = 10_000;
 const GIVE_UP_MS = 60_000;
 const DRAIN_WITHIN_MS = 120_000;
-const LEFT_TO_NOVA = ['left to Nova', 'live migration goes to Nova unmanaged'];
 
 /** Kills the leader and cuts it off, again and again, under a stream of clients of both replicas; then judges. */
 export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<ReplicaCampaignResult> {
@@ -57,14 +52,9 @@ export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<
     await drain(stage, clients);
     const book = await readSharedBook(stage.database);
     const { ledger, leases } = await stage.cloud.report();
-    const leftToNova = stage.replicas
-      .flatMap(({ plugin }) => plugin.log)
-      .filter(({ msg }) => LEFT_TO_NOVA.includes(msg))
-      .map((line) => String(line.vm ?? line.serverId));
-    const judgement = judge({ asked: clients.asked, ledger, book, leases, leftToNova });
+    const left = leftToNova(stage.replicas.flatMap(({ plugin }) => plugin.log));
+    const judgement = judge({ asked: clients.asked, ledger, book, leases, leftToNova: left });
     judgement.wrong.push(...twoLeaders(stage));
-    const collided = judgement.doubled.filter((text) => isCollision(text, leftToNova));
-    judgement.doubled = judgement.doubled.filter((text) => !collided.includes(text));
     if (judgement.lost.length + judgement.doubled.length + judgement.wrong.length > 0) {
       const logs = stage.replicas.map(({ name, plugin }) => ({ name, log: plugin.log }));
       writeFileSync(`${folder}/evidence.json`, JSON.stringify({ judgement, asked: clients.asked, ledger, book, logs }));
@@ -78,7 +68,6 @@ export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<
       broken: clients.asked.filter(({ outcome }) => outcome === 'broken' || outcome === 'left').length,
       taken: ledger.taken.length,
       records: book.migrations.length,
-      collided: collided.length,
       unmanaged: ledger.taken.filter(({ migrationId }) => !known.has(migrationId)).length,
     };
   } finally {
@@ -119,11 +108,6 @@ async function drain(stage: Stage, clients: Clients): Promise<void> {
   }
   const leasesUntilMs = Date.now() + 35_000;
   while ((await stage.cloud.report()).leases.length > 0 && Date.now() < leasesUntilMs) await sleep(200);
-}
-
-function isCollision(text: string, leftToNova: readonly string[]): boolean {
-  const [vmUuid = ''] = text.split(':');
-  return text.endsWith('asked for by Drover while another ran') && leftToNova.includes(vmUuid);
 }
 
 /** A leader says that it leads no more before the next one leads, unless it was killed; numbers only grow. */
