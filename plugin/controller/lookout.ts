@@ -13,13 +13,13 @@ const ROUTINE_MS = 60_000;
 /** Keeps an eye on the servers of migrations that wait: what is no longer possible ends, with its reason. */
 export class Lookout {
   readonly #queue: Queue;
-  readonly #nova: Pick<AdmissionCalls, 'server'>;
+  readonly #nova: Pick<AdmissionCalls, 'server' | 'newestMigration'>;
   readonly #log: Logger;
   /** Not to be planned before `againAtMs`. */
   readonly #later = new Map<number, { busySinceMs: number | null; againAtMs: number }>();
   readonly #lookedAtMs = new Map<number, number>();
 
-  constructor(queue: Queue, nova: Pick<AdmissionCalls, 'server'>, log: Logger) {
+  constructor(queue: Queue, nova: Pick<AdmissionCalls, 'server' | 'newestMigration'>, log: Logger) {
     this.#queue = queue;
     this.#nova = nova;
     this.#log = log;
@@ -58,6 +58,20 @@ export class Lookout {
     }
     if (found.kind === 'moved') await this.#queue.move(entry, 'queued', found.reason, { source: found.source });
     return found.kind === 'ready';
+  }
+
+  /**
+   * What Nova will make of the request if it is asked now has a higher id than this. Others may have had Nova move the
+   * server, or try to, since the request came. Null: Nova does not tell, so it is asked again later.
+   */
+  async newestBefore(entry: Entry): Promise<number | null> {
+    try {
+      return await this.#nova.newestMigration(entry.vmUuid);
+    } catch (error) {
+      this.#log.warn({ migration: entry.id, error: describeError(error) }, 'Nova does not tell of migrations');
+      await this.#putOff(entry, { code: 'nova-unreachable', text: 'Nova does not tell of migrations: asked again' });
+      return null;
+    }
   }
 
   /** Its server has a task: it waits for the end of that. */

@@ -10,7 +10,7 @@ export class Waiter {
   /** Whether Nova would take the request from this caller now: only then may it be told to wait. */
   wouldTake: () => Promise<boolean> = async () => false;
 
-  /** `forward` gives the same promise at every call. */
+  /** `forward` gives the same promise at every call; where it throws at once, nothing was sent. */
   constructor(forward: () => Promise<UpstreamAnswer>, answer: (verdict: Verdict) => void, gone: AbortSignal) {
     this.#forward = forward;
     this.#answer = answer;
@@ -23,8 +23,13 @@ export class Waiter {
   }
 
   forward(): Promise<UpstreamAnswer> {
-    this.#sent = true;
-    return this.#forward();
+    try {
+      const answer = this.#forward();
+      this.#sent = true;
+      return answer;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   answer(verdict: Verdict): void {

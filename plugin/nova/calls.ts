@@ -1,7 +1,7 @@
 import { type OpenStackClient, OpenStackError, type Server } from 'openstack-client-ts';
 import { ProxyError } from '../proxy/errors.ts';
-import type { NovaCalls, ServerDetails, Submission } from './control.ts';
-import { findMigration, migrationById } from './watch.ts';
+import type { NovaCalls, ServerDetails, Submission, WantedMigration } from './control.ts';
+import { findMigration, isFinal, migrationById, novaPhase, pickMigration } from './watch.ts';
 import { liveMigrateBody, wouldTake } from './would-take.ts';
 
 const TEXT_LIMIT = 500;
@@ -13,6 +13,9 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The controller's calls to Keystone and Nova over the typed client. */
 export function createNovaCalls(client: OpenStackClient): NovaCalls {
+  const ofUser = async ({ vmUuid, sinceMs, newestBefore, userId }: WantedMigration) => {
+    return { vmUuid, sinceMs, newestBefore, skewMs: CLOCK_SKEW_MS, userId: userId ?? (await client.account()).userId };
+  };
   return {
     async caller(token) {
       const info = await client.validateToken(token);
@@ -60,11 +63,10 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
       return Math.max(0, ...known.map(({ id }) => id));
     },
 
-    async find(vmUuid, sinceMs, id, newestBefore = 0) {
+    async find(wanted) {
+      const { vmUuid, id } = wanted;
       const found =
-        id === null
-          ? await findMigration(client, { vmUuid, sinceMs, newestBefore })
-          : await migrationById(client, vmUuid, id);
+        id === null ? await findMigration(client, await ofUser(wanted)) : await migrationById(client, vmUuid, id);
       if (!found) return null;
       const { migration, phase } = found;
       return {
@@ -107,8 +109,14 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
       }
     },
 
-    async isMigrating(vmUuid) {
-      return (await unlessMissing(client.showServer(vmUuid)))?.taskState === 'migrating';
+    async seen(wanted) {
+      const { vmUuid } = wanted;
+      // In this order: one that ends in between has a record.
+      const server = await unlessMissing(client.showServer(vmUuid));
+      const known = await client.listMigrations({ instanceUuid: vmUuid, migrationType: 'live-migration' });
+      if (pickMigration(known, await ofUser(wanted))) return 'ours';
+      if (server?.taskState !== 'migrating') return 'none';
+      return known.some(({ status }) => !isFinal(novaPhase(status))) ? 'others' : 'unrecorded';
     },
 
     async requestIdOf(vmUuid, sinceMs) {

@@ -45,8 +45,8 @@ export interface KeptRequest {
   /** `req-UUID` that the 202 of a deferred one carries; absent in records of before it was kept. */
   requestId?: string;
   /**
-   * The newest live migration of the server that Nova had when the request came, 0 for none: what it makes of the
-   * request has a higher id. Absent in records of before it was kept.
+   * The newest live migration of the server that Nova had when the request came, or, of one that has waited, when its
+   * turn had come; 0 for none: what Nova makes of the request has a higher id. Absent in records of before it was kept.
    */
   newestBefore?: number;
 }
@@ -71,13 +71,35 @@ export interface AdmissionCalls {
   newestMigration(serverId: string): Promise<number>;
 }
 
+/** What tells a migration that Nova was asked for from others of the same server. */
+export interface WantedMigration {
+  vmUuid: string;
+  /** When Nova was asked, or shortly before. */
+  sinceMs: number;
+  /** Nova's id of it, null as long as that is not known. */
+  id: number | null;
+  /** Its id is above this one. */
+  newestBefore: number;
+  /** Who asked Nova; null: Drover's own account. */
+  userId: string | null;
+}
+
+/**
+ * What Nova shows of a migration that it may have been asked for.
+ *
+ * | seen                                                                     | is           |
+ * |--------------------------------------------------------------------------|--------------|
+ * | its record                                                               | `ours`       |
+ * | the server is migrating, by a record that is not this one's              | `others`     |
+ * | the server is migrating, and there is no record (yet): anybody's         | `unrecorded` |
+ * | none of these                                                            | `none`       |
+ */
+export type SeenOfIt = 'ours' | 'others' | 'unrecorded' | 'none';
+
 /** The calls that driving a migration makes, with the service's token. */
 export interface DriveCalls {
-  /**
-   * The record of the migration of this VM that was created at or after `sinceMs` with an id above `newestBefore`, or
-   * with that id; null if none.
-   */
-  find(vmUuid: string, sinceMs: number, id: number | null, newestBefore?: number): Promise<NovaMigration | null>;
+  /** Nova's record of this migration; null if there is none. */
+  find(wanted: WantedMigration): Promise<NovaMigration | null>;
   /** The HTTP status of Nova's answer: 202 taken, 400 not (yet, or any more) in a state to switch. */
   forceComplete(vmUuid: string, novaMigrationId: number): Promise<number>;
 }
@@ -101,8 +123,8 @@ export interface NovaCalls extends AdmissionCalls, DriveCalls {
   submit(vmUuid: string, request: KeptRequest): Promise<Submission>;
   /** Makes the caller's own request. Never throws. */
   forwarded(forward: () => Promise<UpstreamAnswer>): Promise<{ submission: Submission; answer: UpstreamAnswer | null }>;
-  /** Has Nova taken a migration of this VM that has not ended? It knows before it has a record of it. */
-  isMigrating(vmUuid: string): Promise<boolean>;
+  /** Whether Nova has taken this migration. */
+  seen(wanted: WantedMigration): Promise<SeenOfIt>;
   /** Nova's request id of the newest live migration of this VM that it took since then; null: it shows none. */
   requestIdOf(vmUuid: string, sinceMs: number): Promise<string | null>;
 }

@@ -40,16 +40,18 @@ export function isFinal(phase: NovaPhase): boolean {
 const TRUNCATION_MS = 1000;
 
 /**
- * The record of a live migration that was asked for at `sinceMs`: the earliest that is not older and has an id above
- * `newestBefore`. Nova refuses a second one while the first runs, so the earliest is ours. One that seems older by up to the
- * skew of the clocks is taken only while it runs: a finished one was the migration before.
+ * The record of a live migration that was asked for at `sinceMs` by that user: the earliest that is not older and has an
+ * id above `newestBefore`. Nova refuses a second one while the first runs, so the earliest is ours. One that seems older by
+ * up to the skew of the clocks is taken only while it runs: a finished one was the migration before. Nova keeps who asked
+ * (nova/objects/migration.py, create), so what somebody else had Nova do to the server meanwhile is not taken for ours.
  */
 export function pickMigration(
   migrations: readonly Migration[],
-  wanted: { sinceMs: number; skewMs: number; newestBefore?: number },
+  wanted: { sinceMs: number; skewMs: number; newestBefore?: number; userId?: string },
 ): Migration | null {
   const since = migrations
     .filter((migration) => migration.migrationType === 'live-migration' && migration.id > (wanted.newestBefore ?? 0))
+    .filter(({ userId }) => wanted.userId === undefined || userId === null || userId === wanted.userId)
     .filter(({ createdAtMs, status }) => {
       const seemsOlderByMs = wanted.sinceMs - createdAtMs;
       return seemsOlderByMs <= TRUNCATION_MS || (seemsOlderByMs <= wanted.skewMs && !isFinal(novaPhase(status)));

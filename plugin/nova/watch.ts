@@ -18,7 +18,7 @@ const DEFAULT_SKEW_MS = 5000;
  */
 export async function findMigration(
   client: OpenStackClient,
-  wanted: { vmUuid: string; sinceMs: number; skewMs?: number; newestBefore?: number },
+  wanted: { vmUuid: string; sinceMs: number; skewMs?: number; newestBefore?: number; userId?: string },
   options: CallOptions = {},
 ): Promise<SeenMigration | null> {
   const migrations = await client.listMigrations(

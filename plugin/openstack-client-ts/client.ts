@@ -76,13 +76,13 @@ export class OpenStackClient {
     return this.#identity.validateToken(token, options);
   }
 
-  /** What this client's account may, and where other clients find Nova. */
-  async account(): Promise<{ roles: string[]; publicComputeUrls: string[] }> {
-    const { roles, catalogue } = await this.#identity.ownToken();
+  /** Who this client's account is, what it may, and where other clients find Nova. */
+  async account(): Promise<{ userId: string; roles: string[]; publicComputeUrls: string[] }> {
+    const { userId, roles, catalogue } = await this.#identity.ownToken();
     const { region } = this.#config;
     const endpoints = catalogue.filter(({ type }) => type === 'compute').flatMap((service) => service.endpoints);
     const ours = endpoints.filter((one) => one.interface === 'public' && (!region || one.region_id === region));
-    return { roles, publicComputeUrls: ours.map(({ url }) => url) };
+    return { userId, roles, publicComputeUrls: ours.map(({ url }) => url) };
   }
 
   /** The microversions that this Nova speaks. */

@@ -18,6 +18,7 @@ export interface TokenInfo {
 
 export interface OwnToken {
   id: string;
+  userId: string;
   /** Role names. */
   roles: string[];
   renewAtMs: number;
@@ -129,7 +130,8 @@ export class Identity {
     const { token } = parseBody(answer, TokenAnswer);
     const halfLifeMs = (token.expires_at - Date.now()) / 2;
     const renewAtMs = token.expires_at - Math.min(RENEW_BEFORE_MS, halfLifeMs);
-    this.#token = { id, roles: token.roles.map(({ name }) => name), renewAtMs, catalogue: token.catalog };
+    const roles = token.roles.map(({ name }) => name);
+    this.#token = { id, userId: token.user.id, roles, renewAtMs, catalogue: token.catalog };
     return this.#token;
   }
 

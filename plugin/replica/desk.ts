@@ -226,7 +226,8 @@ function onceBegun({ election, doubtful }: DeskParts, handover: string, forward:
   let begun = false;
   return {
     begun: () => begun,
-    forward: async () => {
+    /** Throws at once where nothing is sent. */
+    forward: () => {
       if (!begun && (!election.leads() || doubtful(handover))) {
         throw new ProxyError('upstream-unreachable', 'It is not for this replica to ask Nova.');
       }

@@ -32,11 +32,16 @@ export async function answerKeystone(
   send(response, 200, tokenOf(owner));
 }
 
-function tokenOf(name: string): unknown {
+/** Their id in Keystone, which Nova keeps with what they ask for. */
+export function userOf(owner: 'caller' | 'service'): string {
+  return `user-${owner}`;
+}
+
+function tokenOf(name: 'caller' | 'service'): unknown {
   return {
     token: {
       expires_at: new Date(Date.now() + TOKEN_LIFE_MS).toISOString(),
-      user: { id: `user-${name}`, name, domain: { id: 'default', name: 'Default' } },
+      user: { id: userOf(name), name, domain: { id: 'default', name: 'Default' } },
       project: { id: 'project', name: 'project' },
       roles: [{ id: 'r1', name: 'admin' }],
       catalog: [],

@@ -8,13 +8,14 @@ export interface Machine {
   host: string;
   metadata: Record<string, string>;
   taskState: 'migrating' | null;
-  actions: { action: string; requestId: string; startedAtMs: number }[];
+  actions: { action: string; requestId: string; startedAtMs: number; by: Taken['by'] }[];
 }
 
 export interface MachineMigration {
   id: number;
   uuid: string;
   machine: Machine;
+  by: Taken['by'];
   source: string;
   /** Null until the scheduler has chosen. */
   destination: string | null;
@@ -84,7 +85,7 @@ export class Machines {
     machine.taskState = 'migrating';
     const requestId = `req-${randomUUID()}`;
     const nowMs = Date.now();
-    machine.actions.unshift({ action: 'live-migration', requestId, startedAtMs: nowMs });
+    machine.actions.unshift({ action: 'live-migration', requestId, startedAtMs: nowMs, by });
     const open = { migrationId: null, end: null, endedAtMs: null };
     const taken: Taken = { vmUuid: id, by, tag, requestId, takenAtMs: nowMs, ...open };
     this.ledger.taken.push(taken);
@@ -130,6 +131,7 @@ export class Machines {
       id: this.migrations.length + 1,
       uuid: randomUUID(),
       machine,
+      by: taken.by,
       source: machine.host,
       destination: null,
       status: 'accepted',

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { userOf } from './keystone.ts';
 import type { Moment } from './ledger.ts';
 import type { Machine, MachineMigration, Machines } from './machines.ts';
 import type { Fault, Trouble } from './trouble.ts';
@@ -75,11 +76,11 @@ async function read(
     return moment('server-shown');
   }
   if (machine && rest === '/os-instance-actions') {
-    const instanceActions = machine.actions.map(({ action, requestId, startedAtMs }) => ({
+    const instanceActions = machine.actions.map(({ action, requestId, startedAtMs, by }) => ({
       action,
       instance_uuid: id,
       request_id: requestId,
-      user_id: 'user',
+      user_id: userOf(by),
       project_id: 'project',
       start_time: novaTime(startedAtMs),
       message: null,
@@ -169,7 +170,7 @@ function serverOf({ id, name, host, metadata, taskState }: Machine): unknown {
 }
 
 function migrationOf(migration: MachineMigration): unknown {
-  const { id, uuid, machine, source, destination, status, createdAtMs, updatedAtMs } = migration;
+  const { id, uuid, machine, by, source, destination, status, createdAtMs, updatedAtMs } = migration;
   return {
     id,
     uuid,
@@ -178,7 +179,7 @@ function migrationOf(migration: MachineMigration): unknown {
     dest_compute: destination,
     status,
     migration_type: 'live-migration',
-    user_id: 'user',
+    user_id: userOf(by),
     project_id: 'project',
     created_at: novaTime(createdAtMs),
     updated_at: novaTime(updatedAtMs),

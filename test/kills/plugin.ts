@@ -123,7 +123,8 @@ export class PluginProcess {
   async ended(): Promise<{ code: number | null; signal: string | null }> {
     const child = this.#child;
     if (!child) return { code: null, signal: null };
-    if (!child.stdout?.closed) await new Promise((done) => child.once('close', done));
+    // Its output may have been read to the end before the process is known to have ended.
+    if (this.running || !child.stdout?.closed) await new Promise((done) => child.once('close', done));
     return { code: child.exitCode, signal: child.signalCode };
   }
 
@@ -161,10 +162,20 @@ export class PluginProcess {
   }
 }
 
+/**
+ * Below those that the kernel gives to connections (ip_local_port_range, from 32768): it must be free at each start, not
+ * only at the first.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address ? address.port : 0;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false));
+      server.listen(port, '127.0.0.1', () => done(true));
+    });
+    if (!free) continue;
+    await new Promise((done) => server.close(done));
+    return port;
+  }
 }

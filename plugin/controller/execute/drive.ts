@@ -10,6 +10,7 @@ import { Pause } from '../pause.ts';
 import type { Store, StoredMigration } from '../store/store.ts';
 import { follow, type Observation, type Step } from './follow.ts';
 import { measureOutcome, RatesMean, workloadRates } from './outcome.ts';
+import { wantedOf } from './wanted.ts';
 
 export interface DriveParts {
   store: Store;
@@ -110,12 +111,7 @@ export class Drive {
     const every = this.#nova === null ? FIND_RECORD_EVERY_MS : ASK_NOVA_EVERY_MS;
     if (nowMs - this.#novaAskedAtMs >= every) {
       this.#novaAskedAtMs = nowMs;
-      this.#nova = await nova.find(
-        record.vmUuid,
-        record.submittedAtMs ?? record.receivedAtMs,
-        record.novaMigrationId,
-        record.request.newestBefore,
-      );
+      this.#nova = await nova.find(wantedOf(record));
       const found = this.#nova;
       const destination = record.destination ?? found?.destination ?? null;
       if (found && (record.novaMigrationId !== found.id || record.destination !== destination)) {

@@ -17,6 +17,7 @@ import type { Unmanaged } from '../unmanaged.ts';
 import type { Waiter } from '../waiter.ts';
 import { Drive, holdOf, leaseClients, trafficOf } from './drive.ts';
 import { type End, measureOutcome } from './outcome.ts';
+import { LOST_AFTER_MS, wasTaken } from './search.ts';
 
 export interface ExecutionParts {
   store: Store;
@@ -32,9 +33,6 @@ export interface ExecutionParts {
   unmanaged: Unmanaged;
 }
 
-/** A request that was under way when its answer was lost has reached Nova within this time, or never will. */
-const LOST_AFTER_MS = 15_000;
-const ASK_AGAIN_MS = 500;
 /** So long a stop waits for Nova's answers to callers that had none yet. */
 const STOP_WITHIN_MS = 5000;
 /** An end of a migration that has not begun. */
@@ -145,7 +143,9 @@ export class Execution {
   async begin(received: Entry, decision: Decision, facts: DecisionFacts, warning: Reason | null): Promise<void> {
     await this.#claimed(received, async () => {
       const waiter = this.#queue.waiter(received.id);
-      if ((await this.#leftByClient(received)) || !(await this.#stillWanted(received))) return;
+      if (await this.#leftByClient(received)) return;
+      const request = await this.#asWantedNow(received);
+      if (request === null) return;
       await this.#warn(received, warning);
       this.#warned.delete(received.id);
       const stale = decision.reasons.find(({ code }) => code === 'stale');
@@ -158,6 +158,7 @@ export class Execution {
         {
           decision,
           facts,
+          request,
           outcome: measureOutcome(UNSEEN, UNSEEN, {
             before: trafficOf(received, this.#parts.tracker),
             during: null,
@@ -180,29 +181,47 @@ export class Execution {
   /** Only one at a time has a waiting migration in hand; what fails in its hand is put right in the background. */
   async #claimed(entry: Entry, work: () => Promise<void>): Promise<void> {
     if (!this.#queue.claim(entry.id)) return;
+    const waiter = this.#queue.waiter(entry.id);
     try {
       await work();
     } catch (error) {
-      this.#inBackground(entry, this.#rescue(entry.id, describeError(error)));
+      this.#inBackground(entry, this.#rescue(entry.id, waiter, describeError(error)));
     }
   }
 
-  /** A step failed half way: its caller gets Nova's answer; what was accepted waits again, once that can be written. */
-  async #rescue(id: number, text: string): Promise<void> {
+  /**
+   * A step failed half way: its caller gets Nova's answer; what was accepted waits again, once that can be written. Where
+   * nobody knows whether it was accepted, it is.
+   */
+  async #rescue(id: number, waiter: Waiter | undefined, text: string): Promise<void> {
     const entry = this.#queue.get(id);
     if (!entry) return;
     const reason: Reason = { code: 'step-failed', text };
     this.#parts.log.error({ migration: id, vm: entry.vmName, error: text }, 'a step failed');
-    const waiter = this.#queue.waiter(id);
-    if (!waiter) return this.#giveBack(entry, 'failed', reason);
+    if (entry.handover !== null && this.#queue.doubtful(entry.handover)) return this.#acceptAtLast(entry, reason);
+    // A caller whose request has gone to Nova meanwhile waits no more, and what Nova took is not to be forgotten.
+    const isOpen = waiter !== undefined && (waiter.sent || this.#queue.waiter(id) === waiter);
+    if (entry.deferred || !isOpen) return this.#giveBack(entry, 'failed', reason);
     await this.#followUnchanged(entry, reason, await this.#forward(id, waiter));
   }
 
-  /** One that has waited is asked for with other rights than its caller's: the server is looked at again first. */
-  async #stillWanted(entry: Entry): Promise<boolean> {
-    if (!entry.deferred || (await this.#parts.lookout.mayStart(entry))) return true;
+  /** The store did not say whether it took that this one waits: it may not go to Nova for its caller any more. */
+  async #acceptAtLast(entry: Entry, reason: Reason): Promise<void> {
+    const accepted = await this.#persist(entry, () => this.#queue.move(entry, 'queued', reason, { deferred: true }));
+    if (accepted) this.#queue.accept(accepted);
+  }
+
+  /**
+   * One that has waited is asked for with other rights than its caller's: the server is looked at again first. Null: it
+   * does not start now.
+   */
+  async #asWantedNow(entry: Entry): Promise<Entry['request'] | null> {
+    if (!entry.deferred) return entry.request;
+    const { lookout } = this.#parts;
+    const newestBefore = (await lookout.mayStart(entry)) ? await lookout.newestBefore(entry) : null;
+    if (newestBefore !== null) return { ...entry.request, newestBefore };
     this.#queue.release(entry.id);
-    return false;
+    return null;
   }
 
   /** Nova and hostd take their time: other migrations are not planned later for it. */
@@ -226,10 +245,13 @@ export class Execution {
   async beginUnchanged(received: Entry, reason: Reason): Promise<void> {
     await this.#claimed(received, async () => {
       const waiter = this.#queue.waiter(received.id);
-      if ((await this.#leftByClient(received)) || !(await this.#stillWanted(received))) return;
+      if (await this.#leftByClient(received)) return;
+      const request = await this.#asWantedNow(received);
+      if (request === null) return;
       this.#parts.log.warn({ migration: received.id, vm: received.vmName, reason }, 'goes to Nova unchanged');
       this.#parts.unmanaged.add(reason.code, reason.text, received.vmName);
-      const entry = await this.#queue.move(received, 'submitted', reason, { submittedAtMs: Date.now() });
+      const change = { request, submittedAtMs: Date.now() };
+      const entry = await this.#queue.move(received, 'submitted', reason, change);
       this.#inBackground(entry, this.#submit(entry, waiter));
     });
   }
@@ -374,48 +396,38 @@ export class Execution {
     }
     this.#queue.claim(id);
     const reason: Reason = { code: 'restarted', text: 'the plugin was restarted before Nova was asked' };
-    const work = entry.deferred ? this.#giveBack(entry, 'aborted', reason) : this.#lookOnce(entry, reason);
+    const work = entry.deferred ? this.#giveBack(entry, 'aborted', reason) : this.#lookAgain(entry, reason);
     this.#inBackground(
       entry,
       work.then(() => this.#parts.wake()),
     );
   }
 
-  /** Its caller has no answer. Where the store failed its request may have gone to Nova all the same. */
-  async #lookOnce(entry: Entry, reason: Reason): Promise<void> {
-    const issued = await this.#persist(entry, () => this.#issued(entry));
-    if (issued) await this.#followUnchanged(entry, { ...reason, text: 'Nova has it' }, 'unknown');
-    else if (issued === false) await this.#end(entry, 'aborted', reason);
-  }
-
-  async #issued({ vmUuid, submittedAtMs, receivedAtMs, request }: Entry): Promise<boolean> {
-    const { nova } = this.#parts;
-    // In this order: one that ends in between has a record.
-    if (await nova.isMigrating(vmUuid)) return true;
-    return (await nova.find(vmUuid, submittedAtMs ?? receivedAtMs, null, request.newestBefore)) !== null;
+  /**
+   * Its caller has no answer. Where the store failed its request may have gone to Nova all the same. A replica that hands
+   * a request on has it still, and asks again once this one has ended: so nothing of an earlier leader may be on its way.
+   */
+  async #lookAgain(entry: Entry, reason: Reason): Promise<void> {
+    const taken = await this.#wasTaken(entry, entry.handover === null ? 0 : LOST_AFTER_MS);
+    if (taken) await this.#followUnchanged(entry, { ...reason, text: 'Nova has it' }, 'unknown');
+    else if (taken === false) await this.#end(entry, 'aborted', reason);
   }
 
   /** Nova was asked, or was about to be: it knows. Asked again only when it is sure that it never took the request. */
   #findAgain(entry: Entry): void {
-    const giveUpAtMs = Date.now() + LOST_AFTER_MS;
     const look = async (): Promise<void> => {
-      while (!this.#stop.signal.aborted) {
-        try {
-          if (await this.#issued(entry)) return this.#follow(entry);
-          if (Date.now() >= giveUpAtMs) {
-            await this.#giveBack(entry, 'aborted', { code: 'never-reached-nova', text: 'Nova never took the request' });
-            return this.#parts.wake();
-          }
-        } catch (error) {
-          this.#parts.log.warn(
-            { migration: entry.id, error: describeError(error) },
-            'Nova does not tell whether it took a request',
-          );
-        }
-        await sleep(ASK_AGAIN_MS);
-      }
+      const taken = await this.#wasTaken(entry, LOST_AFTER_MS);
+      if (taken) this.#follow(entry);
+      if (taken !== false) return;
+      await this.#giveBack(entry, 'aborted', { code: 'never-reached-nova', text: 'Nova never took the request' });
+      this.#parts.wake();
     };
     this.#inBackground(entry, look());
+  }
+
+  #wasTaken(entry: Entry, withinMs: number): Promise<boolean | null> {
+    const { nova, log } = this.#parts;
+    return wasTaken(entry, withinMs, { nova, log, signal: this.#stop.signal });
   }
 
   // ---- ends

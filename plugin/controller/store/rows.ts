@@ -55,7 +55,7 @@ export type Change = Partial<
     | 'outcome'
     | 'asked'
   >
-> & { facts?: DecisionFacts };
+> & { facts?: DecisionFacts; request?: KeptRequest };
 
 export function toColumns(change: Change): Updateable<MigrationTable> {
   const columns: Updateable<MigrationTable> = {};
@@ -67,6 +67,7 @@ export function toColumns(change: Change): Updateable<MigrationTable> {
   if (change.submittedAtMs !== undefined) columns.submitted_at_ms = change.submittedAtMs;
   if (change.endedAtMs !== undefined) columns.ended_at_ms = change.endedAtMs;
   if (change.decision !== undefined) columns.decision = JSON.stringify(change.decision);
+  if (change.request !== undefined) columns.request = JSON.stringify(change.request);
   if (change.facts !== undefined) columns.facts = JSON.stringify(change.facts);
   if (change.outcome !== undefined) columns.outcome = JSON.stringify(change.outcome);
   if (change.asked !== undefined) columns.asked = JSON.stringify(change.asked);

@@ -1,7 +1,13 @@
 import type { HostInfo, HostSample, Lease, MigrationView } from 'drover-hostd/contract';
 import { ordinaryInfo, ordinarySample, ordinaryVm, workloadRates } from '../../../plugin/cli/ordinary.ts';
 import { DroverError } from '../../../plugin/errors.ts';
-import type { NovaCalls, NovaMigration, ServerDetails, Submission } from '../../../plugin/nova/control.ts';
+import type {
+  NovaCalls,
+  NovaMigration,
+  ServerDetails,
+  Submission,
+  WantedMigration,
+} from '../../../plugin/nova/control.ts';
 import type { LiveMigrateRequest } from '../../../plugin/proxy/live-migrate.ts';
 import type { HostClient, LeaseWish } from '../../../plugin/tracker/hosts.ts';
 
@@ -17,6 +23,8 @@ export class NovaDouble {
   readonly aborted: { vmUuid: string; novaMigrationId: number }[] = [];
   abortStatus = 202;
   readonly records = new Map<string, NovaMigration>();
+  /** Whose each record is, by its id. */
+  readonly askedBy = new Map<number, 'caller' | 'service'>();
   readonly #askedFor = new Map<string, number>();
   /** What a submission comes to; 202 registers it. */
   outcome: Submission = { status: 202, text: '' };
@@ -60,6 +68,7 @@ export class NovaDouble {
     const taken = this.takesSilently || (typeof this.outcome === 'object' && this.outcome.status === 202);
     if (taken) {
       this.issued.push({ vmUuid, by, atMs: Date.now() });
+      this.askedBy.set(this.issued.length, by);
       this.records.set(vmUuid, {
         id: this.issued.length,
         uuid: null,
@@ -103,12 +112,11 @@ export class NovaDouble {
       },
       computeHosts: async () => this.computeHosts,
       newestMigration: async (id) => this.records.get(id)?.id ?? 0,
-      find: async (vmUuid, _sinceMs, _id, newestBefore = 0) => {
+      find: async (wanted) => {
         this.#answer();
-        this.#askedFor.set(vmUuid, this.asked(vmUuid) + 1);
-        await this.beforeFind(vmUuid);
-        const record = this.records.get(vmUuid) ?? null;
-        return record && record.id > newestBefore ? record : null;
+        this.#askedFor.set(wanted.vmUuid, this.asked(wanted.vmUuid) + 1);
+        await this.beforeFind(wanted.vmUuid);
+        return this.#found(wanted);
       },
       forceComplete: async (vmUuid) => {
         this.forced.push({ vmUuid, atMs: Date.now() });
@@ -124,8 +132,17 @@ export class NovaDouble {
         return { submission: { status: answer.status, text: '' }, answer };
       },
       requestIdOf: async (vmUuid) => (this.records.has(vmUuid) ? `req-of-${vmUuid}` : null),
-      isMigrating: async (vmUuid) => this.records.get(vmUuid)?.phase === 'running',
+      seen: async (wanted) => {
+        if (this.#found(wanted)) return 'ours';
+        return this.records.get(wanted.vmUuid)?.phase === 'running' ? 'others' : 'none';
+      },
     };
+  }
+
+  #found({ vmUuid, newestBefore, userId }: WantedMigration): NovaMigration | null {
+    const record = this.records.get(vmUuid);
+    if (!record || record.id <= newestBefore) return null;
+    return (this.askedBy.get(record.id) === 'service') === (userId === null) ? record : null;
   }
 
   /** How often it was asked for this server's migration. */
