@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { describeError } from '../../errors.ts';
-import type { NovaCalls } from '../../nova/control.ts';
+import type { NovaCalls, SeenOfIt } from '../../nova/control.ts';
 import type { Entry } from '../queue.ts';
 import { wantedOf } from './wanted.ts';
 
@@ -16,10 +16,22 @@ export interface SearchParts {
 }
 
 /**
- * Whether Nova took a request whose answer is not known: yes as soon as Nova shows it, no if it has not within `withinMs`.
- * While Nova moves the server for somebody else, nothing is concluded: it has refused ours, or ours is still on its way.
- * Null: stopped before it was known.
+ * What Nova's answer says of a request that it may have taken. Pure.
+ *
+ * | seen       | the request may be on its way  | it cannot any more                                     |
+ * |------------|--------------------------------|--------------------------------------------------------|
+ * | ours       | taken                          | taken                                                  |
+ * | others     | not known                      | not known: Nova has refused ours, or ours comes later  |
+ * | unrecorded | not known: whose it is         | taken: conductor or scheduler are dead                 |
+ * | none       | not known                      | not taken                                              |
  */
+export function concluded(seen: SeenOfIt, isLate: boolean): boolean | null {
+  if (seen === 'ours') return true;
+  if (!isLate || seen === 'others') return null;
+  return seen === 'unrecorded';
+}
+
+/** Looks until it is known whether Nova took a request. Null: stopped before. */
 export async function wasTaken(
   entry: Entry,
   withinMs: number,
@@ -30,9 +42,8 @@ export async function wasTaken(
     try {
       const isLate = Date.now() >= giveUpAtMs;
       const seen = await nova.seen(wantedOf(entry));
-      // Of `unrecorded` the record is due 0.3 s after Nova took it; conductor and scheduler may be dead.
-      if (seen === 'ours' || (isLate && seen === 'unrecorded')) return true;
-      if (isLate && seen === 'none') return false;
+      const taken = concluded(seen, isLate);
+      if (taken !== null) return taken;
     } catch (error) {
       const text = 'Nova does not tell whether it took a request';
       log.warn({ migration: entry.id, error: describeError(error) }, text);

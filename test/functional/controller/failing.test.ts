@@ -139,6 +139,52 @@ describe('A step that fails', () => {
     expect(nova.issued).toHaveLength(2);
   });
 
+  it('after its request has gone to Nova does not forget what Nova took', async () => {
+    const controller = await start();
+    const real = store.transition.bind(store);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let hung = false;
+    store.transition = async (...args) => {
+      if (hung) return real(...args);
+      hung = true;
+      await promise;
+      throw new Error('the database went away');
+    };
+    expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
+    resolve();
+    finish(1);
+    await expect.poll(states, { timeout: 8000 }).toEqual({ 1: 'completed' });
+    expect(nova.issued).toHaveLength(1);
+    expect((await store.newest(1))[0]?.novaMigrationId).toBe(1);
+  });
+
+  it.each([
+    ['was', true],
+    ['was not', false],
+  ])(
+    'in accepting one, where nobody knows that it %s written: it waits, and its caller is told so',
+    async (_, written) => {
+      const controller = await start();
+      const first = ask(controller, 1);
+      const real = store.transition.bind(store);
+      let failures = 0;
+      store.transition = async (...args) => {
+        if (args[1] !== 'queued' || failures > 0) return real(...args);
+        failures += 1;
+        if (written) await real(...args);
+        throw new Error('no answer within 3000 ms');
+      };
+      const request = liveMigrateRequest(2);
+      const asked = controller.handle(request, async () => take(vm(2)), 'handed-over');
+      expect(await asked).toMatchObject({ kind: 'accepted' });
+      expect(controller.doubtful('handed-over')).toBe(false);
+      await first;
+      finish(1);
+      await expect.poll(() => nova.issued.map(({ by }) => by), { timeout: 8000 }).toEqual(['caller', 'service']);
+      expect(await states()).toMatchObject({ 2: expect.stringMatching(/submitted|running/) });
+    },
+  );
+
   it('puts what was accepted back into the queue, and it is issued once when the store works again', async () => {
     const controller = await start();
     await Promise.all([ask(controller, 1), ask(controller, 2)]);

@@ -48,6 +48,14 @@ test('Nova cuts its times to whole seconds, so a record may seem older than its 
   expect(pickMigration([migration(4, 7000)], { sinceMs: 7999, skewMs: 0 })?.id).toBe(4);
 });
 
+test('what somebody else asked for is not ours, however well it fits', () => {
+  const theirs = { ...migration(4, 7000), userId: 'caller' };
+  const ours = { ...migration(5, 7000), userId: 'drover' };
+  const wanted = { sinceMs: 7000, skewMs: 0, userId: 'drover' };
+  expect(pickMigration([ours, theirs], wanted)?.id).toBe(5);
+  expect(pickMigration([theirs], wanted)).toBeNull();
+});
+
 test('a finished migration of just before is not taken for the one that is awaited', () => {
   const before = { ...migration(4, 7000), status: 'completed' };
   expect(pickMigration([before], { sinceMs: 11_000, skewMs: 5000 })).toBeNull();
