@@ -21,7 +21,12 @@ export function linkBase(rawTarget: string, rawHeaders: readonly string[], docum
 }
 
 /** Nova's link to the page after the entry with this uuid: its parameters in the order of their names. */
-export function nextLink(base: string, parameters: ReadonlyMap<string, string>, uuid: string): string {
+export function nextLink(
+  base: string,
+  parameters: ReadonlyMap<string, string>,
+  uuid: string,
+  collection = 'os-migrations',
+): string {
   const sorted = [...parameters].filter(([name]) => name !== 'marker').sort(([a], [b]) => (a < b ? -1 : 1));
-  return `${base}/os-migrations?${new URLSearchParams([...sorted, ['marker', uuid]])}`;
+  return `${base}/${collection}?${new URLSearchParams([...sorted, ['marker', uuid]])}`;
 }

@@ -1,6 +1,7 @@
 import { handleMigrations } from './handler.ts';
 import type { Ask, MigrationsSource, MigrationsVerdict, ServedRequest } from './request.ts';
 import { shownMigrating } from './servers/edit.ts';
+import { listServers } from './servers/list.ts';
 import { serversTarget } from './servers/target.ts';
 import { migrationsTarget } from './target.ts';
 
@@ -36,6 +37,9 @@ export function overlayOf(
   if (migrating.size === 0) return null;
   const servers = serversTarget(method, rawTarget, rawHeaders);
   if (servers === null || (servers.kind === 'one' && !migrating.has(servers.serverId))) return null;
-  const collection = servers.kind === 'one' ? 'server' : 'servers';
-  return async (_request, ask) => ({ kind: 'answer', answer: shownMigrating(await ask(), collection, migrating) });
+  return async (request, ask) => {
+    const isOne = servers.kind === 'one';
+    const answer = isOne ? shownMigrating(await ask(), 'server', migrating) : listServers(request, ask, migrating);
+    return { kind: 'answer', answer: await answer };
+  };
 }

@@ -41,6 +41,8 @@ describe('the way of a request', () => {
     ['GET', `/v2.1/servers/${VM}`],
     ['GET', `/v2.1/${PROJECT}/servers/${VM}/?x=/y`],
     ['GET', '/v2.1//servers//%64etail/'],
+    ['GET', '/v2.1/servers?limit=1&status=MIGRATING'],
+    ['GET', '/v2.1/servers/?task%5Fstate=migrating'],
   ])('leads through Drover: %s %s', async (method, target) => {
     expect(await wayOf(method, target, method === 'POST' ? MIGRATE : null)).toBe('drover');
   });
@@ -49,6 +51,8 @@ describe('the way of a request', () => {
     ['GET', '/v2.1/servers'],
     ['POST', '/v2.1/servers'],
     ['GET', '/v2.1/servers/'],
+    ['POST', '/v2.1/servers?status=MIGRATING'],
+    ['GET', '/v2.1/servers?x=status'],
     ['PUT', `/v2.1/servers/${VM}`],
     ['DELETE', `/v2.1/servers/${VM}`],
     ['GET', `/v2.1/servers/${VM}/os-instance-actions`],

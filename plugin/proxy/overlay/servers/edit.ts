@@ -1,6 +1,6 @@
 import { headerValues } from '../../headers.ts';
 import type { UpstreamAnswer } from '../../live-migrate.ts';
-import { type Members, objectsOf, type Span } from './members.ts';
+import { objectsOf, type PlacedObject, type Span } from './members.ts';
 
 /** What Nova makes of both while a server's task is `migrating` (nova/api/openstack/common.py, _STATE_MAP). */
 const BECOMES_MIGRATING = ['"ACTIVE"', '"PAUSED"'];
@@ -37,19 +37,25 @@ export function shownMigrating(
   // A letter for each byte: what is not changed is the same byte again.
   const text = body.toString('latin1');
   const objects = objectsOf(text, collection);
-  if (objects.includes(null)) return answer;
-  const edits = objects.flatMap((members) => editsOf(text, members, migrating));
-  if (edits.length === 0) return answer;
-  const edited = Buffer.from(replaced(text, edits), 'latin1');
-  return { ...answer, rawHeaders: withLength(rawHeaders, edited.length), body: edited };
+  if (objects.some(({ repeated }) => repeated)) return answer;
+  const edits = objects.flatMap((object) => editsOf(text, object, migrating));
+  return edits.length === 0 ? answer : withText(answer, replaced(text, edits));
+}
+
+/** The answer with another body, a letter for each byte; its header in its order and case, with that body's length. */
+export function withText(answer: UpstreamAnswer, text: string): UpstreamAnswer {
+  const { rawHeaders } = answer;
+  const body = Buffer.from(text, 'latin1');
+  const isLength = (i: number) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'content-length';
+  return { ...answer, rawHeaders: rawHeaders.map((value, i) => (isLength(i) ? String(body.length) : value)), body };
 }
 
 interface Edit extends Span {
   text: string;
 }
 
-function editsOf(text: string, members: Members, migrating: ReadonlySet<string>): Edit[] {
-  const at = (name: string) => members?.get(name);
+function editsOf(text: string, { members }: PlacedObject, migrating: ReadonlySet<string>): Edit[] {
+  const at = (name: string) => members.get(name);
   const written = (span: Span | undefined) => (span ? text.slice(span.from, span.to) : undefined);
   const id = written(at('id'))?.slice(1, -1).toLowerCase();
   const [status, task] = [at('status'), at(TASK_STATE)];
@@ -68,14 +74,7 @@ function replaced(text: string, edits: readonly Edit[]): string {
   return parts.join('') + text.slice(from);
 }
 
-/** The header in its order and case, with another length where it has one. */
-function withLength(rawHeaders: readonly string[], length: number): string[] {
-  return rawHeaders.map((text, i) =>
-    i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'content-length' ? String(length) : text,
-  );
-}
-
-function isJson(body: Uint8Array): boolean {
+export function isJson(body: Uint8Array): boolean {
   try {
     JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
     return true;

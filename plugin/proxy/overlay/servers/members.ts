@@ -4,8 +4,12 @@ export interface Span {
   to: number;
 }
 
-/** The plain values (no object, no array) of one object, by name; null where a name comes twice. */
-export type Members = ReadonlyMap<string, Span> | null;
+/** Where an object stands, and the plain values (no object, no array) in it by name. */
+export interface PlacedObject extends Span {
+  members: ReadonlyMap<string, Span>;
+  /** A name comes twice. */
+  repeated: boolean;
+}
 
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
@@ -15,11 +19,12 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
  *
  * @param text valid JSON
  */
-export function objectsOf(text: string, name: string): Members[] {
-  const found: Members[] = [];
+export function objectsOf(text: string, name: string): PlacedObject[] {
+  const found: PlacedObject[] = [];
   /** Of each open object or array: the member it is in. */
   const open: { inArray: boolean; key: string | null }[] = [];
-  let members: Map<string, Span> | null = null;
+  let members = new Map<string, Span>();
+  let from = 0;
   let repeated = false;
   let isKey = false;
   for (const { 0: token, index } of text.matchAll(TOKEN)) {
@@ -29,20 +34,21 @@ export function objectsOf(text: string, name: string): Members[] {
       isKey = token === '{';
       if (isKey && isWanted(open, name)) {
         members = new Map();
+        from = index;
         repeated = false;
       }
     } else if (token === '}' || token === ']') {
-      if (token === '}' && isWanted(open, name)) found.push(repeated ? null : members);
+      if (token === '}' && isWanted(open, name)) found.push({ from, to: index + 1, members, repeated });
       open.pop();
       isKey = false;
     } else if (token === ',') isKey = here?.inArray === false;
     else if (token === ':') isKey = false;
     else if (isKey && here) {
       here.key = token;
-      if (isWanted(open, name) && members?.has(token.slice(1, -1))) repeated = true;
-      if (isWanted(open, name)) members?.set(token.slice(1, -1), { from: index, to: index });
+      if (isWanted(open, name) && members.has(token.slice(1, -1))) repeated = true;
+      if (isWanted(open, name)) members.set(token.slice(1, -1), { from: index, to: index });
     } else if (here?.key != null && isWanted(open, name)) {
-      members?.set(here.key.slice(1, -1), { from: index, to: index + token.length });
+      members.set(here.key.slice(1, -1), { from: index, to: index + token.length });
     }
   }
   return found;

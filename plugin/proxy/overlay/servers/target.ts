@@ -1,6 +1,7 @@
 import { headerValues } from '../../headers.ts';
 import { normalSegments } from '../../path.ts';
 import { belowVersion } from '../target.ts';
+import { widened } from './filter.ts';
 
 /**
  * A request whose answer shows the state of servers.
@@ -9,6 +10,7 @@ import { belowVersion } from '../target.ts';
  * |------|----------------------|---------------------|
  * | one  | GET /servers/{id}    | `{"server": {…}}`   |
  * | all  | GET /servers/detail  | `{"servers": [{…}]}` |
+ * | all  | GET /servers that asks for migrating ones only | the same, without the state |
  */
 export type ServersTarget = { kind: 'one'; serverId: string } | { kind: 'all'; serverId: null };
 
@@ -20,7 +22,8 @@ export function serversTarget(method: string, rawTarget: string, rawHeaders: rea
   // Of two tokens nobody here knows which one Nova takes.
   if (headerValues(rawHeaders, 'x-auth-token').length > 1) return null;
   const [servers, id, ...more] = belowVersion(normalSegments(rawTarget) ?? []);
-  if (servers !== 'servers' || id === undefined || more.length > 0) return null;
+  if (servers !== 'servers' || more.length > 0) return null;
+  if (id === undefined) return widened(rawTarget) === null ? null : { kind: 'all', serverId: null };
   if (id === 'detail') return { kind: 'all', serverId: null };
   return UUID.test(id) ? { kind: 'one', serverId: id.toLowerCase() } : null;
 }
