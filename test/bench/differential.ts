@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const program = new Command('bench:differential')
     .option('--lab <name>', 'the lab to use; brought up with two hosts if it is not', 'drover')
     .option('--seed <n>', 'of the random requests', '1')
-    .option('--random <n>', 'how many of them', '1500')
+    .option('--random <n>', 'how many of them', '2500')
     .option('--source <source...>', 'only these: recorded, horizon, random, hostile, malformed, migrate, stateful')
     .option('--record', 'record what the stock clients send anew, and end', false)
     .parse();

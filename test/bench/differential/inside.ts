@@ -25,22 +25,31 @@ export interface Outcome {
   direct: Comparable;
   through: Comparable;
   volatile: boolean;
+  /** How long each answer took. */
+  tookMs: { direct: number; through: number };
 }
 
 const ATTEMPTS = 5;
 
 async function compare(orders: Orders, request: Request): Promise<Outcome> {
   const bytes = toBytes(request, orders.values);
-  const ask = async (port: number) => comparable(await exchange(orders.address, port, bytes, request.method));
+  const ask = async (port: number) => {
+    const askedAtMs = performance.now();
+    const answer = comparable(await exchange(orders.address, port, bytes, request.method));
+    return { answer, tookMs: performance.now() - askedAtMs };
+  };
   for (let attempt = 1; ; attempt += 1) {
-    const direct = await ask(orders.novaPort);
-    const through = await ask(orders.droverPort);
-    if (differences(direct, through).length === 0) return { request, direct, through, volatile: false };
-    const again = await ask(orders.novaPort);
+    const { answer: direct, tookMs: directMs } = await ask(orders.novaPort);
+    const { answer: through, tookMs: throughMs } = await ask(orders.droverPort);
+    const tookMs = { direct: directMs, through: throughMs };
+    if (differences(direct, through).length === 0) return { request, direct, through, volatile: false, tookMs };
+    const { answer: again } = await ask(orders.novaPort);
     // Others use the cloud too: what differs between two direct answers proves nothing.
     const steady = differences(direct, again).length === 0;
-    if (steady) return { request, direct, through, volatile: false };
-    if (attempt === ATTEMPTS) return { request, direct: masked(direct), through: masked(through), volatile: true };
+    if (steady) return { request, direct, through, volatile: false, tookMs };
+    if (attempt === ATTEMPTS) {
+      return { request, direct: masked(direct), through: masked(through), volatile: true, tookMs };
+    }
   }
 }
 
@@ -65,7 +74,7 @@ async function tell(orders: Orders, story: Story): Promise<Outcome[]> {
     const [direct, through] = [sides[0]?.[at], sides[1]?.[at]];
     if (!direct || !through) throw new Error(`the story "${story.name}" has no answer ${at}`);
     const named = { ...request, name: `${story.name}, ${at + 1}: ${request.name}` };
-    return { request: named, direct, through, volatile: false };
+    return { request: named, direct, through, volatile: false, tookMs: { direct: 0, through: 0 } };
   });
 }
 

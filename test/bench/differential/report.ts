@@ -16,10 +16,17 @@ export function renderReport(report: Report): string {
   return [
     table.toString(),
     `${total} requests: ${report.differing.length} differ, ${report.reordered.length} in the order of fields alone`,
+    `answers took ${tookText(report.tookMs.direct)} directly, ${tookText(report.tookMs.through)} through Drover`,
     ...(exceptions.length > 0 ? ['meant to differ:', ...exceptions] : []),
     ...report.differing.map(renderDifficulty),
     ...report.reordered.map(renderDifficulty),
   ].join('\n');
+}
+
+function tookText(tookMs: readonly number[]): string {
+  const sorted = tookMs.toSorted((a, b) => a - b);
+  const at = (share: number) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN);
+  return `${at(0.5)} ms (median), ${at(0.99)} ms (99 %), ${at(1)} ms (longest)`;
 }
 
 /** What differs, in as few words as tell it. */

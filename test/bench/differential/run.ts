@@ -20,6 +20,8 @@ export interface Report {
   /** Same fields in another order, and nothing else. */
   reordered: Difficulty[];
   differing: Difficulty[];
+  /** How long each answer took, ms. */
+  tookMs: { direct: number[]; through: number[] };
 }
 
 export interface RunOptions {
@@ -45,7 +47,13 @@ export async function runComparison(lab: Lab, options: RunOptions): Promise<Repo
   };
   child.stdin.end(JSON.stringify(orders));
   const exited = new Promise<number | null>((done) => child.once('exit', done));
-  const report: Report = { compared: new Map(), excepted: new Map(), reordered: [], differing: [] };
+  const report: Report = {
+    compared: new Map(),
+    excepted: new Map(),
+    reordered: [],
+    differing: [],
+    tookMs: { direct: [], through: [] },
+  };
   for await (const line of createInterface({ input: child.stdout })) add(report, JSON.parse(line));
   const status = await exited;
   if (status !== 0) throw new Error(`the comparing process ended with ${status}`);
@@ -53,8 +61,10 @@ export async function runComparison(lab: Lab, options: RunOptions): Promise<Repo
 }
 
 function add(report: Report, outcome: Outcome): void {
-  const { request, direct, through, volatile } = outcome;
+  const { request, direct, through, volatile, tookMs } = outcome;
   const { source } = request;
+  report.tookMs.direct.push(tookMs.direct);
+  report.tookMs.through.push(tookMs.through);
   const counted = report.compared.get(source) ?? { count: 0, volatile: 0, refused: 0 };
   counted.count += 1;
   if (volatile) counted.volatile += 1;
