@@ -17,6 +17,10 @@ export function renderReport(report: Report): string {
     table.toString(),
     `${total} requests: ${report.differing.length} differ, ${report.reordered.length} in the order of fields alone`,
     `answers took ${tookText(report.tookMs.direct)} directly, ${tookText(report.tookMs.through)} through Drover`,
+    ...report.slow.map(
+      ({ request: { source, name }, tookMs }) =>
+        `- slow: ${source}, ${name}: ${Math.round(tookMs.direct)} ms directly, ${Math.round(tookMs.through)} ms through Drover`,
+    ),
     ...(exceptions.length > 0 ? ['meant to differ:', ...exceptions] : []),
     ...report.differing.map(renderDifficulty),
     ...report.reordered.map(renderDifficulty),

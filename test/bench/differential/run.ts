@@ -22,7 +22,11 @@ export interface Report {
   differing: Difficulty[];
   /** How long each answer took, ms. */
   tookMs: { direct: number[]; through: number[] };
+  /** Whose answer took longer than SLOW_MS on either side. */
+  slow: Outcome[];
 }
+
+const SLOW_MS = 5000;
 
 export interface RunOptions {
   requests: Request[];
@@ -53,6 +57,7 @@ export async function runComparison(lab: Lab, options: RunOptions): Promise<Repo
     reordered: [],
     differing: [],
     tookMs: { direct: [], through: [] },
+    slow: [],
   };
   for await (const line of createInterface({ input: child.stdout })) add(report, JSON.parse(line));
   const status = await exited;
@@ -65,6 +70,7 @@ function add(report: Report, outcome: Outcome): void {
   const { source } = request;
   report.tookMs.direct.push(tookMs.direct);
   report.tookMs.through.push(tookMs.through);
+  if (Math.max(tookMs.direct, tookMs.through) > SLOW_MS) report.slow.push(outcome);
   const counted = report.compared.get(source) ?? { count: 0, volatile: 0, refused: 0 };
   counted.count += 1;
   if (volatile) counted.volatile += 1;
