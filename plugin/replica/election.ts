@@ -28,7 +28,8 @@ const LEASE_MS = 4000;
 /** The leader stops so long after it sent the last renewal that succeeded: a second before anybody else can begin. */
 const VALID_MS = 3000;
 const RENEW_EVERY_MS = 750;
-const WATCH_EVERY_MS = 500;
+/** One that follows reads this often what the one that leads has written. */
+export const WATCH_EVERY_MS = 500;
 const RETRY_MS = 250;
 /** A statement that takes longer is asked for anew, over another connection. */
 const ANSWER_WITHIN_MS = 1000;

@@ -7,7 +7,7 @@ import type { LiveMigrateHandler } from '../proxy/live-migrate.ts';
 import type { MigrationsSource } from '../proxy/overlay/request.ts';
 import { followersMigrations } from './abort.ts';
 import { createDesk, type DeskParts } from './desk.ts';
-import { Election } from './election.ts';
+import { Election, WATCH_EVERY_MS } from './election.ts';
 
 export interface ReplicaParts {
   replica: { name: string; advertise: string };
@@ -20,7 +20,6 @@ export interface ReplicaParts {
 }
 
 const OPEN_AGAIN_MS = 1000;
-const OBSERVED_WITHIN_MS = 500;
 /** The database's server is not there (yet), or has no room for one more: it may pass. */
 const MAY_PASS = [
   ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN'],
@@ -71,14 +70,8 @@ export class Replica {
     });
     this.handle = async (request, forward) => {
       const verdict = await desk(request, forward);
-      const taken = verdict.kind === 'answered' && verdict.answer.status === 202;
-      // Who reads 202 here and asks here for the server must see what the leader has written.
-      if (taken && !this.election.leads()) {
-        await Promise.race([
-          controller.observe().catch(() => {}),
-          sleep(OBSERVED_WITHIN_MS, undefined, { ref: false }),
-        ]);
-      }
+      // It waits: whichever replica its caller asks for the server next has read that by now.
+      if (verdict.kind === 'accepted') await sleep(2 * WATCH_EVERY_MS, undefined, { ref: false });
       return verdict;
     };
   }
