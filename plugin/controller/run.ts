@@ -244,7 +244,7 @@ export class Controller {
     const { microversion, newestBefore } = admission;
     // Asked again each time: two that come together must not both find it free.
     while (this.#queue.holds(request.serverId)) {
-      const second = await besideAnother(request.serverId, this.#queue, () => this.wake());
+      const second = await besideAnother(request.serverId, this.#queue, () => this.#execution.wakeDrives());
       if (waiter.sent) return null;
       if (second === 'busy') return { kind: 'busy', requestId: newRequestId(), microversion };
       if (second === 'novas') return { kind: 'forward' };
