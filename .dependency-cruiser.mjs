@@ -23,7 +23,6 @@ const PURE_FILES = [
   'hostd/api/(roles|exposition|metrics|tally)',
   'hostd/shape/(frame|htb|bpf|classify|way|ipv4|ipv6|peer|acks|wayback|wire|combine|guest|rates|fence|kernel|foreign|plan)',
   'hostd/measure/(rates|dirty|domain|job|events|migrations|netfilter|history)',
-  'bot/(errors|command/.+)',
   'bot/asks/(ask|click|next)',
   'hostd/measure/count/(netlink|nftcodec|linkcodec|uplinks|addresscodec|detect|iptrules)',
 ];
