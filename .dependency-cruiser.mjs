@@ -2,7 +2,7 @@
 const PURE_FILES = [
   'plugin/controller/plan/.+',
   'plugin/controller/(admit|standing)',
-  'plugin/controller/execute/(follow|outcome)',
+  'plugin/controller/execute/(follow|outcome|cadence)',
   'plugin/cli/(scene|cases|ordinary)',
   'plugin/bandwidth/reserve',
   'plugin/tracker/(classify|clock|cluster)',
@@ -10,6 +10,7 @@ const PURE_FILES = [
   'plugin/proxy/(intercept|headers|json|microversion|path|errors|touched|http/.+)',
   'plugin/proxy/overlay/(answers|document|handler|identity|links|list|overlay|proof|request|select|target|views|servers/.+)',
   'plugin/nova/phase',
+  'plugin/notifications/(envelope|meaning|trust|backoff|advice)',
   'plugin/replica/resume',
   'plugin/check/judge/.+',
   'plugin/errors',
@@ -50,7 +51,7 @@ export default {
         path: PURE,
       },
       to: {
-        path: '(^|/)node_modules/(axios|undici|pino|koffi|kysely|better-sqlite3|mysql2|node-schedule|commander|openstack-client-ts)(/|$)|^plugin/openstack-client-ts/',
+        path: '(^|/)node_modules/(axios|undici|pino|koffi|kysely|better-sqlite3|mysql2|node-schedule|commander|amqplib|openstack-client-ts)(/|$)|^plugin/openstack-client-ts/',
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { Role } from './contract.ts';
 import { databaseProblem, isUrl } from './controller/store/locate.ts';
 import { DroverError, describeError } from './errors.ts';
+import { NotificationSettings } from './notifications/settings.ts';
 import { ForwardedSettings, LimitSettings, ListenSettings, NovaSettings } from './proxy/settings.ts';
 
 const Control = z
@@ -79,6 +80,8 @@ const Config = z.strictObject({
     /** Nova's name of each compute host and the URL of its hostd. */
     hosts: z.array(z.strictObject({ name: z.string(), url: z.url({ protocol: /^https$/ }) })),
   }),
+  /** Nova's versioned notifications on RabbitMQ; absent: Nova is asked at intervals alone. */
+  notifications: NotificationSettings.optional(),
   /** Where the trace of each migration goes (OpenTelemetry, OTLP/HTTP with JSON); absent: nowhere. */
   traces: z
     .strictObject({ url: z.url({ protocol: /^https?$/ }), headers: z.record(z.string(), z.string()).default({}) })
@@ -106,7 +109,7 @@ export function readConfig(file: string): Config {
   }
   const config = parsed.data;
   const at = (path: string) => resolve(dirname(file), path);
-  const { keystone, hostd, control, listen, nova } = config;
+  const { keystone, hostd, control, listen, nova, notifications } = config;
   const { tls } = listen;
   return {
     ...config,
@@ -120,6 +123,7 @@ export function readConfig(file: string): Config {
     ...(config.replica?.ca === undefined ? {} : { replica: { ...config.replica, ca: at(config.replica.ca) } }),
     controlSocket: at(config.controlSocket),
     ...(control ? { control: withPaths(control, at) } : {}),
+    ...(notifications ? { notifications: withFiles(notifications, at) } : {}),
     hostd: { ...hostd, ca: at(hostd.ca), cert: at(hostd.cert), key: at(hostd.key) },
   };
 }
@@ -149,6 +153,11 @@ function withPaths(control: Control, at: (path: string) => string): Control {
     ...(tls ? { tls: { cert: at(tls.cert), key: at(tls.key) } } : {}),
     ...(tokens === undefined ? {} : { tokens: at(tokens) }),
   };
+}
+
+function withFiles(notifications: NotificationSettings, at: (path: string) => string): NotificationSettings {
+  const { passwordFile, ca } = notifications;
+  return { ...notifications, passwordFile: at(passwordFile), ...(ca === undefined ? {} : { ca: at(ca) }) };
 }
 
 function isLoopback(address: string): boolean {

@@ -12,6 +12,7 @@ import { Controller } from './controller/run.ts';
 import { locateDatabase } from './controller/store/locate.ts';
 import { Store } from './controller/store/store.ts';
 import { describeError } from './errors.ts';
+import { NotificationListener } from './notifications/listener.ts';
 import { Notifier } from './notify.ts';
 import { createNovaCalls } from './nova/calls.ts';
 import { WindowAlarm } from './policy/alarm.ts';
@@ -62,8 +63,19 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   const nova = config.replica ? whileLeading(calls, () => replica?.election.leads() ?? false) : calls;
   const parts = { store, tracker, policy, nova, log };
   const traces = config.traces ? new TraceExport(config.traces, VERSION, (id) => store.events(id), log) : null;
+  const listener = config.notifications
+    ? new NotificationListener({
+        settings: config.notifications,
+        // A follower acts on nothing; the leader listens by itself.
+        watched: () => controller?.watched ?? new Set(),
+        told: (event) => controller?.notified(event),
+        listening: () => controller?.listening(),
+        log,
+      })
+    : null;
   controller = new Controller({
     ...parts,
+    ...(listener ? { notified: listener.trust } : {}),
     liveMigrateRoles: config.liveMigrateRoles,
     ended: (record) => traces?.add(record),
     audit: (entry) => {
@@ -108,7 +120,10 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   });
   const begun = replica ?? new Beginning(store, running, log);
   const problem = () => begun.problem;
-  const control = createControlApi({ config, client, store, controller: running, tracker, policy, problem, log });
+  const control = createControlApi({
+    ...{ config, client, store, controller: running, tracker, policy, problem, log },
+    notifications: listener,
+  });
   const proxy = new ProxyServer({
     listen: config.listen,
     upstream: { ...config.nova, urls: [config.nova.url, ...config.nova.others] },
@@ -133,13 +148,15 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   // A plan without samples would send all that waits to Nova.
   await tracker.asked(FIRST_SAMPLES_WITHIN_MS);
   await begun.begin();
+  listener?.start();
   const { address, port } = await proxy.start();
   log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
   return {
     port,
     controlPort,
-    status: () => healthOf(tracker, policy, [begun.problem]).problems.join('; ') || 'ok',
+    status: () => healthOf(tracker, policy, [begun.problem, listener?.problem]).problems.join('; ') || 'ok',
     async stop() {
+      await listener?.stop();
       await begun.stop();
       await running.stop();
       await traces?.stop();

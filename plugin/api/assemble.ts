@@ -5,6 +5,7 @@ import type { AuditEntry } from '../contract.ts';
 import type { Controller } from '../controller/run.ts';
 import type { Store } from '../controller/store/store.ts';
 import { DroverError, describeError } from '../errors.ts';
+import type { ListenerFigures } from '../notifications/listener.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { VERSION } from '../version.ts';
@@ -25,6 +26,8 @@ export interface ControlParts {
   controller: Controller;
   tracker: Tracker;
   policy: PolicyFiles;
+  /** Null: nobody listens to Nova's notifications. */
+  notifications?: { problem: string | null; figures: ListenerFigures } | null;
   /** Why nothing is managed, null if it is. */
   problem: () => string | null;
   log: Logger;
@@ -32,7 +35,7 @@ export interface ControlParts {
 
 /** The control API over the parts that answer it. */
 export function createControlApi(parts: ControlParts): ControlServer {
-  const { config, client, store, controller, tracker, policy, problem, log } = parts;
+  const { config, client, store, controller, tracker, policy, notifications = null, problem, log } = parts;
   const network = config.control ? networkOf(config.control, client, log) : null;
   const probe = new ReadinessProbe({
     store: async () => {
@@ -79,7 +82,8 @@ export function createControlApi(parts: ControlParts): ControlServer {
     whatIf: (request) => controller.whatIf(request),
     notices: (after, limit) => controller.notices(after, limit),
     audit: (before, limit) => controller.audit(before, limit),
-    health: () => healthOf(tracker, policy, [problem(), network?.tokens?.problem, server.problem]),
+    health: () =>
+      healthOf(tracker, policy, [problem(), network?.tokens?.problem, server.problem, notifications?.problem]),
     readiness: () => probe.read(),
     metrics: async () =>
       renderMetrics({
@@ -89,6 +93,7 @@ export function createControlApi(parts: ControlParts): ControlServer {
         hosts: controller.hosts(),
         policy: policy.status,
         leader: store.fence > 0,
+        notifications: notifications?.figures ?? null,
         server: {
           answers: server.answers,
           refusedAttempts: network?.authenticator.refusedAttempts ?? 0,

@@ -26,6 +26,13 @@ export class Figures {
   /** By the code of the reason. */
   readonly unmanaged = new Map<string, number>();
 
+  /** Questions to Nova about migrations that run, by why they were asked then. */
+  readonly asked = new Map<string, number>();
+
+  addAsked(pace: string): void {
+    count(this.asked, pace);
+  }
+
   addEnded({ state, decision, outcome }: Pick<MigrationRecord, 'state' | 'decision' | 'outcome'>): void {
     const technique = decision?.technique ?? NO_TECHNIQUE;
     count(this.ended, `${state} ${technique}`);

@@ -2,6 +2,7 @@
 
 import { exposition, type Family, type Histogram } from 'drover-hostd/api/exposition';
 import type { HostView, MigrationRecord, PolicyStatus } from '../contract.ts';
+import type { ListenerFigures } from '../notifications/listener.ts';
 import type { Distribution } from './distribution.ts';
 import type { Figures } from './figures.ts';
 
@@ -23,6 +24,8 @@ export interface MetricsInput {
   hosts: readonly HostView[];
   policy: PolicyStatus;
   leader: boolean;
+  /** Null: nobody listens to Nova's notifications. */
+  notifications: ListenerFigures | null;
   server: ServerFigures;
   process: { cpuSeconds: number; residentBytes: number; startedAtSeconds: number };
 }
@@ -30,7 +33,12 @@ export interface MetricsInput {
 const PREFIX = 'drover_plugin';
 
 export function renderMetrics(input: MetricsInput): string {
-  return exposition([...migrationFamilies(input), ...hostFamilies(input), ...ownFamilies(input)]);
+  return exposition([
+    ...migrationFamilies(input),
+    ...hostFamilies(input),
+    ...notificationFamilies(input),
+    ...ownFamilies(input),
+  ]);
 }
 
 function gauge(name: string, help: string, samples: Family['samples'] | number): Family {
@@ -126,6 +134,27 @@ function hostFamilies({ hosts }: MetricsInput): Family[] {
         value === null ? [] : [{ labels: { host }, value }],
       ),
     ),
+  ];
+}
+
+function notificationFamilies({ notifications, figures }: MetricsInput): Family[] {
+  const asked = counter(
+    'migration_questions',
+    'Questions to Nova about migrations that run: for the record, as a notification told something, often or seldom.',
+    byWords(figures.asked, ['pace']),
+  );
+  if (notifications === null) return [asked];
+  const { connected, messages, hints, failures } = notifications;
+  return [
+    asked,
+    gauge('notifications_connected', "Whether Nova's notifications are listened to.", Number(connected)),
+    counter(
+      'notifications',
+      'Notifications of Nova: about watched servers, others, and what is none.',
+      byWords(messages, ['kind']),
+    ),
+    counter('notification_hints', 'Looks at Nova that a notification caused.', hints),
+    counter('notifications_connect_failures', 'Connections to RabbitMQ that failed or were lost.', failures),
   ];
 }
 

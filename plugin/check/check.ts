@@ -6,11 +6,13 @@ import { judgeClock } from './judge/clock.ts';
 import { judgeCloud } from './judge/cloud.ts';
 import { judgeHosts } from './judge/hosts.ts';
 import { judgeDatabase, judgePassword, judgePlace, judgePolicy } from './judge/local.ts';
+import { judgeNotifications } from './judge/notifications.ts';
 import { probeCertificates } from './probe/certificates.ts';
 import { probeClock, probeCloud } from './probe/cloud.ts';
 import { probeAnyDatabase } from './probe/database.ts';
 import { probeHosts } from './probe/hosts.ts';
 import { probePassword, probePlace, probePolicy } from './probe/local.ts';
+import { probeNotifications } from './probe/notifications.ts';
 
 /**
  * Looks at all that the plugin needs, and changes none of it. Runs beside a running plugin, and as the user that the
@@ -33,6 +35,10 @@ export async function check(configFile: string): Promise<CheckReport> {
     guarded('database', async () => [judgeDatabase(await probeAnyDatabase(config))]),
     guarded('listen', async () => judgePlace(await probePlace(config))),
     guarded('keystone', async () => judgeCloud((await cloud).facts, config.liveMigrateRoles, config.listen.port)),
+    guarded('notifications', async () => {
+      const { notifications } = config;
+      return notifications ? judgeNotifications(await probeNotifications(notifications)) : [];
+    }),
     guarded('clock', () => checkClock(keystone.authUrl)),
     guarded('tls', async () => judgeCertificates(probeCertificates(hostd), Date.now())),
     guarded('hostd', async () => {

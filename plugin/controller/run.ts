@@ -18,6 +18,8 @@ import type {
   WhatIfRequest,
 } from '../contract.ts';
 import { DroverError, describeError } from '../errors.ts';
+import type { ServerEvent } from '../notifications/envelope.ts';
+import { meaningOf } from '../notifications/meaning.ts';
 import type { NovaCalls } from '../nova/control.ts';
 import { globMatches } from '../policy/glob.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
@@ -26,7 +28,7 @@ import type { MigrationsSource } from '../proxy/overlay/request.ts';
 import type { ServerChange } from '../proxy/touched.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import { admit } from './admit.ts';
-import { Execution } from './execute/execute.ts';
+import { Execution, type ExecutionParts } from './execute/execute.ts';
 import { Experience } from './execute/experience.ts';
 import { answerWhatIf, presentPlan } from './foresight.ts';
 import { Lookout } from './lookout.ts';
@@ -56,6 +58,8 @@ export interface ControllerParts {
   handleWithinMs?: number;
   /** Called with each migration that ended. */
   ended?: (record: MigrationRecord) => void;
+  /** What is known of Nova's notifications, where they are listened to. */
+  notified?: ExecutionParts['notified'];
   /** Called with each live migration that came through the compute API, and what was decided. */
   audit?: (entry: Omit<AuditEntry, 'id'>) => void;
 }
@@ -144,6 +148,8 @@ export class Controller {
       unmanaged: this.#unmanaged,
       wake: () => this.wake(),
       ended: (record) => this.#experience.add(record),
+      notified: this.#parts.notified,
+      asked: (pace) => this.figures.addAsked(pace),
     });
   }
 
@@ -292,6 +298,25 @@ export class Controller {
         this.#parts.log.error({ vm: change.serverId, error: describeError(error) }, 'a change was not taken in');
       })
       .then(() => this.wake());
+  }
+
+  /** Servers that have a migration here; none where another replica decides. */
+  get watched(): ReadonlySet<string> {
+    return new Set(this.#running ? this.#queue.entries().map(({ vmUuid }) => vmUuid) : []);
+  }
+
+  /** Nova has told by a notification that something happened to a server: whoever has to do with it asks Nova. */
+  notified({ serverId, eventType }: Pick<ServerEvent, 'serverId' | 'eventType'>): void {
+    if (!this.#running) return;
+    const { migration, server } = meaningOf(eventType);
+    if (migration !== null) this.#execution.told(serverId, migration);
+    const waiting = server && this.#queue.entries().some((entry) => entry.vmUuid === serverId && waits(entry));
+    if (waiting) this.serverChanged({ kind: 'other', serverId, novaMigrationId: null, token: null });
+  }
+
+  /** What happened while nobody listened is asked for. */
+  listening(): void {
+    this.#execution.toldUnheard();
   }
 
   /** Whether this request of another replica's name waits as an accepted one is not known: the store did not say. */

@@ -8,6 +8,7 @@ import type { HostClient } from '../../tracker/hosts.ts';
 import type { Tracker } from '../../tracker/tracker.ts';
 import { Pause } from '../pause.ts';
 import type { Store, StoredMigration } from '../store/store.ts';
+import { nextQuestion, type Pace } from './cadence.ts';
 import { follow, type Observation, type Step } from './follow.ts';
 import { measureOutcome, RatesMean, workloadRates } from './outcome.ts';
 import { wantedOf } from './wanted.ts';
@@ -22,11 +23,20 @@ export interface DriveParts {
   wrote: (record: StoredMigration) => void;
   /** Called when it has ended, before that is written. */
   over: () => void;
+  /** Nova's notifications; absent: nobody listens. */
+  notified?: Notified | undefined;
+  /** Called with each question to Nova. */
+  asked?: ((pace: Pace) => void) | undefined;
 }
 
-/** Nova's API is asked this often; hostd's long poll tells everything that is urgent. */
-const ASK_NOVA_EVERY_MS = 700;
-const FIND_RECORD_EVERY_MS = 250;
+/** What is known of Nova's notifications. */
+export interface Notified {
+  /** The nova-compute of this host tells how a migration from it ends. */
+  tells(host: string): boolean;
+  /** A migration from this host was completed; `told`: there was a notification of it. */
+  completed(host: string, told: boolean): void;
+}
+
 const IDLE_TICK_MS = 250;
 const SAMPLE_EVERY_MS = 1000;
 /** libvirt reports job-completed 1.6-1.9 s after QEMU's own end: how long the figures of both hosts are waited for. */
@@ -46,6 +56,8 @@ export class Drive {
   readonly #during = new RatesMean();
   #nova: NovaMigration | null = null;
   #novaAskedAtMs = 0;
+  #toldAtMs: number | null = null;
+  #endToldAtMs: number | null = null;
   #forcedAtMs: number | null = null;
   #renewedAtMs = 0;
   #sampledAtMs = 0;
@@ -63,6 +75,13 @@ export class Drive {
   /** Somebody has asked Nova for force_complete past Drover: it is not asked again. */
   forcedByHand(): void {
     this.#forcedByHand = true;
+    this.wake();
+  }
+
+  /** Nova has told something of it by a notification: what it is, Nova is asked at once. */
+  told(what: 'ended' | 'changed'): void {
+    this.#toldAtMs = Date.now();
+    if (what === 'ended') this.#endToldAtMs = this.#toldAtMs;
     this.wake();
   }
 
@@ -94,8 +113,19 @@ export class Drive {
       }
       // Also while Nova does not answer: the guest's pages flow on.
       await this.#renew();
-      await this.#pause.wait(IDLE_TICK_MS);
+      await this.#pause.wait(Math.min(IDLE_TICK_MS, Math.max(1, this.#nextQuestion().atMs - Date.now())));
     }
+  }
+
+  #nextQuestion(): ReturnType<typeof nextQuestion> {
+    const asking = {
+      found: this.#nova !== null,
+      askedAtMs: this.#novaAskedAtMs,
+      toldAtMs: this.#toldAtMs,
+      endToldAtMs: this.#endToldAtMs,
+      tells: this.#parts.notified?.tells(this.record.source) ?? false,
+    };
+    return nextQuestion(asking, Date.now());
   }
 
   /** Reserves anew, with the rates of the record's decision as it is now. */
@@ -108,9 +138,10 @@ export class Drive {
     const { nova, store, tracker } = this.#parts;
     const { record } = this;
     const nowMs = Date.now();
-    const every = this.#nova === null ? FIND_RECORD_EVERY_MS : ASK_NOVA_EVERY_MS;
-    if (nowMs - this.#novaAskedAtMs >= every) {
+    const { atMs, pace } = this.#nextQuestion();
+    if (nowMs >= atMs) {
       this.#novaAskedAtMs = nowMs;
+      this.#parts.asked?.(pace);
       this.#nova = await nova.find(wantedOf(record));
       const found = this.#nova;
       const destination = record.destination ?? found?.destination ?? null;
@@ -203,6 +234,7 @@ export class Drive {
       { before: record.outcome?.workload.before ?? null, during: this.#during.value(), after: null },
     );
     this.#parts.over();
+    if (step.state === 'completed') this.#parts.notified?.completed(record.source, this.#endToldAtMs !== null);
     const errors = await this.#parts.leases.drop(leaseClients(record, tracker));
     for (const error of errors) log.warn({ migration: record.id, error: error.message }, 'a lease was not ended');
     this.#wrote(await store.transition(record.id, step.state, step.reason, Date.now(), { outcome }));

@@ -15,7 +15,7 @@ import type { Entry, Queue } from '../queue.ts';
 import type { Store, StoredMigration } from '../store/store.ts';
 import type { Unmanaged } from '../unmanaged.ts';
 import type { Waiter } from '../waiter.ts';
-import { Drive, holdOf, leaseClients, trafficOf } from './drive.ts';
+import { Drive, type DriveParts, holdOf, leaseClients, trafficOf } from './drive.ts';
 import { type End, measureOutcome } from './outcome.ts';
 import { LOST_AFTER_MS, wasTaken } from './search.ts';
 
@@ -31,6 +31,8 @@ export interface ExecutionParts {
   /** To plan again: something ended, or the time came to look. */
   wake: () => void;
   unmanaged: Unmanaged;
+  notified?: DriveParts['notified'];
+  asked?: DriveParts['asked'];
 }
 
 /** So long a stop waits for Nova's answers to callers that had none yet. */
@@ -352,6 +354,16 @@ export class Execution {
     );
   }
 
+  /** Nova has told something of this server's migration by a notification. */
+  told(vmUuid: string, what: 'ended' | 'changed'): void {
+    for (const { drive } of this.#drives.values()) if (drive.record.vmUuid === vmUuid) drive.told(what);
+  }
+
+  /** Nova may have told something that nobody heard. */
+  toldUnheard(): void {
+    for (const { drive } of this.#drives.values()) drive.told('changed');
+  }
+
   /** Another priority for one that Nova has: its reservation follows with the next plan, its lease says so at once. */
   async decideAnew(entry: Entry, decision: Decision): Promise<void> {
     const changed = await this.#queue.update(entry, { decision });
@@ -372,6 +384,8 @@ export class Execution {
       leases: this.#leases(entry.id),
       wrote: (record) => this.#queue.replace(record),
       over: () => this.#queue.over(entry.id),
+      notified: this.#parts.notified,
+      asked: this.#parts.asked,
     });
     const done = drive.run().then(() => {
       this.#drives.delete(entry.id);

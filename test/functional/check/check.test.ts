@@ -148,6 +148,13 @@ describe('drover-plugin check', () => {
     });
   });
 
+  it('names a broker of notifications that is not there', async () => {
+    const notifications = { url: 'amqp://drover@127.0.0.1:9/', passwordFile: 'password' };
+    expect(await notOk(configure(double.url, await hostd('reserve'), { notifications }))).toEqual([
+      'notifications.broker fail',
+    ]);
+  });
+
   it('names a key that everybody may read', async () => {
     const key = join(dir, 'tls/plugin.key');
     chmodSync(key, 0o644);

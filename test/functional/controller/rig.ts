@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
-import { Controller } from '../../../plugin/controller/run.ts';
+import { Controller, type ControllerParts } from '../../../plugin/controller/run.ts';
 import { Store } from '../../../plugin/controller/store/store.ts';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import type { LiveMigrateRequest, Verdict } from '../../../plugin/proxy/live-migrate.ts';
@@ -20,8 +20,11 @@ export class ControllerRig {
   readonly #policy: string;
   #running: { controller: Controller; store: Store; tracker: Tracker; stop(): Promise<void> } | null = null;
 
-  /** `policy` is put behind the shipped one, without its batch window. */
-  constructor(policy = '', hostNames = ['compute-1', 'compute-2']) {
+  readonly #parts: Partial<ControllerParts>;
+
+  /** `policy` is put behind the shipped one, without its batch window; `parts` go to the controller. */
+  constructor(policy = '', hostNames = ['compute-1', 'compute-2'], parts: Partial<ControllerParts> = {}) {
+    this.#parts = parts;
     this.hosts = hostNames.map((name) => new HostDouble(name));
     this.#policy = join(this.#folder, 'policy.yaml');
     const seed = readFileSync(SEED, 'utf8');
@@ -53,7 +56,7 @@ export class ControllerRig {
     const tracker = new Tracker(this.hosts, log, () => wake());
     tracker.start();
     const parts = { store, tracker, policy, nova: this.nova.calls(), log };
-    const controller = new Controller({ ...parts, liveMigrateRoles: ['admin', 'manager'] });
+    const controller = new Controller({ ...parts, liveMigrateRoles: ['admin', 'manager'], ...this.#parts });
     wake = () => controller.wake();
     await expect.poll(() => [...tracker.hosts.values()].every((host) => host.sample !== null)).toBe(true);
     await controller.start();

@@ -37,6 +37,7 @@ describe('renderMetrics', () => {
         hosts: [],
         policy: { active: null, loadedAtMs: null, refused: { atMs: 5000, errors: [] }, source: null },
         leader: false,
+        notifications: null,
         server: { answers: new Map([['GET /v1/hosts 200', 3]]), refusedAttempts: 1, streams: 2, streamsCutOff: 0 },
         process: { cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 },
       }),
