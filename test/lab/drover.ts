@@ -16,7 +16,7 @@ import axios from 'axios';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { MigrationEvent, MigrationRecord, PolicyStatus } from '../../plugin/contract.ts';
-import { PASSWORD } from './config/identity.ts';
+import { PASSWORD, RABBIT } from './config/identity.ts';
 import type { Lab } from './lab.ts';
 import { makePki } from './pki.ts';
 import { CONTROL_ADDRESS, PORTS } from './plan.ts';
@@ -36,6 +36,8 @@ export const DROVER_ENDPOINT = `http://${CONTROL_ADDRESS}:${PLUGIN_PORT}/v2.1`;
 export interface DroverOptions {
   /** How often each hostd measures dirty rates; default: hostd's own. */
   dirtyRateEveryMs?: number;
+  /** Whether the plugin listens to Nova's notifications; default: yes. */
+  notifications?: boolean;
 }
 
 export class Drover {
@@ -45,6 +47,8 @@ export class Drover {
   readonly #database: string;
   readonly #lab: Lab;
   readonly #dirtyRateEveryMs: number | undefined;
+  /** Of the next start of the plugin. */
+  notifications: boolean;
   #plugin: ChildProcess | null = null;
   readonly #hostds = new Map<string, ChildProcess>();
 
@@ -52,6 +56,7 @@ export class Drover {
   constructor(lab: Lab, policy: string, options: DroverOptions = {}) {
     this.#lab = lab;
     this.#dirtyRateEveryMs = options.dirtyRateEveryMs;
+    this.notifications = options.notifications ?? true;
     this.folder = join(lab.paths.state, 'drover');
     this.#database = join(this.folder, 'drover.db');
     this.socket = join(this.folder, 'control.sock');
@@ -110,6 +115,9 @@ export class Drover {
   async startPlugin(): Promise<void> {
     const password = join(this.folder, 'password');
     writeFileSync(password, PASSWORD, { mode: 0o600 });
+    const rabbitPassword = join(this.folder, 'rabbit-password');
+    writeFileSync(rabbitPassword, RABBIT.password, { mode: 0o600 });
+    const url = `amqp://${RABBIT.user}@${RABBIT.address}/`;
     const file = this.#write('plugin.yaml', {
       listen: { address: CONTROL_ADDRESS, port: PLUGIN_PORT },
       nova: { url: `http://${CONTROL_ADDRESS}:${PORTS.nova}` },
@@ -122,6 +130,7 @@ export class Drover {
       policy: this.policyFile,
       database: this.#database,
       controlSocket: this.socket,
+      ...(this.notifications ? { notifications: { url, passwordFile: rabbitPassword } } : {}),
       hostd: {
         ...this.#tls('plugin'),
         hosts: this.#lab.hosts.map(({ name, address }) => ({ name, url: `https://${address}:${HOSTD_PORT}` })),
@@ -159,6 +168,11 @@ export class Drover {
 
   events(id: number): Promise<MigrationEvent[]> {
     return this.#control(`/v1/migrations/${id}/events`, z.array(MigrationEvent));
+  }
+
+  /** What Prometheus reads. */
+  metrics(): Promise<string> {
+    return this.#control('/metrics', z.string());
   }
 
   policy(): Promise<PolicyStatus> {

@@ -7,7 +7,8 @@ export const PASSWORD = 'drover-lab';
 export const REGION = 'RegionOne';
 export const SERVICE_USER = 'service';
 export const KEYSTONE_URL = `http://${CONTROL_ADDRESS}:${PORTS.keystone}/v3`;
-export const TRANSPORT_URL = `rabbit://guest:guest@${CONTROL_ADDRESS}:${PORTS.rabbit}/`;
+export const RABBIT = { user: 'guest', password: 'guest', address: `${CONTROL_ADDRESS}:${PORTS.rabbit}` };
+export const TRANSPORT_URL = `rabbit://${RABBIT.user}:${RABBIT.password}@${RABBIT.address}/`;
 const MEMCACHED = `${CONTROL_ADDRESS}:${PORTS.memcached}`;
 
 export function databaseUrl(paths: LabPaths, database: string): string {

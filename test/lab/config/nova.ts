@@ -32,6 +32,9 @@ function common(address: string, logFile: string, lockPath: string, statePath: s
     oslo_policy: { policy_dirs: '/etc/nova/policy.d' },
     glance: { api_servers: `http://${CONTROL_ADDRESS}:${PORTS.glance}` },
     placement: SERVICE_AUTH,
+    // As plugin/deploy/README.md asks for it.
+    notifications: { notification_format: 'versioned', notify_on_state_change: 'vm_and_task_state' },
+    oslo_messaging_notifications: { driver: 'messagingv2' },
     service_user: { send_service_user_token: false },
     neutron: SERVICE_AUTH,
     keystone: SERVICE_AUTH,

@@ -72,3 +72,10 @@ test("names are Neutron's own", () => {
   expect(tenantBridge('c6cb9308-a5d1-4b5e-8a6b-000000000000')).toBe('brqc6cb9308-a5');
   expect(etcHosts([first])).toContain('10.77.0.11 compute-1\n');
 });
+
+test('Nova tells of what it does by versioned notifications, on the hosts and in the control plane', () => {
+  for (const conf of [novaControlConf(paths), novaComputeConf(paths, first, DEFAULT_OPTIONS)]) {
+    expect(section(conf, 'notifications').notification_format).toBe('versioned');
+    expect(section(conf, 'oslo_messaging_notifications').driver).toBe('messagingv2');
+  }
+});
