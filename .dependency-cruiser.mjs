@@ -65,7 +65,7 @@ export default {
       },
       to: {
         path: '^(hostd|plugin|bot)/',
-        pathNot: [PURE, '^(hostd|plugin)/contract\\.ts$', '^plugin/openstack-client-ts/'],
+        pathNot: [PURE, '^(hostd|plugin)/contract\\.ts$', '^plugin/contract/', '^plugin/openstack-client-ts/'],
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -160,7 +160,7 @@ export default {
         path: '^(hostd|plugin|bot)/',
       },
       to: {
-        path: '^(hostd|plugin|bot)/contract\\.ts$',
+        path: ['^(hostd|plugin|bot)/contract\\.ts$', '^plugin/contract/'],
         pathNot: '^$1/',
         dependencyTypes: ['local'],
         dependencyTypesNot: ['npm', 'aliased', 'aliased-workspace'],
