@@ -128,7 +128,7 @@ describe('A step that fails', () => {
     hosts[0].sample = async () => Object.defineProperties(await right(), Object.getOwnPropertyDescriptors(hostile));
     await new Promise((resolve) => setTimeout(resolve, 1200));
     expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
-    expect((await controller.events(1)).map(({ reason }) => reason.code)).toContain('plan-failed');
+    expect((await controller.views.events(1)).map(({ reason }) => reason.code)).toContain('plan-failed');
     hosts[0].sample = right;
     await new Promise((resolve) => setTimeout(resolve, 1200));
     finish(1);

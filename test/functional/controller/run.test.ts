@@ -164,7 +164,7 @@ describe('Controller', () => {
     expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
     const record = (await running?.store.newest(1))?.[0];
     expect(record?.decision).toBeNull();
-    const events = await controller.events(1);
+    const events = await controller.views.events(1);
     expect(events.some((event) => event.reason.text.includes('unchanged'))).toBe(true);
   });
 
@@ -194,7 +194,7 @@ describe('Controller', () => {
     expect(verdict).toMatchObject({ kind: 'refused', message: expect.stringContaining('cannot be over before 20') });
     expect(nova.issued).toEqual([]);
     expect(await states()).toEqual({ '01': 'failed' });
-    expect((await controller.events(1)).at(-1)?.reason.code).toBe('deadline-unreachable');
+    expect((await controller.views.events(1)).at(-1)?.reason.code).toBe('deadline-unreachable');
   });
 
   it("says so to the caller in the bytes of Nova's own conflicts", async () => {
@@ -234,7 +234,7 @@ describe('Controller', () => {
     nova.addServer(vm(1), { metadata: { 'drover:deadline': new Date(Date.now() + 1500).toISOString() } });
     const controller = await startController();
     expect(await ask(controller, 1)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
-    const warned = (await controller.events(1)).filter(({ reason }) => reason.code === 'deadline-unreachable');
+    const warned = (await controller.views.events(1)).filter(({ reason }) => reason.code === 'deadline-unreachable');
     expect(warned).toHaveLength(1);
   });
 
@@ -258,7 +258,7 @@ describe('Controller', () => {
     await ask(controller, 1);
     await expect.poll(async () => (await states())['01'], { timeout: 5000 }).toBe('running');
     expect(limit()).toBeNull();
-    const alone = (await controller.unfinished()).find(({ vmUuid }) => vmUuid === vm(1))?.planned;
+    const alone = (await controller.views.unfinished()).find(({ vmUuid }) => vmUuid === vm(1))?.planned;
     expect(alone?.endAtMs.value).toBeGreaterThan(Date.now());
 
     // It does not wait for the low one.
@@ -267,7 +267,7 @@ describe('Controller', () => {
     await expect.poll(limit, { timeout: 5000 }).toBe(4_750_000);
     const lease = source.leases.get('migration-1');
     expect(lease).toMatchObject({ priority: 'low', tx: { migration: { rateBitsPerSecond: 4_750_000 } } });
-    const both = controller.plan().migrations;
+    const both = controller.views.plan().migrations;
     const planned = Object.fromEntries(
       both.map(({ vmUuid, rates }) => [vmUuid, rates.map((each) => each.bitsPerSecond)]),
     );
@@ -281,7 +281,7 @@ describe('Controller', () => {
     expect(await states()).toMatchObject({ '01': 'running' });
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
     await expect.poll(async () => (await states())['01'], { timeout: 8000 }).toBe('completed');
-    const happened = (await controller.events(1)).map(({ state }) => state);
+    const happened = (await controller.views.events(1)).map(({ state }) => state);
     expect(happened).not.toContain('aborted');
   });
 
@@ -306,28 +306,28 @@ describe('Controller', () => {
     policyFile = seedWith('', 'caps: { parallelPerLink: 1 }');
     for (const n of [1, 2, 3]) nova.addServer(vm(n), { metadata: { 'drover:priority': 'medium' } });
     const controller = await startController();
-    expect(controller.plan()).toMatchObject({ migrations: [], reason: null });
+    expect(controller.views.plan()).toMatchObject({ migrations: [], reason: null });
     await Promise.all([ask(controller, 1), ask(controller, 2)]);
     // One that runs has the time when Nova was asked, from the first round after it on.
     await expect
       .poll(
         async () =>
-          (await controller.unfinished()).map(
+          (await controller.views.unfinished()).map(
             ({ planned, submittedAtMs }) => planned && (submittedAtMs === null || planned.startAtMs === submittedAtMs),
           ),
         { timeout: 5000 },
       )
       .toEqual([true, true]);
-    const records = await controller.unfinished();
+    const records = await controller.views.unfinished();
     const waiting = records.find(({ submittedAtMs }) => submittedAtMs === null);
     const running = records.find(({ submittedAtMs }) => submittedAtMs !== null);
     expect(waiting?.planned?.startAtMs).toBeGreaterThan(Date.now());
     expect(waiting?.planned?.endAtMs.value).toBeGreaterThan(waiting?.planned?.startAtMs ?? Number.POSITIVE_INFINITY);
-    const plan = controller.plan();
+    const plan = controller.views.plan();
     expect(plan.migrations.map(({ id }) => id)).toEqual([running?.id, waiting?.id]);
     expect(plan.migrations[0]).toMatchObject({ links: ['compute-1 tx', 'compute-2 rx'], technique: 'pre-copy' });
 
-    const answer = await controller.whatIf({
+    const answer = await controller.views.whatIf({
       migrations: [{ vm: 'vm-03', priority: 'high', deadlineAtMs: Date.now() + 1000 }, { vm: vm(1) }],
     });
     expect(answer.migrations).toMatchObject([
@@ -337,12 +337,14 @@ describe('Controller', () => {
     // The one that waits lets the high one go first.
     expect(answer.delayed).toMatchObject([{ id: waiting?.id, running: false }]);
     expect(answer.delayed[0]?.laterMs).toBeGreaterThan(1000);
-    expect((await controller.unfinished()).map(({ id }) => id)).toEqual(records.map(({ id }) => id));
+    expect((await controller.views.unfinished()).map(({ id }) => id)).toEqual(records.map(({ id }) => id));
     expect(nova.issued).toHaveLength(1);
-    await expect(controller.whatIf({ migrations: [{ vm: 'nobody' }] })).rejects.toMatchObject({
+    await expect(controller.views.whatIf({ migrations: [{ vm: 'nobody' }] })).rejects.toMatchObject({
       code: 'server-unknown',
     });
-    await expect(controller.whatIf({ migrations: [{ vm: 'vm-03', destination: 'compute-9' }] })).rejects.toMatchObject({
+    await expect(
+      controller.views.whatIf({ migrations: [{ vm: 'vm-03', destination: 'compute-9' }] }),
+    ).rejects.toMatchObject({
       code: 'request-invalid',
     });
   });
@@ -358,7 +360,7 @@ describe('Controller', () => {
     const verdicts = await Promise.all([ask(controller, 1), ask(controller, 2)]);
     expect(verdicts.map(({ kind }) => kind)).toEqual(['accepted', 'answered']);
     expect(nova.issued.map(({ vmUuid }) => vmUuid)).toEqual([vm(2)]);
-    const record = (await controller.unfinished()).find(({ vmUuid }) => vmUuid === vm(1));
+    const record = (await controller.views.unfinished()).find(({ vmUuid }) => vmUuid === vm(1));
     expect(record?.stateReason).toMatchObject({ code: 'window', text: expect.stringContaining(`T${far}`) });
   });
 
@@ -392,7 +394,7 @@ describe('Controller', () => {
     nova.outcome = 'not-reached';
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
     await expect
-      .poll(async () => (await controller.events(2)).map((event) => event.reason.code), { timeout: 8000 })
+      .poll(async () => (await controller.views.events(2)).map((event) => event.reason.code), { timeout: 8000 })
       .toContain('nova-unreachable');
     nova.outcome = { status: 202, text: '' };
     await expect.poll(() => nova.issued.map((issue) => issue.vmUuid), { timeout: 5000 }).toEqual([vm(1), vm(2)]);
