@@ -120,7 +120,7 @@ export class Intake {
     // Asked again each time: two that come together must not both find it free.
     while (this.#parts.queue.holds(request.serverId)) {
       const second = await besideAnother(request.serverId, this.#parts.queue, () =>
-        this.#parts.execution().wakeDrives(),
+        this.#parts.execution().running.wake(),
       );
       if (waiter.sent) return null;
       if (second === 'busy') return { kind: 'busy', requestId: newRequestId(), microversion };

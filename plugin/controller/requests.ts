@@ -152,7 +152,7 @@ export class Requests {
     await this.#parts.store.note(id, reason, Date.now());
     const changed = await queue.update(entry, { asked });
     if (changed.decision && changed.state !== 'queued') {
-      await execution().decideAnew(changed, { ...changed.decision, priority, priorityReason: reason });
+      await execution().running.decideAnew(changed, { ...changed.decision, priority, priorityReason: reason });
     }
     wake();
     return queue.get(id) ?? changed;

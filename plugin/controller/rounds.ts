@@ -111,7 +111,7 @@ export class Rounds {
       case 'refuse':
         return this.#parts.execution().refuse(entry, action.reason);
       case 'adjust':
-        return this.#parts.execution().adjust(entry, action.reservation);
+        return this.#parts.execution().running.adjust(entry, action.reservation);
     }
   }
 }

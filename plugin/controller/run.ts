@@ -155,7 +155,7 @@ export class Controller {
   /** Something changed: plan again, and let every running migration look. */
   wake(): void {
     this.#rounds.wake();
-    this.#execution.wakeDrives();
+    this.#execution.running.wake();
   }
 
   /** What the proxy calls for every os-migrateLive. If it throws, the proxy sends the request to Nova unchanged. */
@@ -170,7 +170,9 @@ export class Controller {
   /** What the proxy calls for each request that may have changed a server. */
   serverChanged(change: ServerChange): void {
     const told =
-      change.kind === 'other' ? this.#lookout.serverChanged(change.serverId) : this.#execution.interfered(change);
+      change.kind === 'other'
+        ? this.#lookout.serverChanged(change.serverId)
+        : this.#execution.running.interfered(change);
     told
       .catch((error: unknown) => {
         this.#parts.log.error({ vm: change.serverId, error: describeError(error) }, 'a change was not taken in');
@@ -187,14 +189,14 @@ export class Controller {
   notified({ serverId, eventType }: Pick<ServerEvent, 'serverId' | 'eventType'>): void {
     if (!this.#running) return;
     const { migration, server } = meaningOf(eventType);
-    if (migration !== null) this.#execution.told(serverId, migration);
+    if (migration !== null) this.#execution.running.told(serverId, migration);
     const waiting = server && this.#queue.entries().some((entry) => entry.vmUuid === serverId && waits(entry));
     if (waiting) this.serverChanged({ kind: 'other', serverId, novaMigrationId: null, token: null });
   }
 
   /** What happened while nobody listened is asked for. */
   listening(): void {
-    this.#execution.toldUnheard();
+    this.#execution.running.toldUnheard();
   }
 
   /** Whether this request of another replica's name waits as an accepted one is not known: the store did not say. */
