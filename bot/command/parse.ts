@@ -148,6 +148,15 @@ function targetsOf(names: readonly Word[], end: Span): Target[] {
   return [...patterns.values()];
 }
 
+/**
+ * The servers that a list of names and patterns means, as it stands in a field by itself: `high` is a name there.
+ *
+ * @throws CommandError
+ */
+export function readTargets(text: string): Target[] {
+  return targetsOf(wordsOf(text), { start: text.length, end: text.length });
+}
+
 function nameOf(word: Word): string {
   if (word.text.length > NAME_LENGTH) throw new CommandError(`a name has at most ${NAME_LENGTH} characters`, word);
   return word.text;

@@ -1,6 +1,7 @@
 import type { types } from '@slack/bolt';
 import type { Ask } from '../asks/ask.ts';
 import { writeValue } from '../asks/click.ts';
+import { unescapeSlack } from '../command/words.ts';
 import {
   actions,
   button,
@@ -34,7 +35,7 @@ export function askMessage(ask: Ask, nowMs: number): Message {
   const blocks: types.KnownBlock[] = [
     header(`${headline.emoji} ${headline.text}`),
     context(
-      md`${mention(ask.askedBy)} asked ${moment(ask.askedAtMs, dayOrTime(ask.askedAtMs, nowMs))}: ${code(`/migrate ${ask.text}`, 200)}`,
+      md`${mention(ask.askedBy)} asked ${moment(ask.askedAtMs, dayOrTime(ask.askedAtMs, nowMs))}: ${code(`/migrate ${unescapeSlack(ask.text)}`, 200)}`,
     ),
     ...(wishLine(ask, totals, nowMs) ?? []).map((line) => context(line)),
     ...stateBlocks(ask, nowMs),
@@ -224,5 +225,5 @@ function fallback(ask: Ask, totals: Totals, headline: string): Mrkdwn {
   ];
   const stand = totals.count > 1 && parts.length > 0 ? ` (${parts.join(', ')})` : '';
   const detail = ask.approval && ask.state === 'awaiting-approval' ? `: ${ask.approval.reason}` : '';
-  return md`${headline}${stand}${detail}. Asked by ${mention(ask.askedBy)}: /migrate ${ask.text}`;
+  return md`${headline}${stand}${detail}. Asked by ${mention(ask.askedBy)}: /migrate ${unescapeSlack(ask.text)}`;
 }
