@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { Role } from './contract.ts';
+import { RetentionSettings } from './controller/retention.ts';
 import { databaseProblem, isUrl } from './controller/store/locate.ts';
 import { DroverError, describeError } from './errors.ts';
 import { NotificationSettings } from './notifications/settings.ts';
@@ -58,6 +59,8 @@ const Config = z.strictObject({
   databasePasswordFile: z.string().optional(),
   /** Of MariaDB: PEM of the CA that signed its certificate; the connection is then by TLS. */
   databaseCa: z.string().optional(),
+  /** How long is kept what nobody needs to run on (controller/retention.ts). */
+  retention: RetentionSettings.prefault({}),
   /** This one of several on the same MariaDB. */
   replica: z
     .strictObject({

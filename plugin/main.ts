@@ -8,6 +8,7 @@ import { healthOf } from './api/health.ts';
 import { Beginning } from './beginning.ts';
 import { type Config, readConfig } from './config.ts';
 import type { Notice } from './contract.ts';
+import { Retention } from './controller/retention.ts';
 import { Controller } from './controller/run.ts';
 import { locateDatabase } from './controller/store/locate.ts';
 import { Store } from './controller/store/store.ts';
@@ -118,6 +119,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     log.error({ errors, inEffect: kept }, 'policy refused, the one before stays in effect');
     notice('policy-refused', `refused with ${errors.length} error(s), ${kept} stays in effect`, errors);
   });
+  const retention = new Retention(store, config.retention, log);
   const begun = replica ?? new Beginning(store, running, log);
   const problem = () => begun.problem;
   const control = createControlApi({
@@ -149,6 +151,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   await tracker.asked(FIRST_SAMPLES_WITHIN_MS);
   await begun.begin();
   listener?.start();
+  retention.start();
   const { address, port } = await proxy.start();
   log.info({ address, port, nova: config.nova.url }, 'drover stands before Nova');
   return {
@@ -157,6 +160,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     status: () => healthOf(tracker, policy, [begun.problem, listener?.problem]).problems.join('; ') || 'ok',
     async stop() {
       await listener?.stop();
+      await retention.stop();
       await begun.stop();
       await running.stop();
       await traces?.stop();

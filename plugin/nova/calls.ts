@@ -1,5 +1,5 @@
 import { type OpenStackClient, OpenStackError, type Server } from 'openstack-client-ts';
-import { ProxyError } from '../proxy/errors.ts';
+import { ProxyError, type ProxyErrorCode } from '../proxy/errors.ts';
 import type { NovaCalls, ServerDetails, Submission, WantedMigration } from './control.ts';
 import { findMigration, isFinal, migrationById, novaPhase, pickMigration } from './watch.ts';
 import { liveMigrateBody, wouldTake } from './would-take.ts';
@@ -9,6 +9,7 @@ const TEXT_LIMIT = 500;
 const CLOCK_SKEW_MS = 5000;
 /** Too many requests, or nobody behind the balancer: it is worth asking again, once Nova says that it has not taken it. */
 const PASSING = [429, 502, 503, 504];
+const NOT_REACHED: ProxyErrorCode[] = ['upstream-unreachable', 'upstream-busy'];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The controller's calls to Keystone and Nova over the typed client. */
@@ -104,7 +105,7 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
         return { submission: { status: answer.status, text }, answer };
       } catch (error) {
         const submission: Submission =
-          error instanceof ProxyError && error.code === 'upstream-unreachable' ? 'not-reached' : 'unknown';
+          error instanceof ProxyError && NOT_REACHED.includes(error.code) ? 'not-reached' : 'unknown';
         return { submission, answer: null };
       }
     },

@@ -1,5 +1,6 @@
 /**
- * What can go wrong between a client and Nova. `upstream-unreachable` means that Nova did not get the request; after
+ * What can go wrong between a client and Nova. `upstream-unreachable` and `upstream-busy` mean that Nova did not get the
+ * request; after
  * `upstream-interrupted`, `upstream-timeout` and `answer-invalid` it may have carried it out.
  */
 const CATALOGUE = {
@@ -12,6 +13,7 @@ const CATALOGUE = {
   'version-unsupported': { status: 505, fault: 'notImplemented', retryable: false },
   'clients-too-many': { status: 503, fault: 'serviceUnavailable', retryable: true },
   'upstream-unreachable': { status: 503, fault: 'serviceUnavailable', retryable: true },
+  'upstream-busy': { status: 503, fault: 'serviceUnavailable', retryable: true },
   'upstream-interrupted': { status: 502, fault: 'badGateway', retryable: true },
   'answer-invalid': { status: 502, fault: 'badGateway', retryable: false },
   'upstream-timeout': { status: 504, fault: 'gatewayTimeout', retryable: true },

@@ -9,8 +9,9 @@ export interface ProxyLimits {
   headerFields: number;
   /** At once; one more gets 503. */
   clientConnections: number;
-  /** To each upstream; more requests than that wait. */
+  /** To each upstream; more requests than that wait, at most for the time below it; then they get 503. */
   upstreamConnections: number;
+  upstreamQueueMs: number;
   upstreamConnectMs: number;
   /** Silence of Nova's. Its own longest wait is `long_rpc_timeout`, 1800 s. */
   upstreamAnswerMs: number;
@@ -33,6 +34,7 @@ export const DEFAULT_LIMITS: ProxyLimits = {
   headerFields: 4096,
   clientConnections: 8192,
   upstreamConnections: 256,
+  upstreamQueueMs: 30_000,
   upstreamConnectMs: 5000,
   upstreamAnswerMs: 1_860_000,
   upstreamKeepAliveMs: 4000,

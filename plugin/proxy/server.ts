@@ -188,7 +188,13 @@ export class ProxyServer {
 function tickMs(limits: ProxyLimits): number {
   const times = [
     ...[limits.upstreamConnectMs, limits.upstreamAnswerMs, limits.upstreamKeepAliveMs, limits.clientHeaderMs],
-    ...[limits.clientRequestMs, limits.clientKeepAliveMs, limits.clientStalledMs, limits.clientHalfClosedMs],
+    ...[
+      limits.clientRequestMs,
+      limits.clientKeepAliveMs,
+      limits.clientStalledMs,
+      limits.clientHalfClosedMs,
+      limits.upstreamQueueMs,
+    ],
   ];
   return Math.max(10, Math.min(1000, Math.min(...times) / 10));
 }

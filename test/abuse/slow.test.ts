@@ -119,6 +119,20 @@ test('more requests than connections to Nova wait for their turn', async () => {
   expect(nova.received.join('').split(ADDED).length - 1).toBe(8);
 });
 
+test('a request that waits too long for a connection to Nova gets 503, and Nova never gets it', async () => {
+  const nova = await recorder((bytes, answered) => (toEachHead(OK)(bytes, answered) ? '' : null));
+  const port = await proxyBefore(nova.port, { upstreamConnections: 1, upstreamQueueMs: 300 });
+  const first = talk(port, GET, '502');
+  await expect.poll(() => nova.received.join('').length).toBeGreaterThan(0);
+  const { text } = await talk(port, GET, 'busy');
+  expect(text).toMatch(/^HTTP\/1\.1 503 /);
+  expect(text).toContain('{"serviceUnavailable":{"code":503,');
+  expect(text).toContain('all 1 connections to Nova were busy for 0.3 s');
+  expect(nova.received.join('').split(ADDED).length - 1).toBe(1);
+  for (const socket of nova.sockets) socket.destroy();
+  await first;
+});
+
 test('thousands of pipelined requests are all answered, without being kept in memory at once', async () => {
   const nova = await recorder(toEachHead(OK));
   const port = await proxyBefore(nova.port);

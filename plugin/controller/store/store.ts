@@ -22,6 +22,7 @@ import {
   renewLead,
   takeLead,
 } from './leadership.ts';
+import { type PruneBefore, pruneBatch } from './prune.ts';
 import {
   type Change,
   FINAL_STATES,
@@ -271,6 +272,11 @@ export class Store {
   /** At most `limit` entries with an id below `before`, newest first. */
   async audit(before: number | null, limit: number): Promise<AuditEntry[]> {
     return readAudit(this.#open(), before, limit);
+  }
+
+  /** Deletes one small batch of what is older; the number of rows, 0 where nothing is left. */
+  prune(before: PruneBefore): Promise<number> {
+    return this.#write((transaction) => pruneBatch(transaction, before));
   }
 
   // ---- who leads

@@ -57,6 +57,10 @@ export class UpstreamCall implements WaitingUse {
     this.receiver.failed(error);
   }
 
+  late(error: ProxyError): void {
+    this.receiver.failed(error);
+  }
+
   /** Nobody wants the answer any more. */
   abort(): void {
     this.#upstream?.withdraw(this);

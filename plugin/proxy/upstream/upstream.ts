@@ -1,11 +1,14 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { ProxyError } from '../errors.ts';
 import type { ProxyLimits } from '../limits.ts';
 import { type ConnectionOwner, type ConnectionUse, UpstreamConnection } from './connection.ts';
 
 /** A use that can wait for its turn. */
 export interface WaitingUse extends ConnectionUse {
   placed(connection: UpstreamConnection): void;
+  /** It has waited too long: nothing of it was sent. */
+  late(error: ProxyError): void;
 }
 
 /** One address of Nova's API with its connections. */
@@ -18,7 +21,7 @@ export class Upstream implements ConnectionOwner {
   readonly #connections = new Set<UpstreamConnection>();
   /** The last one used first: the others may grow old and be closed. */
   readonly #kept: UpstreamConnection[] = [];
-  readonly #waiting: { use: WaitingUse; fresh: boolean }[] = [];
+  readonly #waiting: { use: WaitingUse; fresh: boolean; sinceMs: number }[] = [];
   #ca: string | undefined;
 
   constructor(url: string, limits: ProxyLimits) {
@@ -39,7 +42,7 @@ export class Upstream implements ConnectionOwner {
   /** Sends a request now, or when another one has ended. `fresh`: over a connection of its own. */
   place(use: WaitingUse, fresh: boolean): void {
     const busy = this.#connections.size - this.#kept.length;
-    if (busy >= this.#limits.upstreamConnections) this.#waiting.push({ use, fresh });
+    if (busy >= this.#limits.upstreamConnections) this.#waiting.push({ use, fresh, sinceMs: Date.now() });
     else this.#connect(use, fresh);
   }
 
@@ -58,6 +61,15 @@ export class Upstream implements ConnectionOwner {
 
   tick(nowMs: number): void {
     for (const connection of this.#connections) connection.tick(nowMs);
+    const { upstreamQueueMs, upstreamConnections } = this.#limits;
+    // The first has waited longest.
+    for (;;) {
+      const [first] = this.#waiting;
+      if (first === undefined || nowMs - first.sinceMs < upstreamQueueMs) return;
+      this.#waiting.shift();
+      const text = `all ${upstreamConnections} connections to Nova were busy for ${upstreamQueueMs / 1000} s`;
+      first.use.late(new ProxyError('upstream-busy', text));
+    }
   }
 
   close(): void {
