@@ -1,10 +1,10 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
-import {
-  type Asked,
-  type AuditEntry,
-  type MigrationEvent,
-  type MigrationState,
-  type MigrationsQuery,
+import type { Kysely } from 'kysely';
+import type {
+  Asked,
+  AuditEntry,
+  MigrationEvent,
+  MigrationState,
+  MigrationsQuery,
   Notice,
   Reason,
 } from '../../contract.ts';
@@ -12,6 +12,7 @@ import { DroverError } from '../../errors.ts';
 import type { DatabaseAddress } from './address.ts';
 import { addAudit, readAudit } from './audit.ts';
 import { openDatabase } from './database.ts';
+import { addNote, eventsAfter, eventsOf, newestPosition } from './events.ts';
 import { type IdempotencyKey, keep, keptFor } from './idempotency.ts';
 import {
   type Candidate,
@@ -22,19 +23,13 @@ import {
   renewLead,
   takeLead,
 } from './leadership.ts';
+import { addNotice, readNotices } from './notices.ts';
 import { type PruneBefore, pruneBatch } from './prune.ts';
-import {
-  type Change,
-  FINAL_STATES,
-  fromRow,
-  isFinal,
-  type NewMigration,
-  type StoredMigration,
-  toColumns,
-} from './rows.ts';
+import { type Change, FINAL_STATES, fromRow, type NewMigration, type StoredMigration } from './rows.ts';
 import { selectEndedUnseen, selectMigrations } from './select.ts';
-import type { MigrationTable, Schema } from './tables.ts';
+import type { Schema } from './tables.ts';
 import { transact } from './transact.ts';
+import { changeFields, changeState, insert } from './write.ts';
 
 export { type Change, isFinal, type KeptServer, type NewMigration, type StoredMigration } from './rows.ts';
 
@@ -121,44 +116,17 @@ export class Store {
     nowMs: number,
     change: Change = {},
   ): Promise<StoredMigration> {
-    return this.#write(async (transaction) => {
-      await transaction
-        .updateTable('migration')
-        .set({
-          ...toColumns(change),
-          state,
-          state_reason: JSON.stringify(reason),
-          ...(isFinal(state) ? { ended_at_ms: nowMs } : {}),
-        })
-        .where('id', '=', id)
-        .execute();
-      await addEvent(transaction, id, state, reason, nowMs);
-      return read(transaction, id);
-    });
+    return this.#write((transaction) => changeState(transaction, id, state, reason, nowMs, change));
   }
 
   /** Writes an event in the state that the migration is in. */
   async note(id: number, reason: Reason, nowMs: number): Promise<void> {
-    await this.#write((transaction) =>
-      transaction
-        .insertInto('event')
-        .columns(['migration_id', 'at_ms', 'state', 'reason'])
-        .expression((from) =>
-          from
-            .selectFrom('migration')
-            .where('id', '=', id)
-            .select(['id', sql.lit(nowMs).as('at_ms'), 'state', sql<string>`${JSON.stringify(reason)}`.as('reason')]),
-        )
-        .execute(),
-    );
+    await this.#write((transaction) => addNote(transaction, id, reason, nowMs));
   }
 
   /** Changes fields without a transition. */
   async update(id: number, change: Change): Promise<StoredMigration> {
-    return this.#write(async (transaction) => {
-      await transaction.updateTable('migration').set(toColumns(change)).where('id', '=', id).execute();
-      return read(transaction, id);
-    });
+    return this.#write((transaction) => changeFields(transaction, id, change));
   }
 
   /** All that are not in a final state, oldest first. */
@@ -215,54 +183,27 @@ export class Store {
 
   /** In the order they were written. */
   async events(id: number): Promise<MigrationEvent[]> {
-    const rows = await this.#open()
-      .selectFrom('event')
-      .selectAll()
-      .where('migration_id', '=', id)
-      .orderBy('id')
-      .execute();
-    return rows.map(eventOf);
+    return eventsOf(this.#open(), id);
   }
 
   /** At most `limit` events of all migrations with a number above `after`, lowest first. */
   async eventsAfter(after: number, limit: number): Promise<MigrationEvent[]> {
-    const rows = await this.#open()
-      .selectFrom('event')
-      .selectAll()
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(limit)
-      .execute();
-    return rows.map(eventOf);
+    return eventsAfter(this.#open(), after, limit);
   }
 
   /** The highest numbers of events and notices, 0 where there are none. */
   async newestPosition(): Promise<{ event: number; notice: number }> {
-    const db = this.#open();
-    const newest = async (table: 'event' | 'notice') =>
-      (await db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1).executeTakeFirst())?.id ?? 0;
-    const [event, notice] = await Promise.all([newest('event'), newest('notice')]);
-    return { event, notice };
+    return newestPosition(this.#open());
   }
 
   /** Writes what concerns no single migration. */
-  async addNotice({ atMs, code, text, details }: Omit<Notice, 'id'>): Promise<void> {
-    const values = { at_ms: atMs, code, text, details: JSON.stringify(details) };
-    await this.#open().insertInto('notice').values(values).execute();
+  async addNotice(notice: Omit<Notice, 'id'>): Promise<void> {
+    await addNotice(this.#open(), notice);
   }
 
   /** At most `limit` notices with an id above `after`, oldest first. */
   async notices(after: number, limit: number): Promise<Notice[]> {
-    const rows = await this.#open()
-      .selectFrom('notice')
-      .selectAll()
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(limit)
-      .execute();
-    return rows.map(({ at_ms, details, ...row }) =>
-      Notice.parse({ ...row, atMs: at_ms, details: JSON.parse(details) }),
-    );
+    return readNotices(this.#open(), after, limit);
   }
 
   async addAudit(entry: Omit<AuditEntry, 'id'>): Promise<void> {
@@ -313,53 +254,4 @@ export class Store {
     if (!this.#db) throw new DroverError('store-unavailable', 'the database is not open');
     return this.#db;
   }
-}
-
-function eventOf(row: Selectable<Schema['event']>): MigrationEvent {
-  const { id, migration_id: migrationId, at_ms: atMs, state } = row;
-  return { id, migrationId, atMs, state, reason: Reason.parse(JSON.parse(row.reason)) };
-}
-
-async function insert(
-  transaction: Kysely<Schema>,
-  migration: NewMigration,
-  how: Pick<Selectable<MigrationTable>, 'state' | 'deferred' | 'asked'>,
-  reason: Reason,
-): Promise<StoredMigration> {
-  const { server, receivedAtMs } = migration;
-  const { insertId } = await transaction
-    .insertInto('migration')
-    .values({
-      ...how,
-      vm_uuid: migration.vmUuid,
-      vm_name: server.name,
-      project_id: server.projectId,
-      user_id: migration.userId,
-      handover: migration.handover ?? null,
-      source: migration.source,
-      destination: migration.destination,
-      state_reason: JSON.stringify(reason),
-      received_at_ms: receivedAtMs,
-      request: JSON.stringify(migration.request),
-      server: JSON.stringify(server),
-    })
-    .executeTakeFirstOrThrow();
-  const id = Number(insertId);
-  await addEvent(transaction, id, how.state, reason, receivedAtMs);
-  return read(transaction, id);
-}
-
-async function read(db: Kysely<Schema>, id: number): Promise<StoredMigration> {
-  return fromRow(await db.selectFrom('migration').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
-}
-
-async function addEvent(
-  db: Kysely<Schema>,
-  migrationId: number,
-  state: MigrationState,
-  reason: Reason,
-  atMs: number,
-): Promise<void> {
-  const values = { migration_id: migrationId, at_ms: atMs, state, reason: JSON.stringify(reason) };
-  await db.insertInto('event').values(values).execute();
 }
