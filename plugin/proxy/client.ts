@@ -1,23 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { AnswerWriter } from './answer-writer.ts';
 import { faultBody, ProxyError } from './errors.ts';
+import type { Exchange, Peer } from './exchange.ts';
 import { BodyReader } from './http/body.ts';
 import type { ConnectionOption } from './http/edit.ts';
-import { checkPartialHead, emptyLines, headEnd, tooLarge } from './http/head.ts';
-import { parseRequestHead, type RequestHead } from './http/request.ts';
+import { HeadReader } from './http/head-reader.ts';
+import type { RequestHead } from './http/request.ts';
 import type { ProxyLimits } from './limits.ts';
-
-/** What is done with one request; ClientConnection feeds it. */
-export interface Exchange {
-  /** A piece of the body as it came, framing and all. */
-  body(bytes: Buffer): void;
-  /** The request is complete; comes once, also where it has no body. */
-  complete(): void;
-  /** The client takes more of the answer. */
-  clientDrained(): void;
-  /** Nobody waits for an answer any more: the client has gone or sent what no request is. */
-  cancel(): void;
-}
 
 export interface ClientOwner {
   /** Begins what is to be done with a request; nothing of its body has been read. */
@@ -28,22 +18,12 @@ export interface ClientOwner {
   closed(client: ClientConnection): void;
 }
 
-/** Answers up to this size are put behind their header, to go out as one piece. */
 /** In `HTTP/1.1 200 OK`. */
 const STATUS_AT = 9;
-const ONE_PIECE_BYTES = 16 * 1024;
 /** After a last answer, what the client is still sending is read and thrown away for this long, lest it lose the answer. */
 const LINGER_MS = 1000;
 /** Bytes of the requests behind the running one that are read ahead. */
 const READ_AHEAD_BYTES = 64 * 1024;
-
-/** What is known of the peer. */
-export interface Peer {
-  address: string;
-  secure: boolean;
-  /** One of the operator's own proxies. */
-  trusted: boolean;
-}
 
 /** One connection of a client: takes its requests apart, one after the other, and gives it their answers in order. */
 export class ClientConnection {
@@ -51,17 +31,16 @@ export class ClientConnection {
   readonly #socket: Socket;
   readonly #owner: ClientOwner;
   readonly #limits: ProxyLimits;
-  /** What has come and is not understood yet, and how much of it holds no end of a head. */
+  readonly #heads: HeadReader;
+  /** What has come and is not understood yet. */
   #unread: Buffer | null = null;
-  #searched = 0;
   #head: RequestHead | null = null;
   #exchange: Exchange | null = null;
   #body: BodyReader | null = null;
   /** The exchange does not take body bytes now. */
   #held = false;
   #paused = false;
-  /** The answer's header, until its first bytes come. */
-  #answerHead: string | null = null;
+  readonly #writer: AnswerWriter;
   #answering = false;
   #closes = false;
   #ending = false;
@@ -72,6 +51,8 @@ export class ClientConnection {
 
   constructor(socket: Socket, peer: Peer, limits: ProxyLimits, owner: ClientOwner) {
     this.#socket = socket;
+    this.#writer = new AnswerWriter(socket);
+    this.#heads = new HeadReader(limits);
     this.#limits = limits;
     this.#owner = owner;
     this.peer = peer;
@@ -137,30 +118,18 @@ export class ClientConnection {
   /** The answer's header. It goes out with the first bytes of the body, or with `flush`. */
   answerHead(text: string): void {
     this.#answering = true;
-    this.#answerHead = text;
+    this.#writer.head(text);
     this.#owner.answering(Number(text.slice(STATUS_AT, STATUS_AT + 3)));
   }
 
   /** The header goes out without waiting for the body. */
   flush(): void {
-    if (this.#answerHead === null) return;
-    this.#socket.write(this.#answerHead, 'latin1');
-    this.#answerHead = null;
+    this.#writer.flush();
   }
 
   /** A piece of the answer; false: wait for `clientDrained`. */
   answer(bytes: Buffer): boolean {
-    const head = this.#answerHead;
-    this.#answerHead = null;
-    let takesMore: boolean;
-    if (head === null) takesMore = this.#socket.write(bytes);
-    else if (bytes.length <= ONE_PIECE_BYTES) takesMore = this.#socket.write(head + bytes.toString('latin1'), 'latin1');
-    else {
-      this.#socket.cork();
-      this.#socket.write(head, 'latin1');
-      takesMore = this.#socket.write(bytes);
-      this.#socket.uncork();
-    }
+    const takesMore = this.#writer.body(bytes);
     if (!takesMore) this.#draining = true;
     if (this.#draining || this.#halfClosed) this.#setDeadline();
     return takesMore;
@@ -255,24 +224,15 @@ export class ClientConnection {
   }
 
   #takeHead(received: Buffer): boolean {
-    const empty = this.#searched === 0 ? emptyLines(received) : 0;
-    const bytes = empty === 0 ? received : received.subarray(empty);
-    this.#unread = bytes.length === 0 ? null : bytes;
-    if (this.#unread === null) return false;
-    const { headerBytes, headerFields } = this.#limits;
-    const end = headEnd(bytes, this.#searched);
-    if (end === -1) {
-      if (this.#searched === 0) this.#deadlineMs = Date.now() + this.#limits.clientHeaderMs;
-      checkPartialHead(bytes, this.#searched, headerBytes);
-      this.#searched = bytes.length;
+    const begins = this.#heads.begins;
+    const { head, rest } = this.#heads.take(received);
+    this.#unread = rest;
+    if (head === null) {
+      if (begins && rest !== null) this.#deadlineMs = Date.now() + this.#limits.clientHeaderMs;
       return false;
     }
-    if (end > headerBytes) throw tooLarge(bytes, headerBytes);
-    this.#searched = 0;
-    const head = parseRequestHead(bytes.toString('latin1', 0, end - 2), headerFields);
-    this.#unread = end === bytes.length ? null : bytes.subarray(end);
     this.#head = head;
-    const body = new BodyReader(head.body, 'request-invalid', headerBytes);
+    const body = new BodyReader(head.body, 'request-invalid', this.#limits.headerBytes);
     this.#body = body.done ? null : body;
     this.#deadlineMs = body.done ? Number.POSITIVE_INFINITY : Date.now() + this.#limits.clientRequestMs;
     const exchange = this.#owner.begin(head, this);

@@ -1,5 +1,6 @@
-import type { ClientConnection, Exchange } from './client.ts';
+import type { ClientConnection } from './client.ts';
 import { ProxyError } from './errors.ts';
+import type { Exchange } from './exchange.ts';
 import { fetchAnswer } from './fetch.ts';
 import { endToEnd, headerValues } from './headers.ts';
 import { BodyReader } from './http/body.ts';

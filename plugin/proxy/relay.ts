@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { ClientConnection, Exchange } from './client.ts';
+import type { ClientConnection } from './client.ts';
 import type { ProxyError } from './errors.ts';
+import type { Exchange } from './exchange.ts';
 import type { AnswerHead } from './http/answer.ts';
 import { answerHeadForClient, type ClientSide, requestHeadForNova } from './http/edit.ts';
 import type { RequestHead } from './http/request.ts';

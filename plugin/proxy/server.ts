@@ -2,8 +2,9 @@ import { type AddressInfo, type BlockList, createServer, type Server, type Socke
 import { createServer as createTlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { type CertificateFiles, Certificates } from './certificates.ts';
-import { ClientConnection, type Exchange } from './client.ts';
+import { ClientConnection } from './client.ts';
 import { ProxyError } from './errors.ts';
+import type { Exchange } from './exchange.ts';
 import { HeldRequest } from './held.ts';
 import type { RequestHead } from './http/request.ts';
 import { actionTarget } from './intercept.ts';
