@@ -7,6 +7,7 @@ import { readBook } from './book.ts';
 import { Clients } from './clients.ts';
 import { type Judgement, judge } from './oracle.ts';
 import { type LogLine, PluginProcess } from './plugin.ts';
+import { PortTransport } from './transport.ts';
 import { leftToNova } from './unmanaged.ts';
 
 export interface CampaignOptions {
@@ -75,7 +76,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
   const plugin = new PluginProcess(folder, cloud.addresses);
   try {
     await plugin.prepare();
-    const clients = new Clients(plugin.port, cloud.addresses.machines, random);
+    const clients = new Clients(new PortTransport([plugin.port], random), cloud.addresses.machines, random);
     const kills = new Map<string, number>();
     const startsMs: number[] = [];
     clients.start(options.clients);

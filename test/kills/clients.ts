@@ -1,4 +1,3 @@
-import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../random.ts';
 
@@ -15,28 +14,45 @@ export interface Asked {
   outcome: { status: number; requestId: string | null } | 'left' | 'broken' | 'refused';
 }
 
-/** After an outcome that it does not know a client lets a server rest: Nova may take a request that late. */
-const REST_MS = 2500;
+/** How clients reach the compute API. */
+export interface Transport {
+  /** Asks for a live migration; the client goes away after `leaveMs`, null: it stays. */
+  migrate(vmUuid: string, tag: string, leaveMs: number | null): Promise<Asked['outcome']>;
+  /** Aborts whatever Nova runs of this server, if anything. */
+  abort(vmUuid: string): Promise<void>;
+}
+
+export interface Pace {
+  /** After an outcome that it does not know a client lets a server rest: Nova may take a request that late. */
+  restMs: number;
+  /** At most so long between two requests of a client, and before a server is asked for again. */
+  pauseMs: number;
+  againMs: number;
+  /** A client that leaves does so within this time. */
+  leavesWithinMs: number;
+}
+
+export const FAST: Pace = { restMs: 2500, pauseMs: 60, againMs: 300, leavesWithinMs: 200 };
 const LEAVES = 0.1;
 const ABORTS = 0.05;
-const TIMEOUT_MS = 60_000;
 
 /** Clients of the compute API: each asks for one live migration after the other, of servers that nobody else asks for. */
 export class Clients {
   readonly asked: Asked[] = [];
-  readonly #ports: readonly [number, ...number[]];
+  readonly #transport: Transport;
   readonly #random: Random;
   readonly #machines: readonly string[];
+  readonly #pace: Pace;
   readonly #busy = new Map<string, number>();
   readonly #stop = new AbortController();
   #running: Promise<void>[] = [];
   #count = 0;
 
-  /** `ports`: where the compute API is served; each request takes any of them. */
-  constructor(ports: number | readonly [number, ...number[]], machines: readonly string[], random: Random) {
-    this.#ports = typeof ports === 'number' ? [ports] : ports;
+  constructor(transport: Transport, machines: readonly string[], random: Random, pace = FAST) {
+    this.#transport = transport;
     this.#machines = machines;
     this.#random = random;
+    this.#pace = pace;
   }
 
   start(count: number): void {
@@ -49,6 +65,7 @@ export class Clients {
   }
 
   async #client(): Promise<void> {
+    const { restMs, pauseMs, againMs } = this.#pace;
     while (!this.#stop.signal.aborted) {
       const vmUuid = this.#free();
       if (vmUuid === null) {
@@ -59,9 +76,9 @@ export class Clients {
       const asked = await this.#migrate(vmUuid);
       if (asked.outcome !== 'refused') this.asked.push(asked);
       const known = typeof asked.outcome === 'object' || asked.outcome === 'refused';
-      this.#busy.set(vmUuid, Date.now() + (known ? this.#random.whole(0, 300) : REST_MS));
-      if (this.#random.chance(ABORTS)) await this.#abort(vmUuid);
-      await sleep(asked.outcome === 'refused' ? 60 : this.#random.whole(0, 60));
+      this.#busy.set(vmUuid, Date.now() + (known ? this.#random.whole(0, againMs) : restMs));
+      if (this.#random.chance(ABORTS)) await this.#transport.abort(vmUuid);
+      await sleep(asked.outcome === 'refused' ? 60 : this.#random.whole(0, pauseMs));
     }
   }
 
@@ -76,79 +93,8 @@ export class Clients {
     this.#count += 1;
     const tag = `client-${this.#count}`;
     const sentAtMs = Date.now();
-    const leaveMs = this.#random.chance(LEAVES) ? this.#random.whole(0, 200) : null;
-    const body = JSON.stringify({ 'os-migrateLive': { host: null, block_migration: 'auto' } });
-    const path = `/v2.1/servers/${vmUuid}/action`;
-    const outcome = await this.#send('POST', path, body, tag, leaveMs);
+    const leaveMs = this.#random.chance(LEAVES) ? this.#random.whole(0, this.#pace.leavesWithinMs) : null;
+    const outcome = await this.#transport.migrate(vmUuid, tag, leaveMs);
     return { tag, vmUuid, sentAtMs, endedAtMs: Date.now(), outcome };
-  }
-
-  /** Aborts whatever Nova runs of this server. */
-  async #abort(vmUuid: string): Promise<void> {
-    const id = await this.#runningMigration(vmUuid);
-    if (id !== null) await this.#send('DELETE', `/v2.1/servers/${vmUuid}/migrations/${id}`, '', 'abort', null);
-  }
-
-  #runningMigration(vmUuid: string): Promise<number | null> {
-    return new Promise((done) => {
-      const path = `/v2.1/os-migrations?instance_uuid=${vmUuid}`;
-      const sent = request({
-        host: '127.0.0.1',
-        port: this.#random.pick(this.#ports),
-        path,
-        agent: false,
-        headers: { 'X-Auth-Token': 'caller-1' },
-      });
-      sent.on('error', () => done(null));
-      sent.on('response', async (answer) => {
-        try {
-          const chunks: Buffer[] = [];
-          for await (const chunk of answer) chunks.push(chunk);
-          const { migrations } = JSON.parse(Buffer.concat(chunks).toString());
-          done(migrations?.find(({ status }: { status: string }) => status === 'running')?.id ?? null);
-        } catch {
-          done(null);
-        }
-      });
-      sent.end();
-    });
-  }
-
-  #send(method: string, path: string, body: string, tag: string, leaveMs: number | null): Promise<Asked['outcome']> {
-    return new Promise((done) => {
-      const sent = request({
-        host: '127.0.0.1',
-        port: this.#random.pick(this.#ports),
-        method,
-        path,
-        agent: false,
-        timeout: TIMEOUT_MS,
-        headers: {
-          'X-Auth-Token': `caller-${tag}`,
-          'X-Client-Tag': tag,
-          'OpenStack-API-Version': 'compute 2.93',
-          'Content-Type': 'application/json',
-          'Content-Length': Buffer.byteLength(body),
-        },
-      });
-      const leave = leaveMs === null ? null : setTimeout(() => sent.destroy(new Error('left')), leaveMs);
-      let status: number | null = null;
-      sent.on('timeout', () => sent.destroy(new Error('timeout')));
-      sent.on('error', (error: NodeJS.ErrnoException) => {
-        if (leave) clearTimeout(leave);
-        if (status !== null) return;
-        if (error.message === 'timeout') throw new Error(`no answer to ${tag} within ${TIMEOUT_MS / 1000} s`);
-        done(error.message === 'left' ? 'left' : error.code === 'ECONNREFUSED' ? 'refused' : 'broken');
-      });
-      sent.on('response', (answer) => {
-        if (leave) clearTimeout(leave);
-        status = answer.statusCode ?? 0;
-        const requestId = String(answer.headers['x-openstack-request-id'] ?? '') || null;
-        answer.resume();
-        answer.once('error', () => {});
-        done({ status, requestId });
-      });
-      sent.end(body);
-    });
   }
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readSharedBook } from '../kills/book.ts';
 import { Clients } from '../kills/clients.ts';
 import { type Judgement, judge } from '../kills/oracle.ts';
+import { PortTransport } from '../kills/transport.ts';
 import { leftToNova } from '../kills/unmanaged.ts';
 import { type Random, seeded } from '../random.ts';
 import { Stage, type StagedReplica } from './stage.ts';
@@ -40,7 +41,8 @@ export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<
   const stage = await Stage.start(folder, seed);
   try {
     const [a, b] = stage.replicas;
-    const clients = new Clients([a.plugin.port, b.plugin.port], stage.cloud.addresses.machines, random);
+    const transport = new PortTransport([a.plugin.port, b.plugin.port], random);
+    const clients = new Clients(transport, stage.cloud.addresses.machines, random);
     clients.start(options.clients);
     const [afterKillsMs, afterCutsMs]: [number[], number[]] = [[], []];
     for (const what of shuffled(options, random)) {
