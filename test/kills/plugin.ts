@@ -21,6 +21,16 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
+export interface SharedDatabase {
+  /** Of the replica. */
+  name: string;
+  /** A `mysql://` URL. */
+  database: string;
+  password: string;
+  /** Files: of the CA of the database and of the replicas, and the certificate that this one shows. */
+  tls?: { ca: string; own: { cert: string; key: string } };
+}
+
 /** The real plugin as a process, before a cloud double, with a real database; started again as often as it is killed. */
 export class PluginProcess {
   readonly folder: string;
@@ -52,9 +62,9 @@ export class PluginProcess {
 
   /**
    * Writes its configuration, with the seed policy but for its batch window. With `shared` it is a replica of that name on
-   * this database, a `mysql://` URL.
+   * this database.
    */
-  async prepare(batchWindow = '60 ms', shared?: { name: string; database: string; password: string }): Promise<void> {
+  async prepare(batchWindow = '60 ms', shared?: SharedDatabase): Promise<void> {
     this.port = await freePort();
     const { tlsDir, hosts, keystoneUrl, novaUrl } = this.#cloud;
     const tls = (name: string) => join(tlsDir, name);
@@ -63,7 +73,7 @@ export class PluginProcess {
     writeFileSync(
       join(this.folder, 'plugin.yaml'),
       stringify({
-        listen: { address: '127.0.0.1', port: this.port },
+        listen: { address: '127.0.0.1', port: this.port, ...(shared?.tls ? { tls: shared.tls.own } : {}) },
         nova: { url: novaUrl },
         keystone: { authUrl: keystoneUrl, username: 'drover', passwordFile: 'password', projectName: 'service' },
         policy: 'policy.yaml',
@@ -74,10 +84,11 @@ export class PluginProcess {
     );
   }
 
-  #replica({ name, database, password }: { name: string; database: string; password: string }): object {
+  #replica({ name, database, password, tls }: SharedDatabase): object {
     writeFileSync(join(this.folder, 'database-password'), password);
-    const replica = { name, advertise: `http://127.0.0.1:${this.port}` };
-    return { database, databasePasswordFile: 'database-password', replica };
+    const advertise = `${tls ? 'https' : 'http'}://127.0.0.1:${this.port}`;
+    const replica = { name, advertise, ...(tls ? { ca: tls.ca } : {}) };
+    return { database, databasePasswordFile: 'database-password', ...(tls ? { databaseCa: tls.ca } : {}), replica };
   }
 
   /** Starts it and does not wait; `ready` does. `before`: a program and its arguments that start it. */

@@ -1,7 +1,7 @@
 /** A real MariaDB of this machine's packages, in a directory of its own. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,8 +30,8 @@ export class MariadbServer {
     this.#process = child;
   }
 
-  /** Answers on a unix socket and on a port of 127.0.0.1. */
-  static async start(): Promise<MariadbServer> {
+  /** Answers on a unix socket and on a port of 127.0.0.1; with `tls` (files) in no other way on that port. */
+  static async start(tls?: { cert: string; key: string }): Promise<MariadbServer> {
     const folder = mkdtempSync(join(tmpdir(), 'drover-mariadb-'));
     const account = accountIds();
     chownSync(folder, account.uid, account.gid);
@@ -50,6 +50,7 @@ export class MariadbServer {
       [
         ...options,
         ...[`--socket=${socketPath}`, `--port=${port}`, '--bind-address=127.0.0.1', `--pid-file=${folder}/pid`],
+        ...(tls ? tlsOptions(tls, folder, account) : []),
         ...['--skip-name-resolve', '--performance-schema=off', '--innodb-buffer-pool-size=32M'],
       ],
       { ...account, cwd: folder, stdio: ['ignore', log, log] },
@@ -110,6 +111,15 @@ export class MariadbServer {
       }
     }
   }
+}
+
+/** The account reads copies of its own. */
+function tlsOptions(tls: { cert: string; key: string }, folder: string, { uid, gid }: { uid: number; gid: number }) {
+  for (const [name, file] of Object.entries(tls)) {
+    copyFileSync(file, join(folder, name));
+    chownSync(join(folder, name), uid, gid);
+  }
+  return [`--ssl-cert=${folder}/cert`, `--ssl-key=${folder}/key`, '--require-secure-transport=ON'];
 }
 
 /** Of `ACCOUNT` where this runs as root, of the caller otherwise. */

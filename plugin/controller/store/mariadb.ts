@@ -1,3 +1,4 @@
+import { connect, isIP, type Socket } from 'node:net';
 import { type Dialect, MysqlDialect, type MysqlPoolConnection } from 'kysely';
 import { createPool, type PoolConnection } from 'mysql2';
 import type { MariadbAddress } from './address.ts';
@@ -26,6 +27,7 @@ export function mariadbDialect({ user, password, database, at, ca }: MariadbAddr
     password,
     database,
     ...(ca === null ? {} : { ssl: { ca, verifyIdentity: 'host' in at } }),
+    ...('host' in at && isIP(at.host) ? { stream: () => connectToAddress(at) } : {}),
     charset: 'utf8mb4_bin',
     connectTimeout: CONNECT_WITHIN_MS,
     connectionLimit: CONNECTIONS,
@@ -60,6 +62,15 @@ export function mariadbDialect({ user, password, database, at, ca }: MariadbAddr
       },
     },
   });
+}
+
+/**
+ * mysql2 names the server that a certificate is checked for only where it is no IP address; Node then takes `_host` of the
+ * socket below (lib/_tls_wrap.js, onConnectSecure), which it sets for names alone, and `localhost` without.
+ */
+function connectToAddress(at: { host: string; port: number }): Socket {
+  const socket = connect({ ...at, keepAlive: true });
+  return Object.assign(socket, { _host: at.host });
 }
 
 async function prepare(connection: MysqlPoolConnection): Promise<void> {
