@@ -7,12 +7,14 @@ import { judgeCloud } from './judge/cloud.ts';
 import { judgeHosts } from './judge/hosts.ts';
 import { judgeDatabase, judgePassword, judgePlace, judgePolicy } from './judge/local.ts';
 import { judgeNotifications } from './judge/notifications.ts';
+import { judgeOther, judgeServed } from './judge/served.ts';
 import { probeCertificates } from './probe/certificates.ts';
 import { probeClock, probeCloud } from './probe/cloud.ts';
 import { probeAnyDatabase } from './probe/database.ts';
 import { probeHosts } from './probe/hosts.ts';
 import { probePassword, probePlace, probePolicy } from './probe/local.ts';
 import { probeNotifications } from './probe/notifications.ts';
+import { probeOther, probeServed } from './probe/served.ts';
 
 /**
  * Looks at all that the plugin needs, and changes none of it. Runs beside a running plugin, and as the user that the
@@ -34,6 +36,11 @@ export async function check(configFile: string): Promise<CheckReport> {
     guarded('policy', async () => judgePolicy(await probePolicy(config.policy))),
     guarded('database', async () => [judgeDatabase(await probeAnyDatabase(config))]),
     guarded('listen', async () => judgePlace(await probePlace(config))),
+    guarded('listen.tls', async () => judgeServed(probeServed(config), config.replica?.advertise ?? null, Date.now())),
+    guarded('nova.others', async () => {
+      const { others, ca } = config.nova;
+      return (await Promise.all(others.map((url) => probeOther(url, ca)))).map(judgeOther);
+    }),
     guarded('keystone', async () => judgeCloud((await cloud).facts, config.liveMigrateRoles, config.listen.port)),
     guarded('notifications', async () => {
       const { notifications } = config;

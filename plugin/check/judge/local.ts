@@ -24,25 +24,39 @@ export interface DatabaseFacts {
   error: string | null;
   /** Null where the database is no file of this machine. */
   freeBytes: number | null;
+  /** As the server calls itself, e.g. `10.11.14-MariaDB-0+deb12u2`; absent for a file. */
+  version?: string;
 }
 
+/** 10.6 or newer: `plugin/controller/store` uses what came with it. */
+const NEEDED_MARIADB = [10, 6] as const;
 const LITTLE_BYTES = 256 * 2 ** 20;
 
-export function judgeDatabase({ name, exists, error, freeBytes }: DatabaseFacts): Finding {
+export function judgeDatabase({ name, exists, error, freeBytes, version }: DatabaseFacts): Finding {
   if (error !== null) {
     return fail(
       'database',
       `${name}: ${error}`,
       name.startsWith('mysql:')
-        ? 'Let MariaDB answer here and GRANT ALL ON the database TO the user, with the password of databasePasswordFile.'
+        ? 'Let MariaDB answer here and GRANT ALL ON the database TO the user, with the password of databasePasswordFile; databaseCa if it takes TLS alone.'
         : 'Let the user drover-plugin own its folder (StateDirectory= of the unit does), with space free there.',
     );
+  }
+  if (version !== undefined && !isNewEnough(version)) {
+    return fail('database', `${name}: ${version}`, `Use MariaDB ${NEEDED_MARIADB.join('.')} or newer.`);
   }
   if (freeBytes !== null && freeBytes < LITTLE_BYTES) {
     const mebibytes = Math.floor(freeBytes / 2 ** 20);
     return warn('database', `${name}: ${mebibytes} MiB free`, 'Make room: with a full disk migrations go to Nova.');
   }
   return ok('database', exists ? `${name} takes writes` : `${name} will be made at the first start`);
+}
+
+function isNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number.parseFloat);
+  const [neededMajor, neededMinor] = NEEDED_MARIADB;
+  const isMariadb = version.toLowerCase().includes('mariadb');
+  return isMariadb && (major > neededMajor || (major === neededMajor && minor >= neededMinor));
 }
 
 export interface PlaceFacts {

@@ -27,8 +27,7 @@ export function probeCertificates(files: HostTls): CertificateFacts {
           commonName: /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? '(no common name)',
           validFromMs: certificate.validFromDate.getTime(),
           validToMs: certificate.validToDate.getTime(),
-          // Without the extension a certificate is for every use (RFC 5280, 4.2.1.12).
-          clientAuth: certificate.keyUsage === undefined || certificate.keyUsage.includes(CLIENT_AUTH),
+          clientAuth: isFor(certificate, CLIENT_AUTH),
           issuedByCa: authorities === null || isIssued(chain ?? [], authorities),
           keyMatches: key === null || certificate.checkPrivateKey(key),
         }
@@ -37,15 +36,20 @@ export function probeCertificates(files: HostTls): CertificateFacts {
   };
 }
 
+/** Without the extension a certificate is for every use (RFC 5280, 4.2.1.12). */
+export function isFor(certificate: X509Certificate, use: string): boolean {
+  return certificate.keyUsage === undefined || certificate.keyUsage.includes(use);
+}
+
 /** All certificates of a PEM file. */
-function parseCertificates(pem: Buffer): X509Certificate[] {
+export function parseCertificates(pem: Buffer): X509Certificate[] {
   const blocks = pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) throw new Error('no certificate in PEM');
   return blocks.map((block) => new X509Certificate(block));
 }
 
 /** The last of the chain by one of the authorities, each before it by the next. */
-function isIssued(chain: readonly X509Certificate[], authorities: readonly X509Certificate[]): boolean {
+export function isIssued(chain: readonly X509Certificate[], authorities: readonly X509Certificate[]): boolean {
   const issued = (one: X509Certificate, by: X509Certificate) => one.checkIssued(by) && one.verify(by.publicKey);
   return chain.every((each, at) => [...authorities, ...chain.slice(at + 1, at + 2)].some((by) => issued(each, by)));
 }

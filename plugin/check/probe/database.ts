@@ -13,9 +13,10 @@ export async function probeAnyDatabase(config: DatabaseConfig): Promise<Database
   const name = describeDatabase(address);
   const db = new Kysely<unknown>({ dialect: mariadbDialect(address) });
   try {
-    const found = await sql<{ tables: number }>`SELECT COUNT(*) AS tables FROM information_schema.tables
-      WHERE table_schema = DATABASE() AND table_name = 'migration'`.execute(db);
-    return { name, exists: found.rows[0]?.tables === 1, error: null, freeBytes: null };
+    const found = await sql<{ tables: number; version: string }>`SELECT COUNT(*) AS tables, VERSION() AS version
+      FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'migration'`.execute(db);
+    const { tables = 0, version = '' } = found.rows[0] ?? {};
+    return { name, exists: tables === 1, error: null, freeBytes: null, version };
   } catch (error) {
     return { name, exists: false, error: describeError(error), freeBytes: null };
   } finally {

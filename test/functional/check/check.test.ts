@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { stringify } from 'yaml';
 import { check } from '../../../plugin/check/check.ts';
 import { makePki } from '../../lab/pki.ts';
+import { MariadbServer, PASSWORD } from '../../mariadb/server.ts';
 import { HostDouble } from '../controller/doubles.ts';
 import { type Cloud, cloud } from '../openstack-client/cloud.ts';
 
@@ -168,5 +169,52 @@ describe('drover-plugin check', () => {
     expect(await check(file)).toMatchObject([
       { check: 'config.file', state: 'fail', todo: expect.stringContaining(file) },
     ]);
+  });
+
+  it('looks at every address of Nova, and at the certificate that is shown', async () => {
+    const tls = (name: string) => ({ cert: `tls/${name}.crt`, key: `tls/${name}.key` });
+    const listen = (name: string) => ({ listen: { address: '127.0.0.1', port: 0, tls: tls(name) } });
+    const nova = { url: double.url, others: [double.url, 'http://127.0.0.1:9'] };
+    const report = await check(configure(double.url, await hostd('reserve'), { nova, ...listen('compute-1') }));
+    const found = (name: string) => report.filter((one) => one.check === name).map(({ state }) => state);
+    expect(found('nova.others')).toEqual(['ok', 'warn']);
+    expect(found('listen.tls')).toEqual(['ok']);
+    // The certificate of a client.
+    expect(await notOk(configure(double.url, await hostd('reserve'), listen('plugin')))).toEqual(['listen.tls fail']);
+  });
+
+  describe('of a MariaDB', () => {
+    let mariadb: MariadbServer;
+    beforeAll(async () => {
+      await makePki(join(dir, 'tls'), { hosts: [{ name: 'mariadb', address: '127.0.0.1' }], clients: [] });
+      mariadb = await MariadbServer.start({ cert: join(dir, 'tls/mariadb.crt'), key: join(dir, 'tls/mariadb.key') });
+      writeFileSync(join(dir, 'db-password'), PASSWORD);
+      writeFileSync(join(dir, 'wrong-password'), 'wrong');
+    }, 60_000);
+    afterAll(() => mariadb?.stop());
+
+    it('says whether it lets the plugin in, by TLS and with that password', { timeout: 30_000 }, async () => {
+      const { user, database } = await mariadb.createDatabase();
+      const url = await hostd('reserve');
+      const shared = (change: object) =>
+        configure(double.url, url, {
+          database: `mysql://${user}@127.0.0.1:${mariadb.port}/${database}`,
+          databasePasswordFile: 'db-password',
+          databaseCa: 'tls/ca.crt',
+          replica: { name: 'control-1', advertise: 'http://127.0.0.1:8775' },
+          ...change,
+        });
+      const said = async (change: object = {}) => {
+        const report = await check(shared(change));
+        return report.filter((one) => one.check === 'database').map(({ state, found }) => `${state} ${found}`);
+      };
+      expect(await said()).toEqual([expect.stringMatching(/^ok mysql:.* will be made at the first start/)]);
+      expect(await mariadb.sql(`SHOW TABLES FROM ${database}`)).toBe('');
+      expect(await said({ databasePasswordFile: 'wrong-password' })).toEqual([expect.stringMatching(/^fail .*denied/)]);
+      expect(await said({ databaseCa: undefined })).toEqual([
+        expect.stringMatching(/^fail .*(denied|secure transport)/),
+      ]);
+      expect(await said({ databaseCa: 'tls/plugin.crt' })).toEqual([expect.stringMatching(/^fail .*certificate/)]);
+    });
   });
 });

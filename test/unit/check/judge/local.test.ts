@@ -31,6 +31,10 @@ describe('judgeDatabase', () => {
     [{ freeBytes: null }, 'ok'],
     [{ error: 'attempt to write a readonly database' }, 'fail'],
     [{ freeBytes: 2 ** 27 }, 'warn'],
+    [{ freeBytes: null, version: '10.11.14-MariaDB-0+deb12u2' }, 'ok'],
+    [{ freeBytes: null, version: '11.4.2-MariaDB' }, 'ok'],
+    [{ freeBytes: null, version: '10.5.29-MariaDB' }, 'fail'],
+    [{ freeBytes: null, version: '8.4.0' }, 'fail'],
   ])('%o is %s', (change, state) => {
     expect(judgeDatabase({ ...good, ...change }).state).toBe(state);
   });
