@@ -18,6 +18,8 @@ export class Lookout {
   /** Not to be planned before `againAtMs`. */
   readonly #later = new Map<number, { busySinceMs: number | null; againAtMs: number }>();
   readonly #lookedAtMs = new Map<number, number>();
+  /** Nobody knows yet whether Nova has these. */
+  readonly #aside = new Set<number>();
 
   constructor(queue: Queue, nova: Pick<AdmissionCalls, 'server' | 'newestMigration'>, log: Logger) {
     this.#queue = queue;
@@ -27,7 +29,12 @@ export class Lookout {
 
   /** May the plan have it? Otherwise it would keep others waiting that can start. */
   isFree(id: number): boolean {
-    return !this.#later.has(id);
+    return !this.#later.has(id) && !this.#aside.has(id);
+  }
+
+  /** The plan does not have it any more: it ends, or goes on as one that Nova has. */
+  setAside(id: number): void {
+    this.#aside.add(id);
   }
 
   /** What stands in the way of a migration now; null: Nova does not tell. */
@@ -88,7 +95,7 @@ export class Lookout {
   async lookAround(): Promise<void> {
     const nowMs = Date.now();
     const waiting = this.#waiting();
-    for (const known of [this.#later, this.#lookedAtMs]) {
+    for (const known of [this.#later, this.#lookedAtMs, this.#aside]) {
       for (const id of known.keys()) if (!this.#queue.get(id)) known.delete(id);
     }
     const due = waiting.filter(({ id }) => (this.#later.get(id)?.againAtMs ?? Number.POSITIVE_INFINITY) <= nowMs);

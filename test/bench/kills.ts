@@ -17,6 +17,7 @@ import { labCampaign } from '../kills/lab/campaign.ts';
 const CLIENTS = 8;
 const CALM_EVERY = 50;
 const CALM_MS = 17_000;
+const TELL_EVERY = 50;
 
 async function main(kills: number, rigs: number, seed: number): Promise<void> {
   console.log(`${kills} kills, ${rigs} plugins at once, seed ${seed}`);
@@ -26,10 +27,18 @@ async function main(kills: number, rigs: number, seed: number): Promise<void> {
   report(results, (performance.now() - startedAtMs) / 1000);
 }
 
+let killed = 0;
+
+function tellProgress(): void {
+  killed += 1;
+  if (killed % TELL_EVERY === 0) console.error(`${killed} kills`);
+}
+
 async function run(kills: number, seed: number): Promise<CampaignResult> {
   const folder = mkdtempSync(join(tmpdir(), 'drover-kills-'));
   try {
-    const result = await campaign({ kills, seed, folder, clients: CLIENTS, calmEvery: CALM_EVERY, calmMs: CALM_MS });
+    const pace = { clients: CLIENTS, calmEvery: CALM_EVERY, calmMs: CALM_MS };
+    const result = await campaign({ kills, seed, folder, ...pace, killed: tellProgress });
     const bad = [...result.lost, ...result.doubled, ...result.wrong];
     if (bad.length > 0) console.error(`seed ${seed}, kept in ${folder}:\n  ${bad.join('\n  ')}`);
     else rmSync(folder, { recursive: true });

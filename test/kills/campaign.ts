@@ -18,6 +18,8 @@ export interface CampaignOptions {
   /** After so many kills it may live for `calmMs`: what waits for Nova's word needs 15 s of it. */
   calmEvery: number;
   calmMs: number;
+  /** Called after each kill. */
+  killed?: () => void;
 }
 
 export interface CampaignResult extends Judgement {
@@ -84,6 +86,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
       const calm = n % options.calmEvery === 0;
       const aimed = await killOnce({ cloud, plugin, random, startsMs, livesMs: calm ? options.calmMs : 0 });
       kills.set(aimed, (kills.get(aimed) ?? 0) + 1);
+      options.killed?.();
     }
     const drain = await drained(cloud, plugin, clients, startsMs);
     const book = readBook(plugin.database);

@@ -26,7 +26,7 @@ import { asService, giveToService } from './service.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const HOSTD_PORT = 7411;
 const PLUGIN_PORT = 8775;
-const START_WITHIN_MS = 20_000;
+const START_WITHIN_MS = 60_000;
 const POLICY_WITHIN_MS = 10_000;
 const STOP_WITHIN_MS = 10_000;
 

@@ -1,7 +1,7 @@
 /** A real MariaDB of this machine's packages, in a directory of its own. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,11 @@ export class MariadbServer {
     chownSync(folder, account.uid, account.gid);
     const data = join(folder, 'data');
     const socketPath = join(folder, 'socket');
-    const options = ['--no-defaults', `--datadir=${data}`];
+    // At its start MariaDB removes the temporary tables in its tmpdir, and so those of others that share it.
+    const temporary = join(folder, 'tmp');
+    mkdirSync(temporary);
+    chownSync(temporary, account.uid, account.gid);
+    const options = ['--no-defaults', `--datadir=${data}`, `--tmpdir=${temporary}`];
     await run(
       'mariadb-install-db',
       [...options, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'],

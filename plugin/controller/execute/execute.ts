@@ -96,9 +96,9 @@ export class Execution {
 
   /** Goes on with what an earlier run left unfinished. */
   recover(entry: Entry): void {
-    const { wake, log } = this.#parts;
+    const { lookout, wake, log } = this.#parts;
     recover(entry, {
-      ...{ queue: this.#queue, running: this.running, submitting: this.#submitting },
+      ...{ queue: this.#queue, lookout, running: this.running, submitting: this.#submitting },
       ...{ ending: this.#ending, background: this.#background, wake, log },
     });
   }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Reason } from '../../contract.ts';
+import type { Lookout } from '../lookout.ts';
 import type { Entry, Queue } from '../queue.ts';
 import type { Background } from './background.ts';
 import type { Ending } from './ending.ts';
@@ -9,6 +10,7 @@ import type { Submitting } from './submitting.ts';
 
 export interface RecoveryParts {
   queue: Queue;
+  lookout: Lookout;
   running: Running;
   submitting: Submitting;
   ending: Ending;
@@ -29,6 +31,7 @@ export function recover(entry: Entry, parts: RecoveryParts): void {
     return;
   }
   parts.queue.claim(id);
+  if (!entry.deferred) parts.lookout.setAside(id);
   const reason: Reason = { code: 'restarted', text: 'the plugin was restarted before Nova was asked' };
   const work = entry.deferred ? parts.ending.giveBack(entry, 'aborted', reason) : lookAgain(entry, reason, parts);
   parts.background.run(

@@ -403,7 +403,11 @@ describe('Controller', () => {
 
 describe('Controller after a crash', () => {
   /** What a killed plugin left: a migration in that state, as the store has it. */
-  async function leave(state: 'received' | 'queued' | 'reserving' | 'submitted' | 'running', deferred: boolean) {
+  async function leave(
+    state: 'received' | 'queued' | 'reserving' | 'submitted' | 'running',
+    deferred: boolean,
+    handover: string | null = null,
+  ) {
     const store = new Store(join(folder, 'drover.db'));
     await store.start();
     nova.addServer(vm(1));
@@ -413,6 +417,7 @@ describe('Controller after a crash', () => {
       source: 'compute-1',
       destination: 'compute-2',
       receivedAtMs: Date.now() - 2000,
+      handover,
       request: { host: 'compute-2', blockMigration: 'auto', diskOverCommit: null, force: null, microversion: '2.93' },
       server: { name: 'vm-01', projectId: 'p', flavorName: 'm256', memoryBytes: 2 ** 28, metadata: {} },
     });
@@ -434,6 +439,16 @@ describe('Controller after a crash', () => {
     await startController();
     await expect.poll(states).toEqual({ '01': 'aborted' });
     expect(nova.issued).toEqual([]);
+  });
+
+  it('of a replica waits for a request that may still be on its way from the one before, and keeps nobody waiting', async () => {
+    await leave('received', false, 'handed-over');
+    nova.addServer(vm(2), { metadata: { 'drover:priority': 'low' } });
+    expect(await ask(await startController(), 2)).toMatchObject({ kind: 'answered' });
+    expect(await states()).toMatchObject({ '01': 'received' });
+    nova.take(vm(1), 'caller');
+    await expect.poll(states, { timeout: 5000 }).toMatchObject({ '01': 'running' });
+    expect(nova.issued).toHaveLength(2);
   });
 
   it.each(['queued', 'reserving'] as const)('issues once what was accepted and %s', async (state) => {
