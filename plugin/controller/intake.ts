@@ -124,7 +124,10 @@ export class Intake {
       );
       if (waiter.sent) return null;
       if (second === 'busy') return { kind: 'busy', requestId: newRequestId(), microversion };
-      if (second === 'novas') return { kind: 'forward' };
+      if (second === 'novas') {
+        log.info({ vm: request.serverId, reason: 'end-not-noticed' }, 'left to Nova');
+        return { kind: 'forward' };
+      }
     }
     const { host, blockMigration, diskOverCommit, force, serverId, receivedAtMs } = request;
     const asked = { host, blockMigration, diskOverCommit, force, microversion };
