@@ -24,7 +24,8 @@ const PURE_FILES = [
   'hostd/api/(roles|exposition|metrics|tally)',
   'hostd/shape/(frame|htb|bpf|classify|way|ipv4|ipv6|peer|acks|wayback|wire|combine|guest|rates|fence|kernel|foreign|plan)',
   'hostd/measure/(rates|dirty|domain|job|events|migrations|netfilter|history)',
-  'bot/asks/(ask|click|next)',
+  'bot/asks/(ask|click|next|lines|vms)',
+  'bot/(channel/pace|drover/sse)',
   'hostd/measure/count/(netlink|nftcodec|linkcodec|uplinks|addresscodec|detect|iptrules)',
 ];
 const PURE = `^(${PURE_FILES.join('|')})\\.ts$`;

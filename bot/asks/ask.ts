@@ -78,6 +78,8 @@ export const AskedVm = z.object({
   migration: MigrationRecord.nullable(),
   cancel: Order.nullable(),
   raise: Order.extend({ to: Priority }).nullable(),
+  /** The last of its migration's events that the thread has. */
+  toldEvent: z.number().default(0),
 });
 
 /** One server of an ask. */

@@ -2,7 +2,7 @@ import type { Ask } from '../asks/ask.ts';
 import { pointAt } from '../command/mistake.ts';
 import { unescapeSlack } from '../command/words.ts';
 import type { CommandError } from '../errors.ts';
-import { context, type Message, message, section, sectionsOf } from './blocks.ts';
+import { actions, button, context, type Message, message, section, sectionsOf } from './blocks.ts';
 import { code, joined, type Mrkdwn, md, preformatted, prose } from './mrkdwn.ts';
 
 /** Short answers that only the one who asked sees. */
@@ -117,7 +117,7 @@ export function help(): Message {
   const quotes = md`Times are by your own clock. Quotes keep a name together: \`high "my vm"\`. Without a priority the policy decides.`;
   return message(
     md`/migrate moves servers live: /migrate high vm-42, /migrate plan …, /migrate status, /migrate cancel vm-42`,
-    [...blocks, context(quotes)],
+    [...blocks, context(quotes), ...actions('help', [button({ label: 'Fill in a form', actionId: 'form.open' })])],
   );
 }
 

@@ -59,6 +59,10 @@ export class Courier {
     this.#server.handleUpgrade(request, stream, head, (socket) => this.#accept(socket));
   }
 
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   connected(): Promise<void> {
     if (this.#sockets.size > 0) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));

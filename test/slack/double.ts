@@ -37,6 +37,10 @@ export class SlackDouble {
   readonly calls: Call[] = [];
   /** The Web API is away: connections are cut. */
   isDown = false;
+  /** Called when a call of the Web API has come, before anything follows from it. */
+  onAsked: (method: string) => void = () => {};
+  /** Called when it has been done, before it is answered. */
+  onDone: (method: string) => void = () => {};
   readonly #rates = new Rates();
   readonly #courier = new Courier(this.signingSecret);
   readonly #responseUrls = new Map<string, ResponseUrl>();
@@ -66,6 +70,11 @@ export class SlackDouble {
   /** For Bolt's `clientOptions.slackApiUrl`. */
   get apiUrl(): string {
     return `${this.#origin}/api/`;
+  }
+
+  /** Cuts every connection to the Web API: what has been done is not answered. */
+  cut(): void {
+    this.#server?.closeAllConnections();
   }
 
   // ---- what people do
@@ -170,9 +179,19 @@ export class SlackDouble {
     return this.#courier.deliver(to, delivery, retry);
   }
 
+  /** As Slack would sign it at that time, for whoever sends it himself. */
+  sign(delivery: Delivery, atMs: number): { body: string; headers: Record<string, string> } {
+    return this.#courier.sign(delivery, atMs);
+  }
+
   /** Cuts the sockets of Socket Mode, as Slack does every few hours: with a warning before it, or without. */
   disconnect(warned: boolean): void {
     this.#courier.disconnect(warned);
+  }
+
+  /** How many sockets of Socket Mode are open. */
+  get connections(): number {
+    return this.#courier.connections;
   }
 
   connected(): Promise<void> {
@@ -195,6 +214,7 @@ export class SlackDouble {
       return;
     }
     const atMs = Date.now();
+    this.onAsked(method ?? 'response_url');
     const args = argumentsOf(method ? (request.headers['content-type'] ?? '') : 'application/json', body);
     const token = request.headers.authorization?.replace(/^Bearer /, '') ?? String(args.token ?? '');
     const { status, value, retryAfterSeconds } = method
@@ -207,6 +227,7 @@ export class SlackDouble {
       status,
       error: value.ok ? null : (value.error ?? ''),
     });
+    this.onDone(method ?? 'response_url');
     response.writeHead(status, {
       'content-type': 'application/json',
       ...(retryAfterSeconds ? { 'retry-after': String(retryAfterSeconds) } : {}),

@@ -8,6 +8,8 @@ const PER_MINUTE: Readonly<Record<string, number>> = {
   'chat.delete': 50,
   'chat.postEphemeral': 100,
   'chat.getPermalink': 600,
+  'conversations.history': 50,
+  'conversations.replies': 50,
   'conversations.info': 50,
   'conversations.open': 50,
   'users.info': 100,

@@ -8,6 +8,8 @@ export interface Message {
   /** Only this user sees it; null: all. */
   onlyFor: string | null;
   versions: { text: string; blocks: unknown[]; atMs: number }[];
+  /** As given with it; kept by an update that gives none (docs.slack.dev, message metadata). */
+  metadata: object | null;
 }
 
 export interface OpenView {
@@ -37,6 +39,8 @@ export class Workspace {
   readonly members = new Map<string, Member>();
   /** Users by group. */
   readonly groups = new Map<string, string[]>();
+  /** Channels that the app was not invited to. */
+  readonly closed = new Set<string>();
   readonly #triggers = new Map<string, { user: string; atMs: number }>();
   #count = 0;
 
@@ -53,10 +57,18 @@ export class Workspace {
   post(channel: string, args: Arguments, onlyFor: string | null, nowMs: number): Answer {
     const wrong = contentFault(args);
     if (wrong) return wrong;
+    if (this.closed.has(channel)) return { ok: false, error: 'not_in_channel' };
     const ts = `${Math.floor(nowMs / 1000)}.${String(this.#next()).padStart(6, '0')}`;
     const threadTs = typeof args.thread_ts === 'string' ? args.thread_ts : null;
     if (threadTs !== null && !this.find(channel, threadTs)) return { ok: false, error: 'thread_not_found' };
-    this.messages.push({ channel, ts, threadTs, onlyFor, versions: [version(args, nowMs)] });
+    this.messages.push({
+      channel,
+      ts,
+      threadTs,
+      onlyFor,
+      versions: [version(args, nowMs)],
+      metadata: metadataOf(args),
+    });
     return { ok: true, channel, ts, message_ts: ts, message: { ts, text: args.text ?? '', user: BOT_USER } };
   }
 
@@ -91,6 +103,15 @@ export class Workspace {
         const users = this.groups.get(text('usergroup'));
         return users ? { ok: true, users } : { ok: false, error: 'no_such_subteam' };
       }
+      case 'conversations.info':
+        return {
+          ok: true,
+          channel: { id: text('channel'), name: 'ops', is_member: !this.closed.has(text('channel')) },
+        };
+      case 'conversations.history':
+        return this.#history(args, null);
+      case 'conversations.replies':
+        return this.#history(args, text('ts'));
       case 'conversations.open':
         return { ok: true, channel: { id: `D${text('users')}` } };
       case 'views.publish':
@@ -110,7 +131,34 @@ export class Workspace {
     const wrong = contentFault(args);
     if (wrong) return wrong;
     message.versions.push(version(args, nowMs));
+    message.metadata = metadataOf(args) ?? message.metadata;
     return { ok: true, channel, ts, text: args.text ?? '' };
+  }
+
+  /** Newest first, as Slack has it; of a thread oldest first. What only one user sees is in neither. */
+  #history(args: Arguments, threadTs: string | null): Answer {
+    const channel = String(args.channel ?? '');
+    if (this.closed.has(channel)) return { ok: false, error: 'not_in_channel' };
+    const oldest = Number(args.oldest ?? 0);
+    const limit = Math.min(999, Number(args.limit ?? 100));
+    const from = Number(args.cursor ?? 0);
+    const all = this.messages.filter(
+      (each) =>
+        each.channel === channel &&
+        each.onlyFor === null &&
+        Number(each.ts) > oldest &&
+        (threadTs === null ? each.threadTs === null : each.threadTs === threadTs || each.ts === threadTs),
+    );
+    if (threadTs === null) all.reverse();
+    const withMetadata = args.include_all_metadata === true || args.include_all_metadata === 'true';
+    const messages = all.slice(from, from + limit).map(({ ts, metadata, versions }) => ({
+      type: 'message',
+      ts,
+      text: versions.at(-1)?.text ?? '',
+      ...(withMetadata && metadata ? { metadata } : {}),
+    }));
+    const next = from + limit < all.length ? String(from + limit) : '';
+    return { ok: true, messages, has_more: next !== '', response_metadata: { next_cursor: next } };
   }
 
   #publish(user: string, given: unknown): Answer {
@@ -149,6 +197,10 @@ export class Workspace {
 
 function version(args: Arguments, atMs: number): Message['versions'][number] {
   return { text: String(args.text ?? ''), blocks: Array.isArray(args.blocks) ? args.blocks : [], atMs };
+}
+
+function metadataOf({ metadata }: Arguments): object | null {
+  return typeof metadata === 'object' && metadata !== null ? metadata : null;
 }
 
 function contentFault(args: Arguments): Answer | null {

@@ -1,0 +1,128 @@
+import type { ServerView, WhatIfAnswer } from 'drover-plugin/contract';
+import type { Request } from '../command/command.ts';
+import type { DroverClient } from '../drover/client.ts';
+import { approvalEndsAtMs, approvalReason } from '../rights/approval.ts';
+import { lossOf } from '../rights/loss.ts';
+import { type Deed, type Move, may, type Person } from '../rights/may.ts';
+import type { Approval, Rights } from '../rights/schema.ts';
+import { drainOf } from '../targets/drain.ts';
+import { isResolved, MOST_SERVERS, resolveTargets } from '../targets/resolve.ts';
+import type { Ask, Choice } from './ask.ts';
+
+/** What a wish comes to, as the control API says now. */
+export type Meant =
+  | { kind: 'servers'; servers: ServerView[]; text: string | null }
+  | { kind: 'ambiguous'; choices: Choice[] }
+  /** Texts for people, of what is wrong; nothing in them is escaped. */
+  | { kind: 'wrong'; texts: string[] };
+
+/** Which servers are meant. @throws ControlError */
+export async function lookFor(wish: Request, drover: DroverClient): Promise<Meant> {
+  if (wish.kind === 'drain') {
+    const [there, hosts] = await Promise.all([drover.servers({ host: wish.host }), drover.hosts()]);
+    const { unknown, servers, staying } = drainOf(
+      wish.host,
+      there,
+      hosts.map(({ host }) => host),
+    );
+    if (unknown) return { kind: 'wrong', texts: [nobody('compute host', unknown)] };
+    const text =
+      staying.length === 0 ? null : staying.map(({ server, why }) => `${server.name} stays: ${why}`).join('\n');
+    if (servers.length === 0) return { kind: 'wrong', texts: [text ?? `there is no server on ${wish.host}`] };
+    if (servers.length > MOST_SERVERS) return { kind: 'wrong', texts: [tooMany(servers.length, MOST_SERVERS)] };
+    return { kind: 'servers', servers, text };
+  }
+  const found = resolveTargets(wish.targets, await candidates(wish, drover));
+  if (isResolved(found)) return { kind: 'servers', servers: found.servers, text: null };
+  const texts = [
+    ...found.unknown.map((unknown) => nobody('server', unknown)),
+    ...found.empty.map((pattern) => `no server is called ${pattern}`),
+    ...(found.tooMany ? [tooMany(found.tooMany.count, found.tooMany.most)] : []),
+  ];
+  if (texts.length > 0) return { kind: 'wrong', texts };
+  const choices = found.ambiguous.map(({ written, choices: servers }) => ({ pattern: written, servers }));
+  return { kind: 'ambiguous', choices };
+}
+
+/** More servers than one answer holds: those of each pattern are asked for by themselves as well. */
+const ONE_ANSWER = 1000;
+
+async function candidates(wish: Extract<Request, { kind: 'migrate' }>, drover: DroverClient): Promise<ServerView[]> {
+  const all = await drover.servers();
+  if (all.length < ONE_ANSWER) return all;
+  const named = await Promise.all(wish.targets.map(({ pattern }) => drover.servers({ name: pattern })));
+  return [...new Map([...all, ...named.flat()].map((server) => [server.id, server])).values()];
+}
+
+function nobody(what: string, { written, nearest }: { written: string; nearest: readonly string[] }): string {
+  const hint = nearest.length === 0 ? '' : `; did you mean ${nearest.join(', ')}?`;
+  return `there is no ${what} ${written}${hint}`;
+}
+
+function tooMany(count: number, most: number): string {
+  return `that is ${count} servers, and one request takes at most ${most}: ask for fewer at once`;
+}
+
+export function movesOf(
+  vms: readonly { name: string; projectId: string; host: string | null }[],
+  wish: Request,
+): Move[] {
+  return vms.map(({ name, projectId, host }) => ({
+    vm: name,
+    projectId,
+    source: host,
+    destination: wish.destination,
+  }));
+}
+
+/** What asking for it takes the right to. */
+export function deedOf(wish: Request, moves: readonly Move[]): Deed {
+  const { priority } = wish;
+  return wish.kind === 'drain' ? { act: 'drain', host: wish.host, priority, moves } : { act: 'ask', priority, moves };
+}
+
+export interface Rules {
+  rights: Rights;
+  approval: Approval;
+}
+
+/** Why they may not, null: they may. */
+export function refusalOf(rights: Rights, person: Person, deed: Deed): string | null {
+  const verdict = may(rights, person, deed);
+  if (verdict.allowed) return null;
+  const { users, groups, everyone } = verdict.who;
+  const count = users.length + groups.length;
+  return count === 0 && !everyone ? `${verdict.text}; nobody may, by the bot's rights` : verdict.text;
+}
+
+/** What would happen, as far as a second person's word depends on it; null: it does not. @throws ControlError */
+export async function approvalOf(
+  ask: Pick<Ask, 'wish' | 'askedAtMs'>,
+  servers: readonly ServerView[],
+  rules: Rules,
+  drover: DroverClient,
+): Promise<{ reason: string; expiresAtMs: number } | null> {
+  const { wish } = ask;
+  const moves = movesOf(servers, wish);
+  if (rules.approval.rules.length === 0) return null;
+  const answer = await whatIf(wish, servers, drover);
+  const reason = approvalReason(rules.approval, {
+    priority: wish.priority,
+    foreseenPriorities: answer.migrations.flatMap(({ priority }) => priority ?? []),
+    drains: wish.kind === 'drain' ? wish.host : null,
+    moves,
+    loss: lossOf(answer),
+  });
+  return reason === null ? null : { reason, expiresAtMs: approvalEndsAtMs(rules.approval, Date.now()) };
+}
+
+const MOST_IN_WHAT_IF = 200;
+
+/** @throws ControlError */
+export function whatIf(wish: Request, servers: readonly ServerView[], drover: DroverClient): Promise<WhatIfAnswer> {
+  const { destination, priority, deadlineAtMs } = wish;
+  const migrations = servers
+    .slice(0, MOST_IN_WHAT_IF)
+    .map(({ id }) => ({ vm: id, destination, priority, deadlineAtMs }));
+  return drover.whatIf({ migrations });
+}

@@ -1,0 +1,120 @@
+import type { Logger } from 'pino';
+import { SlackError } from '../errors.ts';
+import type { Journal, Post } from '../journal/journal.ts';
+import { type Rendered, shownAs } from './content.ts';
+import { findPosted, METADATA } from './find.ts';
+import type { SlackApi } from './slack.ts';
+
+export interface MessageParts {
+  slack: SlackApi;
+  journal: Journal;
+  log: Logger;
+  /** A posting that was cut off is looked for after so long: Slack may still be at work on it. */
+  settleMs?: number | undefined;
+}
+
+/** What a posting came to. */
+export type Posted =
+  /** `isShown`: it shows what was to be shown; else it was found, and what it shows is not known. */
+  | { kind: 'posted'; isShown: boolean }
+  /** An earlier one may still arrive. */
+  | { kind: 'wait'; untilMs: number };
+
+const SETTLE_MS = 5000;
+/** In place of a `ts`: Slack did not take it, and is not asked again. */
+export const REFUSED = 'refused';
+
+/** Posts and changes single messages; how each stands is on disk before and after. */
+export class Messages {
+  readonly #parts: MessageParts;
+
+  constructor(parts: MessageParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Posts it, unless Slack has it already. `kept` is called with how it stands, whenever that changes.
+   *
+   * @throws SlackError
+   */
+  async post(post: Post, { content, isFinal }: Rendered, kept: (post: Post) => void): Promise<Posted> {
+    const { slack, settleMs = SETTLE_MS } = this.#parts;
+    const known = await this.#opened(post);
+    if (known.posting_since_ms !== null) {
+      const untilMs = known.posting_since_ms + settleMs;
+      if (Date.now() < untilMs) return { kind: 'wait', untilMs };
+      const ts = await this.#find(known);
+      if (ts !== null) {
+        await this.#keep({ ...known, ts, posting_since_ms: null }, kept);
+        return { kind: 'posted', isShown: known.content !== null };
+      }
+    }
+    const begun = { ...known, posting_since_ms: Date.now() };
+    await this.#keep(begun, kept);
+    const answer = await slack.call('chat.postMessage', {
+      channel: begun.channel,
+      ...(begun.thread_ts === null ? {} : { thread_ts: begun.thread_ts }),
+      text: content.text,
+      blocks: content.blocks,
+      metadata: metadataOf(begun.key),
+      unfurl_links: false,
+      unfurl_media: false,
+    });
+    const where = { channel: String(answer.channel ?? begun.channel), ts: String(answer.ts) };
+    await this.#keep({ ...begun, ...where, posting_since_ms: null, shown: shownAs(content, isFinal) }, kept);
+    return { kind: 'posted', isShown: true };
+  }
+
+  /** Changes it, unless it shows that already. @throws SlackError */
+  async update(post: Post, { content, isFinal }: Rendered, kept: (post: Post) => void): Promise<void> {
+    const shown = shownAs(content, isFinal);
+    if (post.shown === shown || post.ts === REFUSED) return;
+    const { channel, ts, key } = post;
+    const { text, blocks } = content;
+    await this.#parts.slack.call('chat.update', { channel, ts, text, blocks, metadata: metadataOf(key) });
+    await this.#keep({ ...post, shown }, kept);
+  }
+
+  /** Slack has not taken it: nothing of it needs to be looked for. */
+  async notPosted(post: Post, kept: (post: Post) => void): Promise<void> {
+    await this.#keep({ ...post, posting_since_ms: null }, kept);
+  }
+
+  /** It goes elsewhere instead. */
+  async redirect(post: Post, channel: string, kept: (post: Post) => void): Promise<void> {
+    await this.#keep({ ...post, channel, posting_since_ms: null }, kept);
+  }
+
+  /** Slack does not take it, and is not asked again. */
+  async giveUp(post: Post, kept: (post: Post) => void): Promise<void> {
+    await this.#keep({ ...post, posting_since_ms: null, shown: 'final:refused', ts: post.ts ?? REFUSED }, kept);
+  }
+
+  async #keep(post: Post, kept: (post: Post) => void): Promise<void> {
+    await this.#parts.journal.keepPost(post);
+    kept(post);
+  }
+
+  /** Messages to somebody directly have a channel of their own, in which they can be looked for. */
+  async #opened(post: Post): Promise<Post> {
+    if (!/^[UW]/.test(post.channel)) return post;
+    const { channel } = await this.#parts.slack.call('conversations.open', { users: post.channel });
+    return { ...post, channel: (channel as { id?: string } | undefined)?.id ?? post.channel };
+  }
+
+  async #find(post: Post): Promise<string | null> {
+    try {
+      return await findPosted(this.#parts.slack, post);
+    } catch (error) {
+      if (!(error instanceof SlackError) || error.fault.kind !== 'refused') throw error;
+      // Rather twice than never.
+      const text = 'a message cannot be looked for, and may be posted twice: has the app the scopes for the history?';
+      this.#parts.log.error({ message: post.key, code: error.code }, text);
+      return null;
+    }
+  }
+}
+
+function metadataOf(key: string): object {
+  return { event_type: METADATA, event_payload: { key } };
+}

@@ -1,0 +1,310 @@
+import type { Logger } from 'pino';
+import { describeError, SlackError } from '../errors.ts';
+import type { Journal, Post } from '../journal/journal.ts';
+import type { Content, Rendered } from './content.ts';
+import { Messages } from './messages.ts';
+import { Pace } from './pace.ts';
+import type { SlackApi } from './slack.ts';
+
+/** The lower goes first. */
+export const URGENCY = { board: 0, change: 1, thread: 2, progress: 3 } as const;
+export type Urgency = (typeof URGENCY)[keyof typeof URGENCY];
+
+/** A message that changes. */
+export interface Show {
+  /** Of its row in the journal. */
+  key: string;
+  channel: string;
+  /** Who is written to where the bot is not let into the channel; null: nobody. */
+  elsewhere: string | null;
+  /** As it is when its turn comes; null: it is not needed any more. */
+  render: () => Rendered | null;
+  urgency: Urgency;
+}
+
+/** Lines of a thread, which are taken when their turn comes, all that there are by then. */
+export interface Turn {
+  key: string;
+  channel: string;
+  take: () => Promise<Post | null>;
+}
+
+export interface OutboxParts {
+  slack: SlackApi;
+  journal: Journal;
+  log: Logger;
+  /** It is in Slack now. */
+  posted: (key: string, channel: string, ts: string) => Promise<void>;
+  /** A posting that was cut off is looked for after so long: Slack may still be at work on it. */
+  settleMs?: number;
+}
+
+interface Entry {
+  key: string;
+  channel: string;
+  show: Show | null;
+  turn: Turn | null;
+  /** Null: not read yet. */
+  post: Post | null;
+  urgency: Urgency;
+  sinceMs: number;
+  notBeforeMs: number;
+  failures: number;
+  inFlight: boolean;
+  /** Its call is counted already. */
+  isPaid: boolean;
+}
+
+/** The same message is not changed more often: what comes meanwhile goes with the next. */
+const GAP_MS: Record<Urgency, number> = { 0: 1200, 1: 1200, 2: 1200, 3: 3000 };
+const MOST_IN_FLIGHT = 6;
+const IDLE_MS = 60_000;
+const KEPT_OUT = ['not_in_channel', 'channel_not_found', 'is_archived', 'restricted_action', 'user_not_in_channel'];
+
+/**
+ * The one way out to Slack's channels. What shall be shown is said as often as one likes; of one message the newest is
+ * sent when its turn comes: boards, then changes of state, then progress, the oldest first, no more often than Slack
+ * takes it. Nothing is lost while Slack is away, and nothing is posted twice: that a posting begins is written down before
+ * it, and one that was cut off is looked for in the channel before it is tried again.
+ */
+export class Outbox {
+  readonly #parts: OutboxParts;
+  readonly #messages: Messages;
+  readonly #pace = new Pace();
+  readonly #entries = new Map<string, Entry>();
+  readonly #shownAtMs = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #inFlight = 0;
+  #stopped = false;
+  readonly #idle: (() => void)[] = [];
+
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+    this.#messages = new Messages(parts);
+  }
+
+  /** Goes on with posts that an earlier bot had written down and not brought to Slack. */
+  async start(): Promise<void> {
+    for (const post of await this.#parts.journal.unposted()) if (post.content !== null) this.post(post);
+  }
+
+  /** Ends what is on its way; the rest is in the journal. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  get waiting(): number {
+    return this.#entries.size;
+  }
+
+  show(show: Show): void {
+    const known = this.#entries.get(show.key);
+    if (known) {
+      known.show = show;
+      if (show.urgency < known.urgency) {
+        known.urgency = show.urgency;
+        known.sinceMs = Date.now();
+      }
+    } else {
+      const shownAtMs = this.#shownAtMs.get(show.key) ?? 0;
+      this.#add(show, show.urgency, { show, notBeforeMs: shownAtMs + GAP_MS[show.urgency] });
+    }
+    this.#pump();
+  }
+
+  turn(turn: Turn): void {
+    if (this.#entries.has(turn.key)) return;
+    this.#add(turn, URGENCY.thread, { turn });
+    this.#pump();
+  }
+
+  /** One that the journal has, with its content. */
+  post(post: Post): void {
+    if (this.#entries.has(post.key)) return;
+    this.#add(post, URGENCY.change, { post });
+    this.#pump();
+  }
+
+  #add({ key, channel }: { key: string; channel: string }, urgency: Urgency, given: Partial<Entry>): void {
+    this.#entries.set(key, {
+      key,
+      channel,
+      show: null,
+      turn: null,
+      post: null,
+      urgency,
+      sinceMs: Date.now(),
+      notBeforeMs: 0,
+      failures: 0,
+      inFlight: false,
+      isPaid: false,
+      ...given,
+    });
+  }
+
+  #pump(): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    const nowMs = Date.now();
+    let wakeAtMs = nowMs + IDLE_MS;
+    const order = [...this.#entries.values()].sort((a, b) => a.urgency - b.urgency || a.sinceMs - b.sinceMs);
+    for (const entry of order) {
+      if (this.#inFlight >= MOST_IN_FLIGHT) break;
+      if (entry.inFlight || this.#waitsForOther(entry)) continue;
+      const method = methodOf(entry);
+      const paceMs = method === null || entry.isPaid ? 0 : this.#pace.readyAtMs(method, entry.channel, nowMs);
+      const atMs = Math.max(paceMs, entry.notBeforeMs);
+      if (atMs > nowMs) {
+        wakeAtMs = Math.min(wakeAtMs, atMs);
+        continue;
+      }
+      if (method !== null && !entry.isPaid) this.#pace.took(method, entry.channel, nowMs);
+      this.#send(entry);
+    }
+    this.#timer = setTimeout(() => this.#pump(), Math.max(10, wakeAtMs - Date.now()));
+  }
+
+  /** Posts of one thread come one after the other. */
+  #waitsForOther({ turn, key }: Entry): boolean {
+    return turn !== null && [...this.#entries.keys()].some((other) => other.startsWith(`${key}:`));
+  }
+
+  #send(entry: Entry): void {
+    entry.inFlight = true;
+    entry.isPaid = false;
+    this.#inFlight += 1;
+    this.#work(entry)
+      .catch((error: unknown) => this.#failed(entry, error))
+      .catch((error: unknown) => {
+        this.#parts.log.error({ message: entry.key, error: describeError(error) }, 'a message is given up');
+        this.#entries.delete(entry.key);
+      })
+      .finally(() => {
+        entry.inFlight = false;
+        this.#inFlight -= 1;
+        if (this.#inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve();
+        this.#pump();
+      });
+  }
+
+  async #work(entry: Entry): Promise<void> {
+    const { journal } = this.#parts;
+    if (entry.turn) {
+      const post = await entry.turn.take();
+      this.#entries.delete(entry.key);
+      if (post) this.#add(post, URGENCY.change, { post, isPaid: true });
+      return;
+    }
+    if (entry.post === null) {
+      entry.post = (await journal.post(entry.key)) ?? emptyPost(entry.key, entry.channel);
+      entry.channel = entry.post.channel;
+      // An earlier bot may have been killed before it said so.
+      if (entry.post.ts !== null) await this.#parts.posted(entry.key, entry.post.channel, entry.post.ts);
+      return;
+    }
+    const { show, urgency } = entry;
+    const rendered = show ? show.render() : stored(entry.post);
+    if (!rendered) {
+      this.#entries.delete(entry.key);
+      return;
+    }
+    entry.show = null;
+    entry.urgency = URGENCY.progress;
+    try {
+      if (entry.post.ts === null) await this.#post(entry, show, rendered);
+      else {
+        await this.#messages.update(entry.post, rendered, keptOf(entry));
+        this.#done(entry);
+      }
+    } catch (error) {
+      entry.show ??= show;
+      entry.urgency = Math.min(entry.urgency, urgency) as Urgency;
+      throw error;
+    }
+  }
+
+  async #post(entry: Entry, show: Show | null, rendered: Rendered): Promise<void> {
+    const posted = await this.#messages.post(entry.post as Post, rendered, keptOf(entry));
+    if (posted.kind === 'wait') {
+      entry.show ??= show;
+      entry.urgency = URGENCY.change;
+      entry.notBeforeMs = posted.untilMs;
+      return;
+    }
+    if (!posted.isShown) entry.show ??= show;
+    const { key, channel, ts } = entry.post as Post;
+    await this.#parts.posted(key, channel, ts as string);
+    this.#done(entry);
+  }
+
+  /** Unless something newer was said meanwhile. */
+  #done(entry: Entry): void {
+    const nowMs = Date.now();
+    entry.failures = 0;
+    this.#shownAtMs.set(entry.key, nowMs);
+    if (entry.show) {
+      entry.urgency = entry.show.urgency;
+      entry.notBeforeMs = nowMs + GAP_MS[entry.urgency];
+      entry.sinceMs = nowMs;
+      return;
+    }
+    this.#entries.delete(entry.key);
+    if (entry.post?.content !== null || entry.post.shown?.startsWith('final:')) this.#shownAtMs.delete(entry.key);
+  }
+
+  async #failed(entry: Entry, error: unknown): Promise<void> {
+    const { log } = this.#parts;
+    const nowMs = Date.now();
+    entry.failures += 1;
+    const fault = error instanceof SlackError ? error.fault : null;
+    if (fault?.kind === 'slower') {
+      const { code, method } = error as SlackError;
+      log.warn({ message: entry.key, method, code, retryAfterMs: fault.retryAfterMs }, 'Slack wants it slower');
+      this.#pace.close(method, entry.channel, nowMs + fault.retryAfterMs, nowMs);
+      if (method === 'chat.postMessage' && entry.post) await this.#messages.notPosted(entry.post, keptOf(entry));
+      else if (method !== methodOf(entry)) entry.notBeforeMs = nowMs + fault.retryAfterMs;
+      return;
+    }
+    if (fault?.kind === 'refused') return this.#refused(entry, error as SlackError);
+    if (entry.failures === 1) log.warn({ message: entry.key, error: describeError(error) }, 'a message is tried again');
+    entry.notBeforeMs = nowMs + Math.min(30_000, 500 * 2 ** Math.min(entry.failures, 6));
+  }
+
+  async #refused(entry: Entry, error: SlackError): Promise<void> {
+    const { log } = this.#parts;
+    const { code } = error;
+    const post = entry.post as Post;
+    const elsewhere = entry.show?.elsewhere ?? null;
+    if (KEPT_OUT.includes(code) && elsewhere !== null && post.ts === null && post.channel === entry.show?.channel) {
+      log.warn({ message: entry.key, channel: post.channel, code }, 'not let into the channel: it goes to the asker');
+      return this.#messages.redirect(post, elsewhere, keptOf(entry));
+    }
+    log.error({ message: entry.key, code, error: describeError(error.cause) }, 'Slack does not take a message');
+    this.#entries.delete(entry.key);
+    await this.#messages.giveUp(post, keptOf(entry));
+  }
+}
+
+function keptOf(entry: Entry): (post: Post) => void {
+  return (post) => {
+    entry.post = post;
+    entry.channel = post.channel;
+  };
+}
+
+/** Null: only reading the journal. */
+function methodOf({ post, turn }: Entry): string | null {
+  if (turn) return 'chat.postMessage';
+  if (post === null) return null;
+  return post.ts === null ? 'chat.postMessage' : 'chat.update';
+}
+
+function stored({ content }: Post): Rendered | null {
+  return content === null ? null : { content: JSON.parse(content) as Content, isFinal: true };
+}
+
+function emptyPost(key: string, channel: string): Post {
+  return { key, channel, thread_ts: null, ts: null, posting_since_ms: null, content: null, shown: null };
+}

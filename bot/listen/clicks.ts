@@ -1,0 +1,126 @@
+import type { Priority } from 'drover-plugin/contract';
+import { Priority as PrioritySchema } from 'drover-plugin/contract';
+import { type Ask, isUnderway } from '../asks/ask.ts';
+import type { Asks } from '../asks/asks.ts';
+import { readAction, readValue } from '../asks/click.ts';
+import { deedOf, movesOf, type Rules, refusalOf } from '../asks/look.ts';
+import type { Audit } from '../audit.ts';
+import type { Content } from '../channel/content.ts';
+import type { Replies } from '../channel/replies.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { People } from '../people.ts';
+import * as answers from './answers.ts';
+import type { Cancel } from './cancel.ts';
+import type { Heard } from './heard.ts';
+
+export interface ClickParts {
+  asks: Asks;
+  journal: Journal;
+  people: People;
+  replies: Replies;
+  rules: Rules;
+  audit: Audit;
+  cancel: Cancel;
+}
+
+/** Clicks on the messages of asks. Whether somebody may is looked up at each of them. */
+export class Clicks {
+  readonly #parts: ClickParts;
+
+  constructor(parts: ClickParts) {
+    this.#parts = parts;
+  }
+
+  async handle(heard: Extract<Heard, { kind: 'click' }>, delivery: string, atMs: number): Promise<void> {
+    const { asks, journal, replies } = this.#parts;
+    const { user, channel, responseUrl } = heard;
+    const action = readAction(heard.action);
+    const [id = '', second = '', third = ''] = readValue(heard.value);
+    const ask = await asks.find(id);
+    const say = ask ? await this.#act(action, ask, second, third, user, delivery) : answers.tooLate('it is too old');
+    if (say) await replies.answer({ user, channel, responseUrl, atMs }, say);
+    await journal.done(delivery);
+  }
+
+  /** Gives what to say to the one who clicked; null: the message shows it. */
+  async #act(
+    action: ReturnType<typeof readAction>,
+    ask: Ask,
+    second: string,
+    third: string,
+    user: string,
+    delivery: string,
+  ): Promise<Content | null> {
+    switch (action) {
+      case 'ask.cancel':
+        return this.#parts.cancel.ofAsk(ask, null, user, { delivery });
+      case 'vm.cancel':
+        return this.#parts.cancel.ofAsk(ask, second, user, { delivery });
+      case 'ask.raise': {
+        const to = PrioritySchema.safeParse(second);
+        return to.success ? this.#raise(ask, to.data, user, delivery) : null;
+      }
+      case 'ask.approve':
+      case 'ask.turn-down':
+        return this.#decide(ask, action === 'ask.approve', user, delivery);
+      case 'ask.choose':
+        return this.#choose(ask, second, third, user, delivery);
+      case 'ask.why':
+        return answers.why(ask, Date.now());
+      default:
+        return null;
+    }
+  }
+
+  async #raise(ask: Ask, to: Priority, user: string, delivery: string): Promise<Content | null> {
+    const { asks, audit } = this.#parts;
+    const moves = movesOf(ask.vms.filter(isUnderway), ask.wish);
+    const refusal = await this.#refusal(user, { act: 'raise', askedBy: ask.askedBy, priority: to, moves });
+    if (refusal !== null) return this.#refused(user, 'raise', ask, refusal);
+    const result = await asks.happen(ask.id, { kind: 'raise', by: user, to }, { delivery });
+    audit.note(user, 'raise', ask.id, result?.changed ? 'accepted' : 'too-late', { to });
+    return result?.changed ? null : answers.tooLate(`nothing of it can be raised to ${to} any more`);
+  }
+
+  async #decide(ask: Ask, isApproved: boolean, user: string, delivery: string): Promise<Content | null> {
+    const { asks, audit, people, rules } = this.#parts;
+    const { wish, askedBy } = ask;
+    const moves = movesOf(ask.vms, wish);
+    const drains = wish.kind === 'drain' ? wish.host : null;
+    const action = isApproved ? 'approve' : 'turn-down';
+    const refusal = await this.#refusal(user, { act: 'approve', askedBy, priority: wish.priority, moves, drains });
+    if (refusal !== null) return this.#refused(user, action, ask, refusal);
+    if (isApproved) {
+      // They may have left their group since they asked.
+      const lost = refusalOf(rules.rights, await people.person(askedBy), deedOf(wish, moves));
+      if (lost !== null) return this.#refused(user, action, ask, `the one who asked may not any more: ${lost}`);
+    }
+    const kind = isApproved ? ('approved' as const) : ('turned-down' as const);
+    const result = await asks.happen(ask.id, { kind, by: user }, { delivery });
+    audit.note(user, action, ask.id, result?.changed ? 'accepted' : 'too-late', { askedBy });
+    return result?.changed ? null : answers.tooLate('it does not wait for anybody any more');
+  }
+
+  async #choose(ask: Ask, serverId: string, index: string, user: string, delivery: string): Promise<Content | null> {
+    const { asks, audit } = this.#parts;
+    if (user !== ask.askedBy) return this.#refused(user, 'choose', ask, 'who asked chooses which server is meant');
+    const offered = ask.choices.filter(({ servers }) => servers.some(({ id }) => id === serverId));
+    const choice = ask.choices[Number(index)];
+    const meant = choice && offered.includes(choice) ? choice : offered[0];
+    if (!meant) return answers.tooLate('it does not wait for a choice any more');
+    const happening = { kind: 'chosen' as const, pattern: meant.pattern, serverId };
+    const result = await asks.happen(ask.id, happening, { delivery });
+    audit.note(user, 'choose', ask.id, result?.changed ? 'accepted' : 'too-late', { serverId });
+    return null;
+  }
+
+  async #refusal(user: string, deed: Parameters<typeof refusalOf>[2]): Promise<string | null> {
+    const { people, rules } = this.#parts;
+    return refusalOf(rules.rights, await people.person(user), deed);
+  }
+
+  #refused(user: string, action: string, ask: Ask, why: string): Content {
+    this.#parts.audit.note(user, action, ask.id, 'forbidden', { why });
+    return answers.refused(why);
+  }
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import type { Ask } from '../asks/ask.ts';
+import type { Asks } from '../asks/asks.ts';
+import { lookFor, type Rules, refusalOf, whatIf } from '../asks/look.ts';
+import type { Audit } from '../audit.ts';
+import type { Address, Replies } from '../channel/replies.ts';
+import type { Command, Request } from '../command/command.ts';
+import { parseCommand } from '../command/parse.ts';
+import type { DroverClient } from '../drover/client.ts';
+import { CommandError, ControlError } from '../errors.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { People } from '../people.ts';
+import * as answers from './answers.ts';
+import type { Cancel } from './cancel.ts';
+import type { Heard } from './heard.ts';
+
+export interface CommandParts {
+  asks: Asks;
+  journal: Journal;
+  drover: DroverClient;
+  people: People;
+  replies: Replies;
+  rules: Rules;
+  audit: Audit;
+  cancel: Cancel;
+  /** Whoever asked is answered there if it comes to nothing. */
+  remember: (askId: string, to: Address) => void;
+}
+
+/** What is typed behind `/migrate`. */
+export class Commands {
+  readonly #parts: CommandParts;
+
+  constructor(parts: CommandParts) {
+    this.#parts = parts;
+  }
+
+  async handle(heard: Extract<Heard, { kind: 'command' }>, delivery: string, atMs: number): Promise<void> {
+    const { people, replies, journal, audit, rules } = this.#parts;
+    const { user, channel, responseUrl, text } = heard;
+    const to = { user, channel, responseUrl, atMs };
+    const timeZone = await people.timeZone(user);
+    let command: Command;
+    try {
+      command = parseCommand(text, { nowMs: atMs, timeZone });
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      await replies.answer(to, answers.mistake(text, error));
+      audit.note(user, 'command', null, 'not-understood', { text });
+      return journal.done(delivery);
+    }
+    if (command.kind === 'migrate' || command.kind === 'drain') {
+      return this.ask(command, text.trim(), to, delivery);
+    }
+    if (command.kind !== 'help') {
+      const refusal = refusalOf(rules.rights, await people.person(user), { act: 'look' });
+      if (refusal !== null) {
+        await replies.answer(to, answers.refused(refusal));
+        audit.note(user, command.kind, null, 'forbidden', { text, why: refusal });
+        return journal.done(delivery);
+      }
+    }
+    try {
+      await this.#answer(command, to);
+      audit.note(user, command.kind, null, 'accepted', { text });
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      await replies.answer(to, answers.trouble(error));
+      audit.note(user, command.kind, null, error.code, { text });
+    }
+    await journal.done(delivery);
+  }
+
+  /** On disk with what brought it, so that it is asked once. */
+  async ask(wish: Request, text: string, to: Address, delivery: string): Promise<void> {
+    const ask: Ask = {
+      id: randomUUID(),
+      kind: wish.kind,
+      text,
+      wish,
+      askedBy: to.user,
+      channel: to.channel,
+      askedAtMs: to.atMs,
+      state: 'received',
+      stateText: null,
+      choices: [],
+      approval: null,
+      vms: [],
+      endedAtMs: null,
+      messageChannel: null,
+      messageTs: null,
+    };
+    this.#parts.remember(ask.id, to);
+    await this.#parts.asks.add(ask, { delivery });
+  }
+
+  async #answer(command: Exclude<Command, Request>, to: Address): Promise<void> {
+    const { asks, drover, replies, cancel } = this.#parts;
+    const nowMs = Date.now();
+    switch (command.kind) {
+      case 'help':
+        return replies.answer(to, answers.help());
+      case 'policy':
+        return replies.answer(to, answers.policy(await drover.policy(), nowMs));
+      case 'explain':
+        return replies.answer(to, answers.explain(await drover.explain(command.target), nowMs));
+      case 'plan': {
+        const meant = await lookFor(command.request, drover);
+        if (meant.kind !== 'servers') {
+          return replies.answer(
+            to,
+            answers.notFound(meant.kind === 'wrong' ? meant.texts : ambiguousTexts(meant.choices)),
+          );
+        }
+        const answer = await whatIf(command.request, meant.servers, drover);
+        return replies.answer(to, answers.plan(command.request, answer, nowMs));
+      }
+      case 'status': {
+        const { target } = command;
+        if (target === null) {
+          const own = asks.running().filter(({ askedBy }) => askedBy === to.user);
+          return replies.answer(to, answers.ownStatus(own, nowMs));
+        }
+        const records = await (target === 'all' ? drover.unfinished() : drover.migrationsOf(target));
+        return replies.answer(to, answers.status(target, records, nowMs));
+      }
+      case 'cancel':
+        return replies.answer(to, await cancel.byName(command.target, to.user));
+    }
+  }
+}
+
+function ambiguousTexts(
+  choices: readonly { pattern: string; servers: readonly { id: string; host: string | null }[] }[],
+) {
+  return choices.map(({ pattern, servers }) => {
+    const which = servers.map(({ id, host }) => `${id} (on ${host ?? 'no host'})`).join(', ');
+    return `${servers.length} servers are called ${pattern}, name one by its id: ${which}`;
+  });
+}
