@@ -61,7 +61,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   const tracker = new Tracker(clients, log, () => controller?.wake());
   const calls = createNovaCalls(client);
   let replica: Replica | null = null;
-  const nova = config.replica ? whileLeading(calls, () => replica?.election.leads() ?? false) : calls;
+  const nova = config.replica ? whileLeading(calls, () => replica?.election ?? null) : calls;
   const parts = { store, tracker, policy, nova, log };
   const traces = config.traces ? new TraceExport(config.traces, VERSION, (id) => store.events(id), log) : null;
   const listener = config.notifications

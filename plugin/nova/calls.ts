@@ -85,10 +85,11 @@ export function createNovaCalls(client: OpenStackClient): NovaCalls {
 
     wouldTake: (token, vmUuid, request) => wouldTake(client, token, vmUuid, request),
 
-    async submit(vmUuid, request) {
+    async submit(vmUuid, request, right) {
       const { microversion } = request;
+      const guard = right && { mayGo: () => right.stands(), signal: right.signal };
       try {
-        const answer = await client.liveMigrate(vmUuid, liveMigrateBody(request), { microversion });
+        const answer = await client.liveMigrate(vmUuid, liveMigrateBody(request), { microversion, ...guard });
         if (PASSING.includes(answer.status)) return 'unknown';
         return { status: answer.status, text: answer.message ?? '' };
       } catch (error) {

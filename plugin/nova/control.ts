@@ -51,6 +51,13 @@ export interface KeptRequest {
   newestBefore?: number;
 }
 
+/** The right to ask Nova for something, which may be lost while the request is on its way. */
+export interface Right {
+  stands(): boolean;
+  /** Aborted once it does not. */
+  signal: AbortSignal;
+}
+
 /** How Nova took a request: its HTTP status, or that it was never reached, or that nobody knows. */
 export type Submission = { status: number; text: string } | 'not-reached' | 'unknown';
 
@@ -119,8 +126,11 @@ export interface NovaCalls extends AdmissionCalls, DriveCalls {
   abort(vmUuid: string, novaMigrationId: number): Promise<{ status: number; text: string }>;
   /** The server with this id or this name, with the service's token; null if there is none, or several of the name. */
   findServer(nameOrId: string): Promise<(ServerDetails & { id: string }) | null>;
-  /** Makes a kept request with the service's own token. Never throws. */
-  submit(vmUuid: string, request: KeptRequest): Promise<Submission>;
+  /**
+   * Makes a kept request with the service's own token; `unknown` where the right to it was lost before there was an
+   * answer. Never throws.
+   */
+  submit(vmUuid: string, request: KeptRequest, right?: Right): Promise<Submission>;
   /** Makes the caller's own request. Never throws. */
   forwarded(forward: () => Promise<UpstreamAnswer>): Promise<{ submission: Submission; answer: UpstreamAnswer | null }>;
   /** Whether Nova has taken this migration. */

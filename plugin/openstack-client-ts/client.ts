@@ -269,6 +269,7 @@ export class OpenStackClient {
         ...(call.body === undefined ? {} : { body: call.body }),
         timeoutMs: call.timeoutMs ?? this.#config.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         signal: call.signal,
+        mayGo: call.mayGo,
       });
       if (answer.status !== 401 || call.as !== undefined || attempt > 1) return answer;
       this.#identity.forget(token);

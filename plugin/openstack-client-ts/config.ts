@@ -26,6 +26,11 @@ export interface CallOptions {
   microversion?: string;
   signal?: AbortSignal;
   timeoutMs?: number;
+  /**
+   * Asked when the connection stands, right before the request is written: false ends it with `withheld`. With it, what
+   * is still on this machine when the call is given up (`signal`, time) is not sent later either.
+   */
+  mayGo?: () => boolean;
 }
 
 export const DEFAULT_TIMEOUT_MS = 30_000;

@@ -1,9 +1,13 @@
+import { WITHHELD } from './guarded.ts';
+
 /**
- * Every error of this client. `unreachable` means that no connection came about and so nothing was executed;
+ * Every error of this client. `unreachable` means that no connection came about and so nothing was executed; `withheld`
+ * that the request was not to be sent any more, and was not;
  * `interrupted` and `timeout` leave open whether the service carried out what was asked.
  */
 const CATALOGUE = {
   unreachable: { retryable: true },
+  withheld: { retryable: false },
   interrupted: { retryable: true },
   timeout: { retryable: true },
   cancelled: { retryable: false },
@@ -72,6 +76,7 @@ export function fromTransport(call: string, thrown: unknown): OpenStackError {
   const { code, syscall, message } = describe(thrown);
   const text = `${call}: ${message}`;
   if (code === 'ERR_CANCELED') return new OpenStackError('cancelled', `${call}: cancelled`, { cause: thrown });
+  if (code === WITHHELD) return new OpenStackError('withheld', text, { cause: thrown });
   if (NEVER_CONNECTED.has(code) || (code === 'ETIMEDOUT' && syscall === 'connect')) {
     return new OpenStackError('unreachable', `${text}; is the service up and the URL right?`, { cause: thrown });
   }

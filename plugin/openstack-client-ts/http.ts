@@ -3,6 +3,7 @@ import { Agent as TlsAgent } from 'node:https';
 import axios from 'axios';
 import type { z } from 'zod';
 import { codeOfStatus, fromTransport, OpenStackError } from './errors.ts';
+import { GuardedConnection } from './guarded.ts';
 
 /** Longest answer that is read. A page of 1000 servers in detail is about 3 MB. */
 const MAX_ANSWER_BYTES = 64 * 2 ** 20;
@@ -21,6 +22,8 @@ export interface HttpRequest {
   body?: unknown;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** See CallOptions. */
+  mayGo?: (() => boolean) | undefined;
 }
 
 export interface HttpAnswer {
@@ -36,10 +39,12 @@ export interface HttpAnswer {
 /**
  * One HTTP exchange. Any status is an answer; redirects are not followed, proxies of the environment not used.
  *
- * @throws OpenStackError `unreachable`, `interrupted`, `timeout` or `cancelled`
+ * @throws OpenStackError `unreachable`, `withheld`, `interrupted`, `timeout` or `cancelled`
  */
 export async function exchange(request: HttpRequest): Promise<HttpAnswer> {
   const call = `${request.method} ${request.url}`;
+  const { mayGo } = request;
+  const guarded = mayGo ? new GuardedConnection(mayGo) : null;
   try {
     const answer = await axios.request<string>({
       method: request.method,
@@ -48,15 +53,15 @@ export async function exchange(request: HttpRequest): Promise<HttpAnswer> {
       data: request.body,
       timeout: request.timeoutMs,
       // axios' own timeout starts with the connection; this one bounds the whole exchange, name lookup included.
-      signal: AbortSignal.any([AbortSignal.timeout(request.timeoutMs), ...(request.signal ? [request.signal] : [])]),
+      signal: endOf(request, guarded),
       responseType: 'text',
       transformResponse: (text) => text,
       validateStatus: () => true,
       maxRedirects: 0,
       maxContentLength: MAX_ANSWER_BYTES,
       proxy: false,
-      httpAgent,
-      httpsAgent,
+      httpAgent: guarded?.httpAgent ?? httpAgent,
+      httpsAgent: guarded?.httpsAgent ?? httpsAgent,
     });
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(answer.headers)) {
@@ -70,6 +75,20 @@ export async function exchange(request: HttpRequest): Promise<HttpAnswer> {
     }
     throw failure;
   }
+}
+
+/** Of a guarded connection the reset comes before axios closes it in the ordinary way. */
+function endOf({ timeoutMs, signal }: HttpRequest, guarded: GuardedConnection | null): AbortSignal {
+  const end = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]);
+  if (guarded === null) return end;
+  const afterReset = new AbortController();
+  const reset = () => {
+    guarded.reset();
+    afterReset.abort(end.reason);
+  };
+  if (end.aborted) reset();
+  else end.addEventListener('abort', reset, { once: true });
+  return afterReset.signal;
 }
 
 function parseJson(text: string): unknown {

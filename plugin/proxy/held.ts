@@ -73,11 +73,11 @@ export class HeldRequest implements Exchange {
 
   /**
    * Sends the request to Nova byte for byte, once: every call gives the same promise. It runs to its end, whatever
-   * becomes of the client.
+   * becomes of the client. `mayGo` of the first call: see fetchAnswer.
    */
-  forward(): Promise<UpstreamAnswer> {
+  forward(mayGo?: () => boolean): Promise<UpstreamAnswer> {
     if (this.#forwarded === null) {
-      this.#forwarded = fetchAnswer(this.#parts, this.head, this.client, this.inHand, this.#limits);
+      this.#forwarded = fetchAnswer(this.#parts, this.head, this.client, this.inHand, this.#limits, mayGo);
       // Whoever asked for it hears of a failure; nobody else needs to.
       this.#forwarded.catch(() => {});
     }

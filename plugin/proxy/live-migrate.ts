@@ -57,10 +57,10 @@ export interface VersionedAnswer {
  * the same promise, and a client that goes away does not cancel it. It rejects with a ProxyError. If the handler throws,
  * the request goes to Nova unchanged, or the client gets the answer that Nova gave already.
  */
-export type LiveMigrateHandler = (
-  request: LiveMigrateRequest,
-  forward: () => Promise<UpstreamAnswer>,
-) => Promise<Verdict>;
+export type LiveMigrateHandler = (request: LiveMigrateRequest, forward: Forward) => Promise<Verdict>;
+
+/** `mayGo` is asked once more when the connection to Nova stands: false ends the request unsent. */
+export type Forward = (mayGo?: () => boolean) => Promise<UpstreamAnswer>;
 
 /** A request id as oslo.middleware makes it. */
 export function newRequestId(): string {

@@ -56,7 +56,7 @@ async function ask(
         receivedAtMs: Date.now(),
         signal: held.signal,
       },
-      () => held.forward(),
+      (mayGo) => held.forward(mayGo),
     );
   } catch (error) {
     log.error({ err: error, serverId: action.serverId }, 'live migration goes to Nova unmanaged');

@@ -6,6 +6,7 @@ import { DroverError, describeError } from '../errors.ts';
 import { faultBody, ProxyError } from '../proxy/errors.ts';
 import { headerValues } from '../proxy/headers.ts';
 import {
+  type Forward,
   type LiveMigrateHandler,
   type LiveMigrateRequest,
   newRequestId,
@@ -50,11 +51,7 @@ export function createDesk(parts: DeskParts): LiveMigrateHandler {
 }
 
 /** A request of a client of this replica. */
-async function ownClient(
-  parts: DeskParts,
-  request: LiveMigrateRequest,
-  forward: () => Promise<UpstreamAnswer>,
-): Promise<Verdict> {
+async function ownClient(parts: DeskParts, request: LiveMigrateRequest, forward: Forward): Promise<Verdict> {
   const { election, log } = parts;
   const handover = randomUUID();
   const once = onceBegun(parts, handover, forward);
@@ -103,7 +100,7 @@ async function ownClient(
 async function ofFollower(
   parts: DeskParts,
   request: LiveMigrateRequest,
-  forward: () => Promise<UpstreamAnswer>,
+  forward: Forward,
   handover: string,
 ): Promise<Verdict> {
   const once = onceBegun(parts, handover, forward);
@@ -222,7 +219,7 @@ function unknownOutcome(): Verdict {
  * The caller's own request, which goes to Nova while this replica leads, and not while it may have been written down that
  * it waits: then the leader makes it later.
  */
-function onceBegun({ election, doubtful }: DeskParts, handover: string, forward: () => Promise<UpstreamAnswer>) {
+function onceBegun({ election, doubtful }: DeskParts, handover: string, forward: Forward) {
   let begun = false;
   return {
     begun: () => begun,
@@ -232,7 +229,7 @@ function onceBegun({ election, doubtful }: DeskParts, handover: string, forward:
         throw new ProxyError('upstream-unreachable', 'It is not for this replica to ask Nova.');
       }
       begun = true;
-      return forward();
+      return forward(() => election.leads());
     },
   };
 }

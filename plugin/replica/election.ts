@@ -56,6 +56,7 @@ export class Election {
   readonly #watchers = new Set<() => void>();
   #loop: Promise<void> = Promise.resolve();
   #fence = 0;
+  #term = new AbortController();
   /** By performance.now(). */
   #validUntilMs = 0;
   #leader: Leader | null = null;
@@ -83,6 +84,11 @@ export class Election {
   /** To be asked before every effect outside of the database. */
   leads(): boolean {
     return this.#fence !== 0 && performance.now() < this.#validUntilMs;
+  }
+
+  /** Aborted when this replica leads no more. */
+  get term(): AbortSignal {
+    return this.#term.signal;
   }
 
   /** Whom callers are to be sent to; null: nobody is known now. */
@@ -157,6 +163,7 @@ export class Election {
     const fence = await within(store.takeLead(candidate));
     if (fence === null) return 0;
     this.#fence = fence;
+    this.#term = new AbortController();
     this.#validUntilMs = sentAtMs + VALID_MS;
     this.#parts.log.info({ replica: replica.name, fence }, 'leads');
     // Renewed while it begins: that may take longer than a lease.
@@ -203,6 +210,7 @@ export class Election {
   #depose(why: string): void {
     this.#fence = 0;
     this.#validUntilMs = 0;
+    this.#term.abort();
     this.#know(null);
     this.#parts.log.warn({ why }, 'leads no more');
     this.#ending = this.#parts

@@ -1,13 +1,20 @@
 import type { NovaCalls } from '../nova/control.ts';
+import type { Election } from './election.ts';
 
 /**
  * Nova's calls for a controller that may be deposed between two of its steps: what changes something is done only while
  * this replica leads, and comes back as "nobody knows" otherwise, whereupon the next leader finds out.
  */
-export function whileLeading(nova: NovaCalls, leads: () => boolean): NovaCalls {
+export function whileLeading(nova: NovaCalls, election: () => Pick<Election, 'leads' | 'term'> | null): NovaCalls {
+  const leads = () => election()?.leads() === true;
   return {
     ...nova,
-    submit: async (vmUuid, request) => (leads() ? nova.submit(vmUuid, request) : 'unknown'),
+    // Asked again when the connection stands: a process that was stopped meanwhile goes on in the middle of this.
+    submit: async (vmUuid, request) => {
+      const now = election();
+      if (now === null || !leads()) return 'unknown';
+      return nova.submit(vmUuid, request, { stands: leads, signal: now.term });
+    },
     forwarded: async (forward) => (leads() ? nova.forwarded(forward) : { submission: 'unknown', answer: null }),
     abort: async (vmUuid, novaMigrationId) => (leads() ? nova.abort(vmUuid, novaMigrationId) : NOT_LEADING),
     forceComplete: async (vmUuid, novaMigrationId) => (leads() ? nova.forceComplete(vmUuid, novaMigrationId) : NOT_NOW),

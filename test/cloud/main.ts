@@ -7,15 +7,15 @@ const addresses = await cloud.start();
 const tell = (answer: CloudAnswer) => process.send?.(answer);
 
 process.on('message', (order: CloudOrder) => {
-  if (order.kind === 'kill-at') {
-    const { moment: wanted, pid } = order;
+  if (order.kind === 'signal-at') {
+    const { moment: wanted, pid, signal } = order;
     let left = order.nth;
     cloud.onMoment = (moment) => {
       if (moment !== wanted) return;
       left -= 1;
       if (left > 0) return;
       cloud.onMoment = () => {};
-      kill(pid);
+      send(pid, signal);
     };
   } else if (order.kind === 'disarm') cloud.onMoment = () => {};
   else if (order.kind === 'calm') cloud.calm();
@@ -24,9 +24,9 @@ process.on('message', (order: CloudOrder) => {
 process.on('disconnect', () => process.exit(0));
 tell({ kind: 'ready', addresses });
 
-function kill(pid: number): void {
+function send(pid: number, signal: 'SIGKILL' | 'SIGSTOP'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch {
     // It was killed by somebody else at the same moment.
   }

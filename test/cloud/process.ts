@@ -4,8 +4,8 @@ import type { CloudAddresses, CloudOptions } from './cloud.ts';
 import type { Ledger, Moment } from './ledger.ts';
 
 export type CloudOrder =
-  /** Kills a process at the nth such moment from now on. */
-  | { kind: 'kill-at'; moment: Moment; nth: number; pid: number }
+  /** Sends a process that signal at the nth such moment from now on. */
+  | { kind: 'signal-at'; moment: Moment; nth: number; pid: number; signal: 'SIGKILL' | 'SIGSTOP' }
   | { kind: 'disarm' }
   | { kind: 'calm' }
   | { kind: 'report' };
@@ -32,7 +32,12 @@ export class CloudProcess {
 
   /** Kills that process at the nth such moment from now on, unless `disarm` comes first. */
   killAt(moment: Moment, nth: number, pid: number): void {
-    this.#order({ kind: 'kill-at', moment, nth, pid });
+    this.#order({ kind: 'signal-at', moment, nth, pid, signal: 'SIGKILL' });
+  }
+
+  /** The same, but it may go on later. */
+  stopAt(moment: Moment, nth: number, pid: number): void {
+    this.#order({ kind: 'signal-at', moment, nth, pid, signal: 'SIGSTOP' });
   }
 
   disarm(): void {

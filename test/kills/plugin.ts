@@ -127,7 +127,7 @@ export class PluginProcess {
     });
   }
 
-  kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): void {
+  kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT' = 'SIGKILL'): void {
     if (this.running) this.#child?.kill(signal);
   }
 

@@ -2,7 +2,8 @@ import { request } from 'node:http';
 import type { Random } from '../random.ts';
 import type { Asked, Transport } from './clients.ts';
 
-const TIMEOUT_MS = 60_000;
+/** A replica that was stopped answers only when it goes on. */
+const TIMEOUT_MS = 150_000;
 const BODY = JSON.stringify({ 'os-migrateLive': { host: null, block_migration: 'auto' } });
 
 /** To the compute API at ports of this machine; each request takes any of them. */

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Moment } from '../cloud/ledger.ts';
 import { readSharedBook } from '../kills/book.ts';
 import { Clients } from '../kills/clients.ts';
 import { type Judgement, judge } from '../kills/oracle.ts';
@@ -9,18 +10,18 @@ import { type Random, seeded } from '../random.ts';
 import { Stage, type StagedReplica } from './stage.ts';
 
 export interface ReplicaCampaignOptions {
-  /** Times that the leader is killed with kill -9, and times that it is cut off from the database. */
+  /** Times that the leader is killed with kill -9, cut off from the database, and stopped to go on later. */
   kills: number;
   cuts: number;
+  stops: number;
   seed: number;
   folder: string;
   clients: number;
 }
 
 export interface ReplicaCampaignResult extends Judgement {
-  /** From the kill (the cut) until another one has taken over, ms. */
-  afterKillsMs: number[];
-  afterCutsMs: number[];
+  /** From then until another one has taken over, ms. */
+  afterMs: Record<Blow, number[]>;
   asked: number;
   broken: number;
   taken: number;
@@ -29,10 +30,19 @@ export interface ReplicaCampaignResult extends Judgement {
   unmanaged: number;
 }
 
+export type Blow = 'kill' | 'cut' | 'stop';
+
 /** What issue and README promise. */
 export const TAKE_OVER_WITHIN_MS = 10_000;
 const GIVE_UP_MS = 60_000;
 const DRAIN_WITHIN_MS = 120_000;
+/** By then the next leader has concluded what became of requests that were under way (execute/search.ts). */
+const LONG_STOP_MS = 17_000;
+/** Between each of these and what follows from it the leader may be stopped. */
+const MOMENTS: readonly [Moment, ...Moment[]] = [
+  ...(['server-shown', 'migrations-shown', 'migrate-asked'] as const),
+  ...(['migrate-taken', 'migrate-answered', 'lease-put'] as const),
+];
 
 /** Kills the leader and cuts it off, again and again, under a stream of clients of both replicas; then judges. */
 export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<ReplicaCampaignResult> {
@@ -44,12 +54,12 @@ export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<
     const transport = new PortTransport([a.plugin.port, b.plugin.port], random);
     const clients = new Clients(transport, stage.cloud.addresses.machines, random);
     clients.start(options.clients);
-    const [afterKillsMs, afterCutsMs]: [number[], number[]] = [[], []];
+    const afterMs: Record<Blow, number[]> = { kill: [], cut: [], stop: [] };
+    const strike = { kill: killLeader, cut: cutLeader, stop: stopLeader };
     for (const what of shuffled(options, random)) {
       await sleep(random.within(200, 1500));
       const leader = await stage.leader();
-      if (what === 'kill') afterKillsMs.push(await killLeader(stage, leader, random));
-      else afterCutsMs.push(await cutLeader(stage, leader, random));
+      afterMs[what].push(await strike[what](stage, leader, random));
     }
     await drain(stage, clients);
     const book = await readSharedBook(stage.database);
@@ -64,8 +74,7 @@ export async function replicaCampaign(options: ReplicaCampaignOptions): Promise<
     const known = new Set(book.migrations.map(({ novaMigrationId }) => novaMigrationId));
     return {
       ...judgement,
-      afterKillsMs,
-      afterCutsMs,
+      afterMs,
       asked: clients.asked.length,
       broken: clients.asked.filter(({ outcome }) => outcome === 'broken' || outcome === 'left').length,
       taken: ledger.taken.length,
@@ -99,6 +108,24 @@ async function cutLeader(stage: Stage, leader: StagedReplica, random: Random): P
   return tookMs;
 }
 
+/**
+ * SIGSTOP in the middle of what it does, and SIGCONT some time after the other one leads: the process has slept through its
+ * deposition, and goes on with whatever it was about to do. Nobody waits longer for a lost request than the longest stop.
+ */
+async function stopLeader(stage: Stage, leader: StagedReplica, random: Random): Promise<number> {
+  // At that moment, or a second later where it does not come: the take-over is counted from before.
+  const fromMs = Date.now();
+  stage.cloud.stopAt(random.pick(MOMENTS), random.whole(1, 3), leader.plugin.pid);
+  await sleep(1000);
+  stage.cloud.disarm();
+  leader.plugin.kill('SIGSTOP');
+  stage.turns.push({ replica: leader.name, what: 'was stopped', atMs: Date.now(), fence: null });
+  const tookMs = await stage.takenOver(stage.other(leader), fromMs, GIVE_UP_MS);
+  await sleep(random.chance(0.25) ? LONG_STOP_MS : random.within(0, 4000));
+  leader.plugin.kill('SIGCONT');
+  return tookMs;
+}
+
 /** Without clients, faults, kills and cuts everything comes to its end. */
 async function drain(stage: Stage, clients: Clients): Promise<void> {
   stage.cloud.calm();
@@ -112,7 +139,7 @@ async function drain(stage: Stage, clients: Clients): Promise<void> {
   while ((await stage.cloud.report()).leases.length > 0 && Date.now() < leasesUntilMs) await sleep(200);
 }
 
-/** A leader says that it leads no more before the next one leads, unless it was killed; numbers only grow. */
+/** A leader says that it leads no more before the next one leads, unless it was killed or slept; numbers only grow. */
 function twoLeaders({ turns }: Stage): string[] {
   const wrong: string[] = [];
   const begun = turns.filter(({ what }) => what === 'leads').sort((x, y) => (x.fence ?? 0) - (y.fence ?? 0));
@@ -123,7 +150,11 @@ function twoLeaders({ turns }: Stage): string[] {
     const ended = turns.find(
       ({ replica, what, atMs }) => what === 'leads no more' && replica === before.replica && atMs >= before.atMs,
     );
-    if (ended && ended.atMs > next.atMs && before.replica !== next.replica) {
+    const slept = turns.some(
+      ({ replica, what, atMs }) =>
+        what === 'was stopped' && replica === before.replica && atMs >= before.atMs && atMs <= next.atMs,
+    );
+    if (ended && !slept && ended.atMs > next.atMs && before.replica !== next.replica) {
       const again = begun.find(({ replica, atMs }) => replica === before.replica && atMs > before.atMs);
       if (!again || ended.atMs < again.atMs) {
         wrong.push(`${before.replica} still led ${ended.atMs - next.atMs} ms after ${next.replica} had begun`);
@@ -133,8 +164,9 @@ function twoLeaders({ turns }: Stage): string[] {
   return wrong;
 }
 
-function shuffled({ kills, cuts }: ReplicaCampaignOptions, random: Random): ('kill' | 'cut')[] {
-  const all = [...Array<'kill'>(kills).fill('kill'), ...Array<'cut'>(cuts).fill('cut')];
+function shuffled({ kills, cuts, stops }: ReplicaCampaignOptions, random: Random): Blow[] {
+  const times = (count: number, what: Blow) => Array<Blow>(count).fill(what);
+  const all = [...times(kills, 'kill'), ...times(cuts, 'cut'), ...times(stops, 'stop')];
   return all
     .map((what) => ({ what, order: random.within(0, 1) }))
     .sort((x, y) => x.order - y.order)

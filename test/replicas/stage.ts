@@ -13,10 +13,10 @@ export interface StagedReplica {
   cable: Cable;
 }
 
-/** A line of a replica's log that says when it leads and when no more; Unix time, ms. */
+/** A line of a replica's log that says when it leads and when no more, or that it was stopped; Unix time, ms. */
 export interface Turn {
   replica: string;
-  what: 'leads' | 'has taken over' | 'leads no more';
+  what: 'leads' | 'has taken over' | 'leads no more' | 'was stopped';
   atMs: number;
   fence: number | null;
 }

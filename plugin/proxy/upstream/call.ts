@@ -39,7 +39,9 @@ export class UpstreamCall implements WaitingUse {
   lost(stage: LossStage, error: ProxyError, wasKept: boolean): void {
     const upstream = this.#upstream;
     this.#connection = null;
-    if (upstream !== null && stage === 'unconnected') {
+    if (stage === 'unconnected' && this.request.mayGo?.() === false) {
+      // No fault of the upstream's, and no other one gets it either.
+    } else if (upstream !== null && stage === 'unconnected') {
       this.#tried.add(upstream);
       this.#choice.unreachable(upstream);
       const another = this.#choice.choose(this.#tried);

@@ -12,6 +12,8 @@ export interface OutgoingRequest {
   head(closes: boolean): string;
   /** It only reads and has no body: may go over a kept connection, and once more where that one was closed. */
   onlyReads: boolean;
+  /** Asked right before the head is written: false ends the request unsent. */
+  mayGo?: () => boolean;
 }
 
 /** Takes Nova's answer piece by piece. After `failed` or `ended` nothing more comes. */
@@ -136,6 +138,12 @@ export class UpstreamConnection {
   }
 
   #send(use: ConnectionUse): void {
+    if (use.request.mayGo?.() === false) {
+      this.#use = null;
+      this.#close();
+      use.lost('unconnected', unavailable(undefined, false), false);
+      return;
+    }
     this.#socket.write(use.request.head(this.#closes), 'latin1');
     use.receiver.connected(this);
   }

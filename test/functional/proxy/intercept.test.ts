@@ -246,3 +246,20 @@ test.each(['with a length', 'in chunks'])('an action too large to be looked at i
   expect(answer.statusLine).toBe('HTTP/1.1 413 Payload Too Large');
   expect(asked).toEqual([]);
 });
+
+test('forward() asks once more when the connection to Nova stands whether the request may still go', async () => {
+  const { port: direct, asked } = await nova();
+  const seen: boolean[] = [];
+  const { port } = await proxyBefore(direct, async (_request, forward) => {
+    const mayGo = () => {
+      seen.push(true);
+      return asked.length > 0;
+    };
+    await expect(forward(mayGo)).rejects.toMatchObject({ code: 'upstream-unreachable' });
+    return { kind: 'forward' };
+  });
+  const answer = await rawExchange(port, migrateRequest(BODY, V293));
+  expect(answer.statusLine).toMatch(/^HTTP\/1\.1 503 /);
+  expect(seen).not.toEqual([]);
+  expect(asked).toEqual([]);
+});
