@@ -127,7 +127,7 @@ export class NotificationListener {
       this.#begun(broker);
       await ended;
     } finally {
-      this.trust.listening = false;
+      this.trust.end();
       this.figures.connected = false;
       this.#stop.signal.removeEventListener('abort', stop);
       await model.close().catch(() => {});
@@ -191,7 +191,7 @@ export class NotificationListener {
 
   #begun(broker: URL): void {
     this.#problem = null;
-    this.trust.listening = true;
+    this.trust.begin();
     this.figures.connected = true;
     this.#parts.log.info({ broker: broker.host }, "listens to Nova's notifications");
     this.#parts.listening();

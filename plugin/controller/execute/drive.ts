@@ -4,6 +4,7 @@ import { RENEW_EVERY_MS } from '../../bandwidth/lease.ts';
 import type { Outcome } from '../../contract.ts';
 import { describeError } from '../../errors.ts';
 import type { DriveCalls, NovaMigration } from '../../nova/control.ts';
+import { isFinal } from '../../nova/phase.ts';
 import type { Tracker } from '../../tracker/tracker.ts';
 import { Pause } from '../pause.ts';
 import type { Store, StoredMigration } from '../store/store.ts';
@@ -33,8 +34,11 @@ export interface DriveParts {
 export interface Notified {
   /** The nova-compute of this host tells how a migration from it ends. */
   tells(host: string): boolean;
-  /** A migration from this host was completed; `told`: there was a notification of it. */
-  completed(host: string, told: boolean): void;
+  /**
+   * A migration from this host was completed; `told`: there was a notification of it. `seenRunningAtMs`: when Nova was
+   * first seen not to have ended it, null: it had when it was looked at for the first time.
+   */
+  completed(host: string, told: boolean, seenRunningAtMs: number | null): void;
 }
 
 const IDLE_TICK_MS = 250;
@@ -58,6 +62,7 @@ export class Drive {
   #novaAskedAtMs = 0;
   #toldAtMs: number | null = null;
   #endToldAtMs: number | null = null;
+  #seenRunningAtMs: number | null = null;
   #forcedAtMs: number | null = null;
   #renewedAtMs = 0;
   #sampledAtMs = 0;
@@ -144,6 +149,7 @@ export class Drive {
       this.#parts.asked?.(pace);
       this.#nova = await nova.find(wantedOf(record));
       const found = this.#nova;
+      if (found && !isFinal(found.phase)) this.#seenRunningAtMs ??= nowMs;
       const destination = record.destination ?? found?.destination ?? null;
       if (found && (record.novaMigrationId !== found.id || record.destination !== destination)) {
         const { id, uuid } = found;
@@ -234,7 +240,9 @@ export class Drive {
       { before: record.outcome?.workload.before ?? null, during: this.#during.value(), after: null },
     );
     this.#parts.over();
-    if (step.state === 'completed') this.#parts.notified?.completed(record.source, this.#endToldAtMs !== null);
+    if (step.state === 'completed') {
+      this.#parts.notified?.completed(record.source, this.#endToldAtMs !== null, this.#seenRunningAtMs);
+    }
     const errors = await this.#parts.leases.drop(leaseClients(record, tracker));
     for (const error of errors) log.warn({ migration: record.id, error: error.message }, 'a lease was not ended');
     this.#wrote(await store.transition(record.id, step.state, step.reason, Date.now(), { outcome }));

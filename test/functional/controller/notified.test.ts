@@ -8,7 +8,7 @@ const ENDED = 'instance.live_migration_post.end';
 /** A controller of which Nova's compute on compute-1 was heard, and its trust. */
 async function heard(): Promise<{ rig: ControllerRig; trust: Trust }> {
   const trust = new Trust();
-  trust.listening = true;
+  trust.begin(0);
   trust.heard('compute-1');
   const rig = new ControllerRig('', undefined, { notified: trust });
   rig.nova.addServer(vm(1));
@@ -57,7 +57,7 @@ it('a notification that is lost costs nothing but time, and the host is not reli
 it('asks as often as ever once nobody listens', async () => {
   const { rig, trust } = await heard();
   await running(rig);
-  trust.listening = false;
+  trust.end();
   const before = rig.nova.asked(vm(1));
   await pause();
   expect(rig.nova.asked(vm(1)) - before).toBeGreaterThanOrEqual(2);
@@ -79,4 +79,16 @@ it('looks at the server of one that waits when it is told that something happene
   rig.controller.notified({ serverId: vm(1), eventType: 'instance.delete.end' });
   await expect.poll(async () => (await rig.ends())[1]).toBe('aborted server-gone');
   expect(rig.controller.watched).toEqual(new Set());
+});
+
+it('watches nothing and does nothing where another replica decides', async () => {
+  const rig = new ControllerRig(closedWindow());
+  rig.nova.addServer(vm(1), { metadata: { 'drover:priority': 'low' } });
+  const controller = await rig.start();
+  await rig.ask(1);
+  await controller.stop();
+  rig.nova.servers.delete(vm(1));
+  expect(controller.watched).toEqual(new Set());
+  controller.notified({ serverId: vm(1), eventType: 'instance.delete.end' });
+  expect((await rig.ends())[1]).toMatch(/^queued/);
 });

@@ -4,7 +4,7 @@ import { Trust } from '../../../plugin/notifications/trust.ts';
 
 function listening(): Trust {
   const trust = new Trust();
-  trust.listening = true;
+  trust.begin(0);
   return trust;
 }
 
@@ -14,7 +14,7 @@ it('only a host that was heard is relied on, and only while somebody listens', (
   trust.heard('compute-1');
   expect(trust.tells('compute-1')).toBe(true);
   expect(trust.tells('compute-2')).toBe(false);
-  trust.listening = false;
+  trust.end();
   expect(trust.tells('compute-1')).toBe(false);
 });
 
@@ -28,7 +28,7 @@ it('one that was not heard for a day is not relied on', () => {
 it('a migration that was completed untold ends the trust until the host is heard again', () => {
   const trust = listening();
   trust.heard('compute-1');
-  trust.completed('compute-1', false);
+  trust.completed('compute-1', false, 1);
   expect(trust.tells('compute-1')).toBe(false);
   expect(trust.silent).toEqual(['compute-1']);
   trust.heard('compute-1');
@@ -38,8 +38,18 @@ it('a migration that was completed untold ends the trust until the host is heard
 
 it('what was completed while nobody listened says nothing of the host', () => {
   const trust = new Trust();
-  trust.completed('compute-1', false);
+  trust.completed('compute-1', false, 1);
   expect(trust.silent).toEqual([]);
+});
+
+it('what was over when it was looked at first, or ran before anybody listened, says nothing of the host', () => {
+  const trust = new Trust();
+  trust.begin(1000);
+  trust.completed('compute-1', false, null);
+  trust.completed('compute-1', false, 999);
+  expect(trust.silent).toEqual([]);
+  trust.completed('compute-1', false, 1001);
+  expect(trust.silent).toEqual(['compute-1']);
 });
 
 it('attempts come further apart, half a minute at most, and not all at once', () => {
