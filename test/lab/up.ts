@@ -19,7 +19,7 @@ import { Rest, SERVICE_URLS } from './rest.ts';
 import { deadProcesses, readOptions } from './status.ts';
 
 /** Daemons that come up slowly on a busy machine; a dead one is noticed at once. */
-const DAEMON_TIMEOUT_MS = 120_000;
+const DAEMON_TIMEOUT_MS = 300_000;
 const LOCK_TIMEOUT_MS = 600_000;
 
 type Say = (text: string) => void;
