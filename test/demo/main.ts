@@ -1,7 +1,9 @@
 /**
  * The demo: a real OpenStack on this machine, Drover in front of its Nova, four guests with different traffic, and the
- * stock `openstack` client that asks for all four to move. Ends with 0 only if all arrived with their memory intact.
+ * stock `openstack` client that asks for all four to move; then the bot in a Slack of the demo's own moves one back. On a
+ * terminal that Slack takes what is typed. Ends with 0 only if all arrived with their memory intact.
  */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { down } from '../lab/down.ts';
@@ -11,8 +13,10 @@ import { ensureLab, type Lab, openLab } from '../lab/lab.ts';
 import { DEFAULT_OPTIONS } from '../lab/plan.ts';
 import { changedPolicy } from '../lab/policy.ts';
 import { guestReceives, guestSends, type Running } from '../lab/traffic.ts';
+import { Chat } from './chat.ts';
 import { showProgress } from './progress.ts';
 import { demoTable, type Verdict } from './table.ts';
+import { saidOnce, talk } from './talk.ts';
 
 const GUESTS = [
   { name: 'sends', priority: 'high' },
@@ -30,9 +34,10 @@ interface Options {
   name: string;
   link: number;
   keep: boolean;
+  prompt: boolean;
 }
 
-async function main({ name, link, keep }: Options): Promise<boolean> {
+async function main({ name, link, keep, prompt }: Options): Promise<boolean> {
   const wasUp = await openLab(name).then(
     (lab) => {
       lab.close();
@@ -55,7 +60,8 @@ async function main({ name, link, keep }: Options): Promise<boolean> {
     restoreCatalogue = await lab.swapComputeEndpoint(DROVER_ENDPOINT);
     say('booting four guests on compute-1');
     guests.push(...(await Promise.all(GUESTS.map((guest) => boot(lab, { name: guest.name, host: 'compute-1' })))));
-    return await migrateAll(lab, drover, guests);
+    const good = await migrateAll(lab, drover, guests);
+    return (await inSlack(lab, drover, guests, prompt)) && good;
   } finally {
     if (keep) {
       say(`kept: npm run lab -- status --name ${name}; npm run drover -- --socket ${drover.socket} queue --all`);
@@ -98,6 +104,29 @@ async function migrateAll(lab: Lab, drover: Drover, guests: Guest[]): Promise<bo
   }
 }
 
+/** One command in Slack, unattended; then, on a terminal, what somebody types. */
+async function inSlack(lab: Lab, drover: Drover, guests: Guest[], prompt: boolean): Promise<boolean> {
+  const [sends, receives, , idle] = guests;
+  if (!sends || !receives || !idle) throw new Error('not all guests were booted');
+  say("the bot: a Slack of the demo's own, /migrate typed in #ops");
+  const chat = new Chat();
+  const traffic: Running[] = [];
+  try {
+    await chat.start(drover.socket, join(drover.folder, 'bot'));
+    const said = await saidOnce(chat, `high ${idle.name} to compute-1`, `Moved ${idle.name} to compute-1`);
+    const good = said && (await hostOf(lab, idle)) === 'compute-1';
+    say(good ? `the bot moved ${idle.name} to compute-1` : `the bot did NOT move ${idle.name} to compute-1`);
+    if (prompt && process.stdin.isTTY && process.stdout.isTTY) {
+      traffic.push(await guestSends(lab, sends), await guestReceives(lab, receives));
+      await talk(chat);
+    }
+    return good;
+  } finally {
+    await Promise.allSettled(traffic.map((one) => one.stop()));
+    await chat.stop();
+  }
+}
+
 async function judge(lab: Lab, guest: Guest): Promise<Verdict> {
   const arrived = (await hostOf(lab, guest)) === 'compute-2';
   await dirtyMemory(lab, guest, 0, 0).catch(() => {});
@@ -116,6 +145,7 @@ const program = new Command('demo')
   .option('--name <name>', 'which lab', DEFAULT_OPTIONS.name)
   .option('--link <megabits>', "rate of every host's NIC, Mbit/s", Number, DEFAULT_OPTIONS.linkMegabitsPerSecond)
   .option('--keep', 'leave lab, guests and Drover running', false)
+  .option('--no-prompt', 'take no commands on the terminal, end by itself')
   .parse();
 
 process.exitCode = (await main(program.opts<Options>())) ? 0 : 1;
