@@ -17,7 +17,7 @@ import type { Request } from '../command/command.ts';
  * | ended             | nothing: every server was refused or its migration has ended                     |                     |
  * | withdrawn         | nothing: cancelled or turned down before a migration was asked for               |                     |
  * | expired           | nothing: no choice, no approval or no control API in time, no migration was asked for |                |
- * | refused           | nothing: no such server, or no right to it                                       |                     |
+ * | refused           | nothing: no such server, or no right to it; a click on a nearest name asks again | received            |
  */
 export const AskState = z.enum([
   'received',
@@ -103,7 +103,7 @@ export interface Ask {
   state: AskState;
   /** For people: what it waits for, why it was refused, ...; null: the state says it all. */
   stateText: string | null;
-  /** In `choosing`: the names that mean several servers. */
+  /** In `choosing`: the names that mean several servers. In `refused`: what may have been meant instead of names that none has. */
   choices: Choice[];
   /** Null: it takes none. */
   approval: Approval | null;

@@ -6,15 +6,15 @@ import { lossOf } from '../rights/loss.ts';
 import { type Deed, type Move, may, type Person } from '../rights/may.ts';
 import type { Approval, Rights } from '../rights/schema.ts';
 import { drainOf } from '../targets/drain.ts';
-import { isResolved, MOST_SERVERS, resolveTargets } from '../targets/resolve.ts';
+import { isResolved, MOST_SERVERS, resolveTargets, type Unknown } from '../targets/resolve.ts';
 import type { Ask, Choice } from './ask.ts';
 
 /** What a wish comes to, as the control API says now. */
 export type Meant =
   | { kind: 'servers'; servers: ServerView[]; text: string | null }
   | { kind: 'ambiguous'; choices: Choice[] }
-  /** Texts for people, of what is wrong; nothing in them is escaped. */
-  | { kind: 'wrong'; texts: string[] };
+  /** Texts for people, of what is wrong; nothing in them is escaped. `nearest`: what may have been meant instead. */
+  | { kind: 'wrong'; texts: string[]; nearest?: Choice[] };
 
 /** Which servers are meant. @throws ControlError */
 export async function lookFor(wish: Request, drover: DroverClient): Promise<Meant> {
@@ -32,20 +32,28 @@ export async function lookFor(wish: Request, drover: DroverClient): Promise<Mean
     if (servers.length > MOST_SERVERS) return { kind: 'wrong', texts: [tooMany(servers.length, MOST_SERVERS)] };
     return { kind: 'servers', servers, text };
   }
-  const found = resolveTargets(wish.targets, await candidates(wish, drover));
+  const all = await candidates(wish, drover);
+  const found = resolveTargets(wish.targets, all);
   if (isResolved(found)) return { kind: 'servers', servers: found.servers, text: null };
   const texts = [
     ...found.unknown.map((unknown) => nobody('server', unknown)),
     ...found.empty.map((pattern) => `no server is called ${pattern}`),
     ...(found.tooMany ? [tooMany(found.tooMany.count, found.tooMany.most)] : []),
   ];
-  if (texts.length > 0) return { kind: 'wrong', texts };
+  if (texts.length > 0) return { kind: 'wrong', texts, nearest: found.unknown.flatMap((one) => nearestOf(one, all)) };
   const choices = found.ambiguous.map(({ written, choices: servers }) => ({ pattern: written, servers }));
   return { kind: 'ambiguous', choices };
 }
 
+/** The servers that have the nearest names, or the ids that begin so. */
+function nearestOf({ written, nearest }: Unknown, all: readonly ServerView[]): Choice[] {
+  const servers = nearest.flatMap((name) => all.filter((server) => server.name === name || server.id === name));
+  return servers.length === 0 ? [] : [{ pattern: written, servers: servers.slice(0, MOST_NEAREST) }];
+}
+
 /** More servers than one answer holds: those of each pattern are asked for by themselves as well. */
 const ONE_ANSWER = 1000;
+const MOST_NEAREST = 5;
 
 async function candidates(wish: Extract<Request, { kind: 'migrate' }>, drover: DroverClient): Promise<ServerView[]> {
   const all = await drover.servers();

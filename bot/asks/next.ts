@@ -5,7 +5,8 @@ import { type Ask, type AskedVm, type Choice, hasEnded, isFinal, isUnderway, typ
 export type Happening =
   /** The control API is away; null: it is back. */
   | { kind: 'waits'; text: string | null }
-  | { kind: 'refused'; text: string }
+  /** `choices`: servers that may have been meant instead of names that none has. */
+  | { kind: 'refused'; text: string; choices?: Choice[] }
   | { kind: 'ambiguous'; choices: Choice[] }
   | { kind: 'chosen'; pattern: string; serverId: string }
   | { kind: 'resolved'; vms: AskedVm[]; approval: { reason: string; expiresAtMs: number } | null; text: string | null }
@@ -37,6 +38,7 @@ const PRIORITIES: readonly Priority[] = ['low', 'medium', 'high'];
  * |                   | resolved                      | awaiting-approval, or submitting              |
  * |                   | refused, expired, cancel      | refused, expired, withdrawn                   |
  * | choosing          | chosen                        | received, with that server instead of the name |
+ * | refused           | chosen, of the nearest names  | received, with that server instead of the name |
  * | awaiting-approval | approved                      | submitting                                    |
  * |                   | turned-down, cancel, expired  | withdrawn, withdrawn, expired                 |
  * | submitting        | accepted, vm-refused          | following, or ended, with the last of them    |
@@ -54,7 +56,8 @@ export function next(ask: Ask, happening: Happening, nowMs: number): Ask {
       if (ask.stateText === happening.text || hasEnded(ask)) return ask;
       return { ...ask, stateText: happening.text };
     case 'refused':
-      return isOpen(ask) ? ended(ask, 'refused', happening.text, nowMs) : ask;
+      if (!isOpen(ask)) return ask;
+      return { ...ended(ask, 'refused', happening.text, nowMs), choices: happening.choices ?? [] };
     case 'expired':
       return isOpen(ask) ? ended(ask, 'expired', happening.text, nowMs) : ask;
     case 'ambiguous':
@@ -133,12 +136,14 @@ function ended(ask: Ask, state: Ask['state'], stateText: string | null, nowMs: n
 function chosen(ask: Ask, { pattern, serverId }: { pattern: string; serverId: string }): Ask {
   const choice = ask.choices.find((each) => each.pattern === pattern);
   const isOffered = choice?.servers.some(({ id }) => id === serverId) ?? false;
-  if (ask.state !== 'choosing' || !isOffered || ask.wish.kind !== 'migrate') return ask;
+  const waits = ask.state === 'choosing' || ask.state === 'refused';
+  if (!waits || !isOffered || ask.wish.kind !== 'migrate') return ask;
   const targets = ask.wish.targets.map((target) =>
     target.pattern === pattern && !target.isGlob ? { pattern: serverId, isGlob: false } : target,
   );
   const choices = ask.choices.filter((each) => each !== choice);
-  return { ...ask, wish: { ...ask.wish, targets }, choices, state: choices.length > 0 ? 'choosing' : 'received' };
+  const changed = { ...ask, wish: { ...ask.wish, targets }, choices };
+  return choices.length > 0 ? changed : { ...changed, state: 'received', stateText: null, endedAtMs: null };
 }
 
 function cancelled(ask: Ask, by: string, vmId: string | null, nowMs: number): Ask {

@@ -123,7 +123,7 @@ export class Work {
     }
     const meant = await lookFor(ask.wish, drover);
     if (meant.kind === 'wrong') {
-      await asks.happen(ask.id, { kind: 'refused', text: meant.texts.join('\n') });
+      await asks.happen(ask.id, { kind: 'refused', text: meant.texts.join('\n'), choices: meant.nearest ?? [] });
       audit.note(ask.askedBy, 'ask', ask.id, 'server-unknown', { text: ask.text, why: meant.texts });
       return;
     }

@@ -1,8 +1,10 @@
 import type { Ask } from '../asks/ask.ts';
+import { writeValue } from '../asks/click.ts';
 import { pointAt } from '../command/mistake.ts';
 import { unescapeSlack } from '../command/words.ts';
 import type { CommandError } from '../errors.ts';
 import { actions, button, context, type Message, message, section, sectionsOf } from './blocks.ts';
+import { clipped, oneName } from './inert.ts';
 import { code, joined, type Mrkdwn, md, preformatted, prose } from './mrkdwn.ts';
 
 /** Short answers that only the one who asked sees. */
@@ -62,12 +64,25 @@ export function notFound(texts: readonly string[]): Message {
   return message(md`${texts[0] ?? 'nothing was found'}`, [...blocks, ...more]);
 }
 
-/** To whoever asked for what came to nothing. */
-export function cameToNothing(ask: Pick<Ask, 'text' | 'stateText'>): Message {
+const MOST_NAMES = 3;
+
+/** To whoever asked for what came to nothing; what may have been meant is a click away. */
+export function cameToNothing(ask: Pick<Ask, 'id' | 'text' | 'stateText' | 'choices'>): Message {
   const texts = (ask.stateText ?? '').split('\n').filter((text) => text.trim() !== '');
   const words = code(`/migrate ${unescapeSlack(ask.text)}`, 200);
   const { blocks } = sectionsOf([md`⛔ ${words} was not taken`, ...texts.map((text) => prose(text, 700))], 3);
-  return message(md`Not taken: ${texts[0] ?? 'nothing was asked for'}`, blocks);
+  const nearest = ask.choices.slice(0, MOST_NAMES).flatMap(({ pattern, servers }, index) => {
+    const isAlone = (name: string) => servers.filter((server) => server.name === name).length === 1;
+    const buttons = servers.map(({ id, name, host }, at) =>
+      button({
+        label: isAlone(name) ? name : `${clipped(oneName(name), 40)} on ${host ?? 'no host'}`,
+        actionId: `ask.choose:${index}.${at}`,
+        value: writeValue(ask.id, id, String(index)),
+      }),
+    );
+    return [section(md`Instead of ${code(pattern)} move:`), ...actions(`nearest:${ask.id}:${index}`, buttons)];
+  });
+  return message(md`Not taken: ${texts[0] ?? 'nothing was asked for'}`, [...blocks, ...nearest]);
 }
 
 /** What is said where not even that could be written down. */

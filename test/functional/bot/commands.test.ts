@@ -71,6 +71,19 @@ describe('a request', () => {
     expect(rig.messages()).toEqual([]);
   });
 
+  it('is asked once more by a click on the name that was meant, once however often that is clicked', async () => {
+    const at = new Date(Date.now() + 3600_000).toISOString().slice(0, 16);
+    await rig.type(`low vm-100 at ${at}Z`);
+    await told(/ask\.choose/);
+    const answer = rig.slack.workspace.messages.find(({ onlyFor }) => onlyFor === OPS) as Message;
+    const [, actionId = ''] = /"action_id":"(ask\.choose:[^"]+)"/.exec(shown(answer)) ?? [];
+    await Promise.all([rig.click(answer, actionId), rig.click(answer, actionId)]);
+    const waits = await message(/waits to be moved/);
+    expect(await recordsOf('vm-10')).toHaveLength(1);
+    await rig.click(waits, 'ask.cancel');
+    await message(/Cancelled/);
+  });
+
   it('that cannot be read is answered with its place', async () => {
     await rig.type('low vm-3 at 25:00');
     await told(/\^\^\^\^\^/);

@@ -19,6 +19,7 @@ import {
 import { ownStatus, status } from '../../../../bot/views/status.ts';
 import type { PlannedMigration, PolicyExplanation, WhatIfAnswer } from '../../../../plugin/contract.ts';
 import { ask, askedVm, completed, decision, NOW_MS, record } from '../migrations.ts';
+import { server } from '../servers.ts';
 import { hostileName, hostileText } from './hostile.ts';
 import { changedShape, messageFaults, readable, shapeOf } from './show.ts';
 
@@ -204,7 +205,13 @@ describe('answers to a command', () => {
       (_, text) => trouble({ message: text, isPassing: true }),
       (_, text) => trouble({ message: text, isPassing: false }),
       (_, text, count) => notFound(Array(count).fill(text)),
-      (_, text, count) => cameToNothing({ text, stateText: Array(count).fill(text.replaceAll('\n', ' ')).join('\n') }),
+      (name, text, count) =>
+        cameToNothing({
+          id: 'a',
+          choices: Array(count).fill({ pattern: name, servers: [server(name, { host: text }), server(name)] }),
+          text,
+          stateText: Array(count).fill(text.replaceAll('\n', ' ')).join('\n'),
+        }),
       (name, text, count) => {
         const one = whatIf(name, text);
         const many = <T>(some: T[]) => Array.from({ length: count }, () => some).flat();
