@@ -79,13 +79,14 @@ export function actions(blockId: string, buttons: readonly types.Button[]): type
   return buttons.length === 0 ? [] : [{ type: 'actions', block_id: blockId, elements: [...buttons] }];
 }
 
-/** All text of blocks together; Slack refuses above about 13,200 with `msg_blocks_too_long`. */
-export const MOST_TEXT = 12_600;
+/**
+ * What the blocks of a message have room for, as JSON: Slack refuses more than about 13,200 characters, containers counted
+ * too, with `msg_blocks_too_long` (slackapi/bolt-js#2509, #2867; not in its reference).
+ */
+export const MOST_TEXT = 12_800;
 
 export function textLength(blocks: readonly object[]): number {
-  let length = 0;
-  for (const [, text = ''] of JSON.stringify(blocks).matchAll(/"text":"((?:[^"\\]|\\.)*)"/g)) length += text.length;
-  return length;
+  return JSON.stringify(blocks).length;
 }
 
 /** Lines as few sections as their length allows; those beyond `most` sections are left out and counted. */
@@ -99,7 +100,8 @@ export function sectionsOf(lines: readonly Mrkdwn[], most: number): { blocks: ty
     open = [];
     length = 0;
   };
-  for (const { mrkdwn } of lines) {
+  for (const line of lines) {
+    const mrkdwn = cutMrkdwn(line.mrkdwn, SECTION_LENGTH);
     if (length + mrkdwn.length + 1 > SECTION_LENGTH) close();
     if (blocks.length >= most) break;
     open.push(mrkdwn);

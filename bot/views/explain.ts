@@ -50,12 +50,10 @@ export function why(ask: Ask, _nowMs: number): Message {
     const none = md`Nothing is decided yet: it is when the migration's turn has come.`;
     return message(none, [section(none)]);
   }
-  const lines = decided.map(({ name, decision }) =>
-    joined(
-      [md`*${code(name)}*: ${decision.priority}, by ${code(decision.policy, 60)}`, ...decisionLines(decision)],
-      '\n',
-    ),
-  );
+  const lines = decided.flatMap(({ name, decision }) => [
+    md`*${code(name)}*: ${decision.priority}, by ${code(decision.policy, 60)}`,
+    ...decisionLines(decision),
+  ]);
   const [first] = decided;
   const words = first
     ? md`${first.name}: ${first.decision.technique}, ${first.decision.reasons[0]?.text ?? ''}`

@@ -79,9 +79,9 @@ export function plainForeign(foreign: string, most: number): string {
 }
 
 /**
- * `:smile:` with another colon at its beginning: a picture could pass for one of ours. Every colon that something stands
- * behind, for what closes the name may be ours: `:smile` before our `: `.
+ * `:smile:` with another colon: a picture could pass for one of ours. Every colon but one before a blank, for what opens
+ * or closes the name may be ours: `smile:` behind our `:`.
  */
 export function noPicture(line: string): string {
-  return line.replace(/:(?=\S)/g, '\uA789');
+  return line.replace(/:(?!\s)/g, '\uA789');
 }

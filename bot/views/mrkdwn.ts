@@ -31,7 +31,8 @@ export function joined(parts: readonly Mrkdwn[], separator: string): Mrkdwn {
 
 /** A name, as it is but for what cannot be seen: `web-1`. */
 export function code(name: string, most = NAME_LENGTH): Mrkdwn {
-  return { mrkdwn: `\`${isolated(entities(clipped(noTick(oneName(name)), most)))}\`` };
+  const shown = within(most, (length) => isolated(entities(clipped(noTick(oneName(name)), length))));
+  return { mrkdwn: `\`${shown}\`` };
 }
 
 /** Lines of fixed width, at most so many units of the format together. */
@@ -52,14 +53,31 @@ export function preformatted(lines: readonly string[], most = 2900): Mrkdwn {
 
 /** A sentence that somebody else wrote, on one line. */
 export function prose(text: string, most = PROSE_LENGTH): Mrkdwn {
-  const line = noPicture(cutShort(oneLine(text), most))
-    .replaceAll('*', '∗')
-    .replaceAll('~', '∼')
-    // Within a word it formats nothing: live_migration_permit_post_copy.
-    .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, 'ˍ')
-    // At the beginning of a line Slack makes a quotation of it, escaped or not.
-    .replace(/^(\s*>)+/, (quotes) => quotes.replaceAll('>', '›'));
-  return { mrkdwn: isolated(entities(noTick(line))) };
+  return { mrkdwn: within(most, (length) => isolated(entities(inProse(cutShort(oneLine(text), length))))) };
+}
+
+/** What formats is shown by what looks the same. */
+function inProse(line: string): string {
+  return (
+    noTick(noPicture(line))
+      .replaceAll('*', '∗')
+      .replaceAll('~', '∼')
+      // Within a word it formats nothing: live_migration_permit_post_copy.
+      .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, 'ˍ')
+      // At the beginning of a line Slack makes a quotation of it, escaped or not.
+      .replace(/^(\s*>)+/, (quotes) => quotes.replaceAll('>', '›'))
+  );
+}
+
+/** So many characters of the text that it takes at most twice as many when it is escaped: `&` takes five. */
+function within(most: number, write: (length: number) => string): string {
+  let length = most;
+  let text = write(length);
+  while (text.length > 2 * most && length > 1) {
+    length = Math.floor(length * 0.7);
+    text = write(length);
+  }
+  return text;
 }
 
 /** Names people: Slack shows their name, and tells them where it is sent to all. */

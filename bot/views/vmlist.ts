@@ -13,7 +13,7 @@ const MOST_IN_ORDER = 20;
 /** Up to so many open ones each has its own button. */
 const MOST_BUTTONS = 6;
 /** Their words and those of their dialogues. */
-const BUTTONS_LENGTH = 1400;
+const BUTTONS_LENGTH = 4000;
 /** For what is less urgent, and so much for what failed where others run. */
 const FEW_LENGTH = 900;
 const TROUBLED_LENGTH = 1800;
