@@ -3,7 +3,7 @@ import type { HostView, MigrationRecord, PolicyStatus } from 'drover-plugin/cont
 import { actions, button, context, divider, header, section } from './blocks.ts';
 import { counted, percent, rate, stackedBar } from './figures.ts';
 import { listBlocks } from './list.ts';
-import { code, joined, type Mrkdwn, md, moment, prose } from './mrkdwn.ts';
+import { code, joined, type Mrkdwn, md, mention, moment, prose } from './mrkdwn.ts';
 import { policyLines } from './policy.ts';
 import { byStart } from './status.ts';
 import { recordLine, standingOfRecord } from './vmline.ts';
@@ -105,6 +105,15 @@ function byTrouble(hosts: readonly HostView[]): HostView[] {
 function endedLine(record: MigrationRecord, nowMs: number): Mrkdwn {
   const { endedAtMs, asked } = record;
   const at = endedAtMs === null ? md`` : md` · ${moment(endedAtMs)}`;
-  const by = asked?.requester ? md` · ${prose(asked.requester, 60)}` : md``;
+  const by = asked?.requester ? md` · ${requesterOf(asked.requester)}` : md``;
   return md`${recordLine(record, null, nowMs, 'full')}${at}${by}`;
+}
+
+/** People of this Slack by their names: the bot asks as `slack:U012AB3CD`, and says who approved. A home notifies nobody. */
+function requesterOf(requester: string): Mrkdwn {
+  const parts = requester.slice(0, 120).split(/\bslack:([UW][A-Z0-9]{2,20})\b/);
+  return joined(
+    parts.map((part, index) => (index % 2 === 1 ? mention(part) : prose(part))),
+    '',
+  );
 }

@@ -53,6 +53,21 @@ describe('the home of the app', () => {
     expect(viewFaults(view)).toEqual([]);
   });
 
+  it('names who asked and who approved', () => {
+    const requester = 'slack:U0ASKER01 approved by slack:U0BOSS001';
+    const asked = {
+      priority: null,
+      deadlineAtMs: null,
+      notBeforeAtMs: null,
+      requester,
+      client: null,
+      group: null,
+      traceparent: null,
+    };
+    const view = home({ unfinished: [], ended: [completed('web-9', { asked })], hosts: [], policy }, NOW_MS);
+    expect(readable(view.blocks)).toContain('@U0ASKER01 approved by @U0BOSS001');
+  });
+
   it('hosts with trouble stand first, and say what it is', () => {
     const silent = host('compute-9', {
       reachable: false,
