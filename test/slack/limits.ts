@@ -98,8 +98,18 @@ const uniqueIds = (blocks: { block_id?: string | undefined }[]) => {
   return new Set(ids).size === ids.length;
 };
 const messageBlock = block.refine(({ type }) => type !== 'input', 'a message of an app takes no input block here');
+const uniqueActions = (each: object) => {
+  const ids = [...JSON.stringify(each).matchAll(/"action_id":"([^"]*)"/g)].map(([, one]) => one);
+  return new Set(ids).size === ids.length;
+};
+/** Not in the reference: about so many characters of JSON, else `msg_blocks_too_long` (slackapi/bolt-js#2509, #2867). */
+const MOST_JSON = 13_200;
 
-export const MessageBlocks = z.array(messageBlock).max(50).refine(uniqueIds, 'block_id must be unique');
+export const MessageBlocks = z
+  .array(messageBlock.refine(uniqueActions, 'action_id must be unique in its block'))
+  .max(50)
+  .refine(uniqueIds, 'block_id must be unique')
+  .refine((blocks) => JSON.stringify(blocks).length <= MOST_JSON, 'msg_blocks_too_long');
 
 export const MessageText = z.string().max(40_000);
 
@@ -114,7 +124,10 @@ export const View = z
     external_id: id.optional(),
     clear_on_close: z.boolean().optional(),
     notify_on_close: z.boolean().optional(),
-    blocks: z.array(block).max(100).refine(uniqueIds, 'block_id must be unique'),
+    blocks: z
+      .array(block.refine(uniqueActions, 'action_id must be unique in its block'))
+      .max(100)
+      .refine(uniqueIds, 'block_id must be unique'),
   })
   .refine(({ type, title }) => (type === 'modal') === (title !== undefined), 'a modal has a title, a home none')
   .refine(

@@ -64,6 +64,14 @@ describe('the Slack double', () => {
     await expect(post(Array.from({ length: 51 }, () => section('x')))).rejects.toMatchObject({
       data: { error: 'invalid_blocks' },
     });
+    const button = { type: 'button' as const, action_id: 'a', text: { type: 'plain_text' as const, text: 'a' } };
+    const twice = { type: 'actions' as const, elements: [button, button] };
+    await expect(client.chat.postMessage({ channel: 'C1', text: 'x', blocks: [twice] })).rejects.toMatchObject({
+      data: { error: 'invalid_blocks' },
+    });
+    await expect(post(Array.from({ length: 5 }, () => section('x'.repeat(2800))))).rejects.toMatchObject({
+      data: { error: 'invalid_blocks' },
+    });
     await expect(post([section('x')])).resolves.toMatchObject({ ok: true });
     const before = slack.calls.length;
     await Promise.all(Array.from({ length: 3 }, () => post([section('x')])));

@@ -61,25 +61,15 @@ export function changedShape(hostile: Shape, harmless: Shape): string[] {
   return [...beyond('tokens'), ...beyond('styles'), ...beyond('stressed'), ...(hostile.isTurned ? ['turned'] : [])];
 }
 
-/** What Slack would refuse, and that blocks as long as Slack takes are not exceeded. */
+/** What Slack would refuse, and a fallback of several lines. */
 export function messageFaults({ text, blocks }: Message): string[] {
-  const { length } = JSON.stringify(blocks);
   return [
     ...faultsOf(MessageText, text),
     ...faultsOf(MessageBlocks, blocks),
-    ...duplicateActions(blocks),
     ...(text === '' || text.includes('\n') ? ['the fallback is not one line'] : []),
-    ...(length > 13_200 ? [`${length} characters in blocks: msg_blocks_too_long`] : []),
   ];
 }
 
 export function viewFaults(view: { blocks: unknown[] }): string[] {
-  return [...faultsOf(View, view), ...duplicateActions(view.blocks)];
-}
-
-function duplicateActions(blocks: readonly unknown[]): string[] {
-  return blocks.flatMap((block) => {
-    const ids = [...JSON.stringify(block).matchAll(/"action_id":"([^"]*)"/g)].map(([, id]) => id);
-    return new Set(ids).size === ids.length ? [] : [`action_id twice in one block: ${ids.join(', ')}`];
-  });
+  return faultsOf(View, view);
 }
