@@ -78,6 +78,13 @@ describe("the app's manifest", () => {
     expect([...manifest.oauth_config.scopes.bot].sort()).toEqual([...wanted].sort());
   });
 
+  it('has the scopes that drover-bot check looks for', () => {
+    const check = readFileSync(join(BOT, 'check.ts'), 'utf8');
+    const [, looked = ''] = /const SCOPES[^{]*\{([^}]*)\}/.exec(check) ?? [];
+    const names = [...looked.matchAll(/^\s*'?([a-z.:]+)'?:/gm)].map(([, scope]) => scope);
+    expect(names.sort()).toEqual([...manifest.oauth_config.scopes.bot].sort());
+  });
+
   it('has the command and the events that the bot listens to', () => {
     const heard = (pattern: RegExp) =>
       sources.flatMap((source) => [...source.matchAll(pattern)].map(([, what]) => what));
