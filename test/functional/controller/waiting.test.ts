@@ -209,7 +209,7 @@ describe('a server whose migration waits is to be seen as migrating', () => {
     await expect.poll(() => rig.nova.issued.length, { timeout: 8000 }).toBe(2);
     expect(migrations.migrating()).toEqual(new Set([vm(2)]));
     found.resolve();
-    await expect.poll(() => migrations.migrating().size).toBe(0);
+    await expect.poll(() => migrations.migrating().size, { timeout: 8000 }).toBe(0);
     expect(await migrations.novaId(2, vm(2))).toBe(2);
   });
 
@@ -239,7 +239,7 @@ describe('a second live migration of a server', () => {
     rig.nova.addServer(vm(1), HIGH);
     await rig.start();
     await rig.ask(1);
-    await expect.poll(async () => (await rig.ends())[1]).toMatch(/^running/);
+    await expect.poll(async () => (await rig.ends())[1], { timeout: 8000 }).toMatch(/^running/);
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
     Object.assign(rig.nova.servers.get(vm(1)) ?? {}, { host: 'compute-2' });
     expect(await rig.ask(1, { host: 'compute-1' })).toMatchObject({ kind: 'answered', answer: { status: 202 } });
@@ -257,7 +257,7 @@ describe('a second live migration of a server', () => {
     rig.nova.addServer(vm(1), HIGH);
     await rig.start();
     await rig.ask(1);
-    await expect.poll(async () => (await rig.ends())[1]).toMatch(/^running/);
+    await expect.poll(async () => (await rig.ends())[1], { timeout: 8000 }).toMatch(/^running/);
     expect(await rig.ask(1)).toMatchObject({ kind: 'forward' });
     expect(await rig.store.newest(10)).toHaveLength(1);
   });
