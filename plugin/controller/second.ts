@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Queue, waits } from './queue.ts';
 
-/** Nova's end is noticed within 0.7 s, and both hosts' figures are waited for (execute/drive.ts, FIGURES_WITHIN_MS). */
+/** Nova's end is noticed within 0.7 s (execute/drive.ts), or later where Nova's API is slow. */
 const NOTICED_WITHIN_MS = 6000;
 const LOOK_AGAIN_MS = 100;
 

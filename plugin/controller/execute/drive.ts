@@ -229,8 +229,12 @@ export class Drive {
 
   async #finish(step: Extract<Step, { kind: 'finish' }>): Promise<void> {
     const { store, tracker, log } = this.#parts;
-    const seen = await this.#figures(step.state === 'completed');
     const { record } = this;
+    // At once: its links are free, and Nova takes another migration of this server.
+    this.#parts.over();
+    const errors = await this.#parts.leases.drop(leaseClients(record, tracker));
+    for (const error of errors) log.warn({ migration: record.id, error: error.message }, 'a lease was not ended');
+    const seen = await this.#figures(step.state === 'completed');
     const outcome = measureOutcome(
       { view: seen.source, clock: tracker.clockOf(record.source) },
       {
@@ -239,12 +243,9 @@ export class Drive {
       },
       { before: record.outcome?.workload.before ?? null, during: this.#during.value(), after: null },
     );
-    this.#parts.over();
     if (step.state === 'completed') {
       this.#parts.notified?.completed(record.source, this.#endToldAtMs !== null, this.#seenRunningAtMs);
     }
-    const errors = await this.#parts.leases.drop(leaseClients(record, tracker));
-    for (const error of errors) log.warn({ migration: record.id, error: error.message }, 'a lease was not ended');
     this.#wrote(await store.transition(record.id, step.state, step.reason, Date.now(), { outcome }));
     log.info({ migration: record.id, vm: record.vmName, state: step.state, outcome }, 'migration ended');
     this.#measureAfter(outcome);
