@@ -7,6 +7,7 @@ const PASSED: [name: string, sent: string, arrives: string][] = [
   ['order, case and repetition', 'GET / HTTP/1.1\r\nx-B: 1\r\nHost: h\r\nX-b: 2\r\nx-B:3\r\n', '='],
   ['white space around values', 'GET / HTTP/1.1\r\nHost:\t h \t\r\nX: \t a  b \r\nEmpty:\r\n', '='],
   ['bytes above ASCII in a value', 'GET / HTTP/1.1\r\nHost: h\r\nX: caf\xe9\r\n', '='],
+  ['bytes above ASCII in the target', 'GET /v2.1/servers/\xff?name=gr\xc3\xb6\xc3\x9fe HTTP/1.1\r\nHost: h\r\n', '='],
   ['a path as it was written', 'GET //v2.1/%2e%2E/./x%2Fy/..;/%C3%A9?a=%00&a=%zz&;=? HTTP/1.1\r\nHost: h\r\n', '='],
   ['the absolute form for this host', 'GET http://H/v2.1 HTTP/1.1\r\nHost: h\r\n', '='],
   ['a star for OPTIONS', 'OPTIONS * HTTP/1.1\r\nHost: h\r\n', '=close'],

@@ -1,6 +1,7 @@
 /**
  * `npm run bench:tempest`: Debian's tempest, its compute API tests for live migration and servers, once against Nova and
- * once through Drover (the catalogue's public endpoint). Prints every test with both results; ends with 1 if two differ.
+ * once through Drover (the catalogue's public endpoint), and once more against Nova what differed: a test that comes to
+ * another result there, too, tells nothing of Drover. Prints every test with both results; ends with 1 if two differ.
  */
 import Table from 'cli-table3';
 import { Command } from 'commander';
@@ -56,15 +57,20 @@ async function main(): Promise<void> {
     const through = await side('through Drover').finally(restore);
 
     const compared = compareResults(direct, through);
+    const unlike = compared.filter(({ direct: one, through: other }) => one !== other);
+    if (unlike.length > 0) tempest.choose(unlike.map(({ test }) => `^${test.replaceAll('.', '\\.')}(\\[|$)`));
+    const again = unlike.length > 0 ? await side('directly again') : new Map<string, Result>();
+    const isUnsteady = (test: string, one: Result) => again.has(test) && again.get(test) !== one;
     const table = new Table({ head: ['test', 'directly', 'through Drover', ''] });
     for (const { test, direct: one, through: other } of compared) {
-      table.push([test.replace('tempest.api.compute.', ''), one, other, one === other ? '' : 'differs']);
+      const note = one === other ? '' : isUnsteady(test, one) ? `directly again: ${again.get(test)}` : 'differs';
+      table.push([test.replace('tempest.api.compute.', ''), one, other, note]);
     }
     console.log(table.toString());
-    const differing = compared.filter(({ direct: one, through: other }) => one !== other).length;
+    const differing = unlike.filter(({ test, direct: one }) => !isUnsteady(test, one)).length;
     const count = (result: Result) => compared.filter(({ through: other }) => other === result).length;
     console.log(
-      `${compared.length} tests, ${differing} differ; through Drover ${count('success')} succeed, ` +
+      `${compared.length} tests, ${differing} differ, ${unlike.length - differing} differ as two direct runs do; through Drover ${count('success')} succeed, ` +
         `${count('fail')} fail, ${count('skip')} are skipped; ${(await drover.migrations()).length} migrations in its queue`,
     );
     process.exitCode = differing > 0 ? 1 : 0;

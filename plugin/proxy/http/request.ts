@@ -21,7 +21,8 @@ export interface RequestHead {
   expectsContinue: boolean;
 }
 
-const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([!-~]+) HTTP\/(\d)\.(\d)\r\n/;
+/** Bytes above ASCII are no part of a URI (RFC 3986), and Nova reads them all the same: `?name=größe` of a simple client. */
+const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([!-~\x80-\xff]+) HTTP\/(\d)\.(\d)\r\n/;
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]*)(:\d{0,5})?$/i;
 const ABSOLUTE = /^https?:\/\/([^/?]*)/i;
 

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Result } from './results.ts';
 
-export type Side = 'directly' | 'through Drover';
+/** `directly again`: of what differed between the two. */
+export type Side = 'directly' | 'through Drover' | 'directly again';
 
 /** The results of each side in a file, so that a run of an hour that broke off goes on where it was. */
 export class KeptResults {

@@ -38,11 +38,16 @@ export class Tempest {
       folder: this.#folder,
     });
     writeFileSync(join(this.#folder, 'tempest.conf'), conf);
-    writeFileSync(join(this.#folder, 'tests'), `${tests.join('\n')}\n`);
+    this.choose(tests);
     writeFileSync(
       join(this.#folder, '.stestr.conf'),
       `[DEFAULT]\ntest_path=${TESTS_ROOT}/tempest/test_discover\ntop_dir=${TESTS_ROOT}\ngroup_regex=([^\\.]*\\.)*\n`,
     );
+  }
+
+  /** @param tests regular expressions of tests' names */
+  choose(tests: readonly string[]): void {
+    writeFileSync(join(this.#folder, 'tests'), `${tests.join('\n')}\n`);
   }
 
   /** Runs the tests once. @throws if tempest ran none */

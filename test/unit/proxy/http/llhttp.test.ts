@@ -135,7 +135,8 @@ const method = mostly('POST', 'GET', 'DELETE', 'OPTIONS', 'PATCH', 'post', 'G T'
 const target = fc.oneof(
   {
     weight: 10,
-    arbitrary: fc.constantFrom('/', '/v2.1/servers?x=%00', '//a/../b;c', '/%2e%zz', 'http://h/x', '/\xc3\xa9'),
+    // Without bytes above ASCII: llhttp refuses them, Nova's server does not.
+    arbitrary: fc.constantFrom('/', '/v2.1/servers?x=%00', '//a/../b;c', '/%2e%zz', 'http://h/x'),
   },
   { weight: 1, arbitrary: fc.constantFrom('*', '', 'x', '/ b', '/\0', 'http://other/', '/\x7f', '/#f', 'h:80') },
 );
