@@ -10,12 +10,19 @@ export interface Line {
   by: string | null;
 }
 
+/** In the thread of an ask of more servers than this stands only what the message does not show at once. */
+const MOST_IN_FULL = 10;
+/** Each of them on its way, as expected: codes of the control API's reasons. */
+const USUAL = ['asked', 'received', 'batch-window', 'submitted', 'running'];
+
 /** What the thread tells of a change; `events` of the migration that there is news of. */
 export function linesOf(before: Ask, after: Ask, events: readonly MigrationEvent[] = []): Line[] {
+  const isLong = after.vms.length > MOST_IN_FULL;
+  const told = isLong ? events.filter(({ reason }) => !USUAL.includes(reason.code)) : events;
   const known = new Map(before.vms.map((vm) => [vm.id, vm]));
   const lines = after.vms.flatMap((vm) => {
     const old = known.get(vm.id);
-    return old && old !== vm ? linesOfVm(old, vm, events) : [];
+    return old && old !== vm ? linesOfVm(old, vm, told) : [];
   });
   const { approval } = after;
   if (approval?.verdict && !before.approval?.verdict) {
