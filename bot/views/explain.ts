@@ -3,7 +3,8 @@ import type { Ask } from '../asks/ask.ts';
 import { context, header, type Message, MOST_TEXT, message, section, sectionsOf } from './blocks.ts';
 import { bits, duration, percent, rate } from './figures.ts';
 import { listBlocks } from './list.ts';
-import { code, joined, type Mrkdwn, md, moment, prose } from './mrkdwn.ts';
+import { code, joined, type Mrkdwn, md, moment, preformatted, prose } from './mrkdwn.ts';
+import { costTable } from './summary.ts';
 import { dayOrTime } from './vmline.ts';
 
 /** What the policy says of one server now, and why. */
@@ -41,7 +42,7 @@ export function explain(explanation: PolicyExplanation, nowMs: number): Message 
   ]);
 }
 
-/** Why each server of an ask moves as it does, to the one who clicked. */
+/** Why each server of an ask moves as it does, and what it cost so far, to the one who clicked. */
 export function why(ask: Ask, _nowMs: number): Message {
   const decided = ask.vms.flatMap(({ name, migration }) =>
     migration?.decision ? [{ name, decision: migration.decision }] : [],
@@ -58,7 +59,16 @@ export function why(ask: Ask, _nowMs: number): Message {
   const words = first
     ? md`${first.name}: ${first.decision.technique}, ${first.decision.reasons[0]?.text ?? ''}`
     : md`–`;
-  return message(words, listBlocks(md`*Why so?*`, lines, MOST_TEXT - 1500));
+  const table = costTable(ask);
+  const cost = table
+    ? [
+        section(preformatted(table, 2900)),
+        context(
+          md`TMT: set-up to the end on the source. Downtime: the guest's blackout. Lost: traffic of both links before it less during it.`,
+        ),
+      ]
+    : [];
+  return message(words, [...listBlocks(md`*Why so?*`, lines, MOST_TEXT - 5500), ...cost]);
 }
 
 /** Technique and strategy with the reasons, and what was not chosen. */

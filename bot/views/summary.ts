@@ -1,9 +1,8 @@
 import type { MigrationRecord, Outcome } from 'drover-plugin/contract';
 import type { Ask } from '../asks/ask.ts';
-import { context, type Message, message, section, sectionsOf } from './blocks.ts';
 import { bits, bytes, counted, duration } from './figures.ts';
 import { clipped, oneName } from './inert.ts';
-import { joined, type Mrkdwn, md, preformatted } from './mrkdwn.ts';
+import { type Mrkdwn, md } from './mrkdwn.ts';
 
 /** What workloads lost on the two links while a migration ran, bits; null: not measured. */
 export interface MeasuredLoss {
@@ -53,30 +52,10 @@ export function outcomeLines(ask: Pick<Ask, 'vms'>): Mrkdwn[] {
   ];
 }
 
-/** The same at length, for the thread: one row for each server. */
-export function summaryMessage(ask: Ask): Message {
+/** The same for each server that was moved, in columns; null: none was. */
+export function costTable(ask: Pick<Ask, 'vms'>): string[] | null {
   const done = completed(ask);
-  const lines = outcomeLines(ask);
-  const missing = ask.vms.length - done.length;
-  const head =
-    done.length === 0
-      ? md`*Nothing was moved.*`
-      : md`*What it cost:* ${counted(done.length, 'server')} moved${missing > 0 ? `, ${missing} not` : ''}`;
-  const table = done.length > 1 ? [section(preformatted(tableOf(done), 2900))] : [];
-  const note =
-    done.length > 0
-      ? [
-          context(
-            md`TMT: set-up to the end on the source. Downtime: the guest's blackout. Lost: traffic on both links before it less during it.`,
-          ),
-        ]
-      : [];
-  return message(md`${head} ${joined(lines, '; ')}`, [
-    section(head),
-    ...sectionsOf(lines, 1).blocks,
-    ...table,
-    ...note,
-  ]);
+  return done.length === 0 ? null : tableOf(done);
 }
 
 function completed({ vms }: Pick<Ask, 'vms'>): MigrationRecord[] {

@@ -145,6 +145,13 @@ describe('answers to a command', () => {
     expect(text).toContain('• not pre-copy: it does not converge');
     expect(text).toContain('web-1 at least 100 Mbit/s, at most 300 Mbit/s (because)');
     expect(read(why(ask(), NOW_MS))).toContain('web-1: high, by default.yaml@3f9c2b1a\npost-copy, parallel; predicted');
+    const done = ask({ vms: [askedVm('web-1', { migration: completed('web-1') })] });
+    expect(read(why(done, NOW_MS)).split('\n')).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^server +TMT +predicted +downtime +predicted +lost$/),
+        expect.stringMatching(/^web-1 +5\.2 s +4\.8 s +71 ms +60 ms +0\.21 Gbit$/),
+      ]),
+    );
     expect(read(why(ask({ vms: [] }), NOW_MS))).toContain('Nothing is decided yet');
   });
 

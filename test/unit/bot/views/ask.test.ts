@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Ask, AskedVm } from '../../../../bot/asks/ask.ts';
 import { askMessage } from '../../../../bot/views/ask.ts';
-import { summaryMessage } from '../../../../bot/views/summary.ts';
+import { why } from '../../../../bot/views/explain.ts';
 import { ask, askedVm, completed, decision, NOW_MS, progress, record } from '../migrations.ts';
 import { server } from '../servers.ts';
 import { hostileName, hostileText } from './hostile.ts';
@@ -236,7 +236,7 @@ describe('any ask', () => {
               })),
               wish: { ...ask().wish, destination: foreign(text), deadlineAtMs: NOW_MS + 1000, startAtMs: NOW_MS + 500 },
             });
-          for (const view of [(one: Ask) => askMessage(one, NOW_MS), summaryMessage]) {
+          for (const view of [(one: Ask) => askMessage(one, NOW_MS), (one: Ask) => why(one, NOW_MS)]) {
             const message = view(build((hostile) => hostile));
             expect(messageFaults(message)).toEqual([]);
             expect(changedShape(shapeOf(message), shapeOf(view(build(() => 'x'))))).toEqual([]);
@@ -256,7 +256,7 @@ describe('any ask', () => {
           for (const state of ['following', 'ended'] as const) {
             expect(messageFaults(askMessage(ask({ state, vms }), NOW_MS)), `${count} ${letter} ${kind}`).toEqual([]);
           }
-          expect(messageFaults(summaryMessage(ask({ vms })))).toEqual([]);
+          expect(messageFaults(why(ask({ vms }), NOW_MS))).toEqual([]);
         }
     }
   });
