@@ -43,13 +43,29 @@ export class Screen {
 
   /** In the place of what was drawn last. */
   redraw(lines: readonly string[]): void {
-    if (lines.join('\n') !== this.#drawn.join('\n')) this.#replace([], lines);
+    const fitting = this.#fitting(lines);
+    if (fitting.join('\n') !== this.#drawn.join('\n')) this.#replace([], fitting);
+  }
+
+  /** The last of them that the terminal has room for: what has scrolled away cannot be drawn anew. */
+  #fitting(lines: readonly string[]): string[] {
+    let left = (this.#output.rows || 24) - 3;
+    const shown: string[] = [];
+    for (const line of lines.toReversed()) {
+      left -= this.#rowsOf(line);
+      if (left < 0) return ['  …', ...shown];
+      shown.unshift(line);
+    }
+    return shown;
+  }
+
+  #rowsOf(line: string): number {
+    return Math.max(1, Math.ceil(widthOf(line) / (this.#output.columns || 80)));
   }
 
   #replace(staying: readonly string[], drawn: readonly string[]): void {
     const output = this.#output;
-    const columns = output.columns || 80;
-    const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
+    const rows = this.#drawn.reduce((sum, line) => sum + this.#rowsOf(line), 0);
     cursorTo(output, 0);
     moveCursor(output, 0, -rows);
     clearScreenDown(output);

@@ -74,7 +74,7 @@ it('the demo shows what the bot says: the message as it changes, its buttons by 
 }, 60_000);
 
 it('what changes is drawn in its own place, lines that wrap counted', () => {
-  const output = Object.assign(new PassThrough(), { columns: 20 });
+  const output = Object.assign(new PassThrough(), { columns: 20, rows: 8 });
   const written: string[] = [];
   output.on('data', (data) => written.push(String(data)));
   const screen = new Screen(
@@ -86,9 +86,12 @@ it('what changes is drawn in its own place, lines that wrap counted', () => {
   screen.redraw(['short', '🚚 a line of more than twenty cells']);
   written.length = 0;
   screen.redraw(['other']);
+  screen.redraw(['gone', 'gone', 'gone', 'a line of more than twenty cells', 'b', 'c']);
   screen.close();
   expect(widthOf('🚚 ▓░ web')).toBe(9);
   // 1 + 2 rows up.
   expect(written.join('')).toContain('\u001b[3A');
-  expect(stripVTControlCharacters(written.join(''))).toContain('other\n');
+  const text = stripVTControlCharacters(written.join(''));
+  expect(text).toContain('other\n');
+  expect(text).toContain('  …\ngone\na line of more than twenty cells\nb\nc\n');
 });
