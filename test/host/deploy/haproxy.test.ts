@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { Stand } from './stand.ts';
 
 /** plugin/deploy/haproxy.cfg as it is shipped, under Debian's HAProxy. */
@@ -116,6 +116,10 @@ describe('what Nova gets', () => {
     ];
     expect(got).toEqual(lower(['Host', host, ...sent, ...forwarded]));
   });
+});
+
+test('bytes above ASCII in a target are refused by HAProxy itself', async () => {
+  expect((await stand.send('GET', '/v2.1/servers?name=gr\xf6\xdfe')).status).toBe(400);
 });
 
 describe('while Drover is gone', () => {
