@@ -97,7 +97,7 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
     cancel,
     remember: (id, to) => addresses.set(id, to),
   });
-  const clicks = new Clicks({ asks, journal, people, replies, rules, audit, cancel });
+  const clicks = new Clicks({ asks, journal, drover, people, replies, rules, audit, cancel });
   const inbox = new Inbox(
     journal,
     (heard, delivery, atMs) =>

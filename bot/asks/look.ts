@@ -105,8 +105,8 @@ export function refusalOf(rights: Rights, person: Person, deed: Deed): string | 
 
 /** What would happen, as far as a second person's word depends on it; null: it does not. @throws ControlError */
 export async function approvalOf(
-  ask: Pick<Ask, 'wish' | 'askedAtMs'>,
-  servers: readonly ServerView[],
+  ask: Pick<Ask, 'wish'>,
+  servers: readonly Moving[],
   rules: Rules,
   drover: DroverClient,
 ): Promise<{ reason: string; expiresAtMs: number } | null> {
@@ -124,10 +124,13 @@ export async function approvalOf(
   return reason === null ? null : { reason, expiresAtMs: approvalEndsAtMs(rules.approval, Date.now()) };
 }
 
+/** What is known of a server that is asked about. */
+type Moving = Pick<ServerView, 'id' | 'name' | 'projectId' | 'host'>;
+
 const MOST_IN_WHAT_IF = 200;
 
 /** @throws ControlError */
-export function whatIf(wish: Request, servers: readonly ServerView[], drover: DroverClient): Promise<WhatIfAnswer> {
+export function whatIf(wish: Request, servers: readonly Moving[], drover: DroverClient): Promise<WhatIfAnswer> {
   const { destination, priority, deadlineAtMs } = wish;
   const migrations = servers
     .slice(0, MOST_IN_WHAT_IF)

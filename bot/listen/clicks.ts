@@ -3,10 +3,12 @@ import { Priority as PrioritySchema } from 'drover-plugin/contract';
 import { type Ask, isUnderway } from '../asks/ask.ts';
 import type { Asks } from '../asks/asks.ts';
 import { readAction, readValue } from '../asks/click.ts';
-import { deedOf, movesOf, type Rules, refusalOf } from '../asks/look.ts';
+import { approvalOf, deedOf, movesOf, type Rules, refusalOf } from '../asks/look.ts';
 import type { Audit } from '../audit.ts';
 import type { Content } from '../channel/content.ts';
 import type { Replies } from '../channel/replies.ts';
+import type { DroverClient } from '../drover/client.ts';
+import { ControlError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { People } from '../people.ts';
 import * as answers from './answers.ts';
@@ -16,6 +18,7 @@ import type { Heard } from './heard.ts';
 export interface ClickParts {
   asks: Asks;
   journal: Journal;
+  drover: DroverClient;
   people: People;
   replies: Replies;
   rules: Rules;
@@ -37,7 +40,12 @@ export class Clicks {
     const action = readAction(heard.action);
     const [id = '', second = '', third = ''] = readValue(heard.value);
     const ask = await asks.find(id);
-    const say = ask ? await this.#act(action, ask, second, third, user, delivery) : answers.tooLate('it is too old');
+    const act = async () =>
+      ask ? this.#act(action, ask, second, third, user, delivery) : answers.tooLate('it is too old');
+    const say = await act().catch((error: unknown) => {
+      if (error instanceof ControlError) return answers.trouble(error);
+      throw error;
+    });
     if (say) await replies.answer({ user, channel, responseUrl, atMs }, say);
     await journal.done(delivery);
   }
@@ -77,9 +85,24 @@ export class Clicks {
     const moves = movesOf(ask.vms.filter(isUnderway), ask.wish);
     const refusal = await this.#refusal(user, { act: 'raise', askedBy: ask.askedBy, priority: to, moves });
     if (refusal !== null) return this.#refused(user, 'raise', ask, refusal);
+    const second = await this.#needsSecond(ask, to, user);
+    if (second !== null) return this.#refused(user, 'raise', ask, second);
     const result = await asks.happen(ask.id, { kind: 'raise', by: user, to }, { delivery });
     audit.note(user, 'raise', ask.id, result?.changed ? 'accepted' : 'too-late', { to });
     return result?.changed ? null : answers.tooLate(`nothing of it can be raised to ${to} any more`);
+  }
+
+  /** What takes a second person's word when it is asked for takes it when it is raised to that, too. */
+  async #needsSecond(ask: Ask, to: Priority, user: string): Promise<string | null> {
+    const { drover, rules } = this.#parts;
+    const wish = { ...ask.wish, priority: to };
+    const vms = ask.vms.filter(isUnderway);
+    const needed = await approvalOf({ wish }, vms, rules, drover);
+    if (needed === null) return null;
+    const drains = wish.kind === 'drain' ? wish.host : null;
+    const moves = movesOf(vms, wish);
+    const refusal = await this.#refusal(user, { act: 'approve', askedBy: ask.askedBy, priority: to, moves, drains });
+    return refusal === null ? null : `it takes a second person to raise it to ${to} (${needed.reason}): ${refusal}`;
   }
 
   async #decide(ask: Ask, isApproved: boolean, user: string, delivery: string): Promise<Content | null> {

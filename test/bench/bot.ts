@@ -1,6 +1,6 @@
 /**
  * kill -9 of the real bot at random and at chosen moments, while a double of Slack brings every request and click several
- * times, late and in any order, through a real WebSocket; the plugin is real, before a fast double of Nova.
+ * times, late and in any order, through a real WebSocket or (`--http`) signed over real HTTP; the plugin is real, before a fast double of Nova.
  * `npm run bench:bot [-- --kills 100 --requests 120 --seed N]`, about 10 minutes. Ends with 1 and says what was wrong if
  * an acknowledged request did not move its server once, or if its message is not there once with its end.
  */
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '100' },
     requests: { type: 'string', default: '120' },
     copies: { type: 'string', default: '9' },
+    http: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
   },
 });
@@ -35,6 +36,7 @@ const verdict = await botCampaign({
   folder,
   machines: 60,
   channels: 20,
+  http: values.http,
   gapMs: (kills * 4000) / requests,
   delayMs: 60_000,
 });

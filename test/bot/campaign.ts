@@ -19,6 +19,8 @@ export interface BotCampaign {
   folder: string;
   gapMs: number;
   delayMs: number;
+  /** Slack calls the bot, with signatures; else Socket Mode. */
+  http?: boolean;
 }
 
 export interface BotVerdict {
@@ -45,8 +47,14 @@ const CALLS = ['chat.postMessage', 'chat.postMessage', 'chat.update', 'conversat
 export async function botCampaign(options: BotCampaign): Promise<BotVerdict> {
   const random = seeded(options.seed);
   const rig = await BotRig.start(options.folder, { machines: options.machines, seed: options.seed });
-  const config = rig.configure({ rights: [{ everyone: true, priorities: ['low', 'medium', 'high'] }] });
-  const bot = new BotProcess(config, options.folder, rig.environment);
+  const rights = [{ everyone: true, priorities: ['low', 'medium', 'high'] }];
+  const config = rig.configure({ rights }, options.http ? await rig.httpPort() : null);
+  const bot = new BotProcess(
+    config,
+    options.folder,
+    rig.environment,
+    options.http ? 'the bot listens' : 'connected to Slack',
+  );
   try {
     const senders = new Senders(rig, random, options);
     bot.spawn();

@@ -13,9 +13,12 @@ export class BotProcess {
   readonly #config: string;
   readonly #folder: string;
   readonly #environment: Record<string, string>;
+  /** What it says when it hears Slack. */
+  readonly #readyWords: string;
   #child: ChildProcess | null = null;
 
-  constructor(config: string, folder: string, environment: Record<string, string>) {
+  constructor(config: string, folder: string, environment: Record<string, string>, readyWords = 'connected to Slack') {
+    this.#readyWords = readyWords;
     this.#config = config;
     this.#folder = folder;
     this.#environment = environment;
@@ -38,8 +41,8 @@ export class BotProcess {
     if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => this.#read(line));
   }
 
-  /** Until it says that; false if it ended before. */
-  ready(words = 'connected to Slack'): Promise<boolean> {
+  /** False if it ended before. */
+  ready(): Promise<boolean> {
     return new Promise((done, failed) => {
       const child = this.#child;
       if (!child || !this.running) return done(false);
@@ -50,7 +53,7 @@ export class BotProcess {
         done(ready);
       };
       const listener = ({ msg }: LogLine) => {
-        if (msg === words) end(true);
+        if (msg === this.#readyWords) end(true);
       };
       this.listeners.add(listener);
       child.once('exit', () => end(false));

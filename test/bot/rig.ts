@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -20,6 +21,8 @@ export const POLICY_CHANNEL = 'CPOLICY1';
 export interface RigOptions {
   machines?: number;
   seed?: number;
+  /** How long a migration runs, ms. */
+  runMs?: readonly [number, number];
   /** The policy, from the shipped one. */
   policy?: (text: string) => string;
 }
@@ -42,11 +45,11 @@ export class BotRig {
 
   static async start(
     folder: string,
-    { machines = 12, seed = 7, policy = (text) => text }: RigOptions = {},
+    { machines = 12, seed = 7, runMs, policy = (text) => text }: RigOptions = {},
   ): Promise<BotRig> {
     mkdirSync(folder, { recursive: true });
     const hosts = ['compute-1', 'compute-2', 'compute-3'];
-    const cloud = new Cloud({ seed, hosts, machines, faults: 0, folder });
+    const cloud = new Cloud({ seed, hosts, machines, faults: 0, folder, ...(runMs ? { runMs } : {}) });
     const addresses: CloudAddresses = await cloud.start();
     const plugin = new PluginProcess(folder, addresses);
     await plugin.prepare();
@@ -63,12 +66,12 @@ export class BotRig {
   }
 
   /** The configuration's file, with what differs from the usual. */
-  configure(more: object = {}, http = false): string {
+  configure(more: object = {}, httpPort: number | null = null): string {
     const file = join(this.folder, 'bot.yaml');
     const slack = {
       apiUrl: this.slack.apiUrl,
       policyChannel: POLICY_CHANNEL,
-      ...(http ? { listen: { address: '127.0.0.1', port: 0 } } : {}),
+      ...(httpPort === null ? {} : { listen: { address: '127.0.0.1', port: httpPort } }),
     };
     const ops = { groups: ['SOPS1'], priorities: ['low', 'medium', 'high'], drain: true };
     const config = {
@@ -88,8 +91,18 @@ export class BotRig {
     return { SLACK_BOT_TOKEN: botToken, SLACK_APP_TOKEN: appToken, SLACK_SIGNING_SECRET: signingSecret };
   }
 
+  /** For a bot in a process of its own, which Slack calls here from now on. */
+  async httpPort(): Promise<number> {
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((done) => server.close(done));
+    this.url = `http://127.0.0.1:${port}/slack/events`;
+    return port;
+  }
+
   async startBot(more: object = {}, http = false): Promise<void> {
-    const file = this.configure(more, http);
+    const file = this.configure(more, http ? 0 : null);
     const log = pino({ level: process.env.BOT_LOG ?? 'silent' });
     this.bot = await startBot(readConfig(file, this.environment), log, { settleMs: 300, membersMs: 0 });
     this.url = this.bot.port === null ? null : `http://127.0.0.1:${this.bot.port}/slack/events`;

@@ -16,6 +16,8 @@ export interface CloudOptions {
   machines: number;
   /** Share of readings that meet a fault; of what changes something three times as many do. */
   faults: number;
+  /** How long one runs, in ms: [least, most]; absent: a fraction of a second. Then none fails. */
+  runMs?: readonly [number, number];
   /** Certificates (`tls`) and the hosts' state. */
   folder: string;
 }
@@ -49,7 +51,7 @@ export class Cloud {
     this.#options = options;
     const random = seeded(options.seed);
     const moment = (which: Moment) => this.onMoment(which);
-    this.machines = new Machines(options.hosts, options.machines, random, moment);
+    this.machines = new Machines(options.hosts, options.machines, random, moment, options.runMs);
     this.#trouble = new Trouble(random, options.faults);
     const tlsDir = join(options.folder, 'tls');
     this.hosts = options.hosts.map((host, index) => {

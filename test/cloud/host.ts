@@ -184,11 +184,17 @@ function viewOf(migration: MachineMigration, role: MigrationView['role']): Migra
     passes: source && runningAtMs !== null ? [1, 2].map((pass) => ({ pass, atMs: runningAtMs + pass * 50 })) : [],
     iterations: 2,
     memoryTotalBytes: MEMORY_BYTES,
-    memoryRemainingBytes: ended ? 0 : MEMORY_BYTES / 2,
+    memoryRemainingBytes: ended ? 0 : MEMORY_BYTES * (1 - doneShare(migration)),
     memoryTransferredBytes: MEMORY_BYTES,
     transferBitsPerSecond: 100e6,
     dirtyBytesPerSecond: 1e6,
     postCopyRequests: 0,
     longestPageFaultMs: null,
   };
+}
+
+/** Half of it, unless it is known how long it runs. */
+function doneShare({ runsForMs, runningAtMs }: MachineMigration): number {
+  if (runsForMs === null || runningAtMs === null) return 0.5;
+  return Math.min(0.99, (Date.now() - runningAtMs) / runsForMs);
 }

@@ -24,6 +24,8 @@ export interface MachineMigration {
   updatedAtMs: number;
   /** Since then QEMU sends, as both hosts see it. */
   runningAtMs: number | null;
+  /** So long it runs, where that was asked for. */
+  runsForMs: number | null;
   postCopyAtMs: number | null;
   endedAtMs: number | null;
 }
@@ -52,7 +54,16 @@ export class Machines {
   /** Called at every change that a hostd would see. */
   changed: () => void = () => {};
 
-  constructor(hosts: readonly string[], count: number, random: Random, moment: (moment: Moment) => void) {
+  readonly #runMs: readonly [number, number] | undefined;
+
+  constructor(
+    hosts: readonly string[],
+    count: number,
+    random: Random,
+    moment: (moment: Moment) => void,
+    runMs?: readonly [number, number],
+  ) {
+    this.#runMs = runMs;
     this.hosts = hosts;
     this.#random = random;
     this.#moment = moment;
@@ -138,6 +149,7 @@ export class Machines {
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
       runningAtMs: null,
+      runsForMs: this.#runMs ? this.#random.whole(...this.#runMs) : null,
       postCopyAtMs: null,
       endedAtMs: null,
     };
@@ -145,7 +157,8 @@ export class Machines {
     taken.migrationId = migration.id;
     this.#moment('recorded');
     await this.#after(QUEUE_MS);
-    if (destination === machine.host || this.#random.chance(FAILS_IN_CHECKS)) return this.#end(migration, 'error');
+    const fails = (share: number) => this.#runMs === undefined && this.#random.chance(share);
+    if (destination === machine.host || fails(FAILS_IN_CHECKS)) return this.#end(migration, 'error');
     migration.destination = destination;
     this.#set(migration, 'queued');
     await this.#after(QUEUE_MS);
@@ -155,9 +168,9 @@ export class Machines {
     if (migration.endedAtMs === null) migration.runningAtMs = Date.now();
     this.changed();
     this.#moment('running');
-    await this.#after(RUN_MS);
+    await this.#after(migration.runsForMs === null ? RUN_MS : [migration.runsForMs, migration.runsForMs]);
     if (migration.status === 'running (post-copy)') await this.#after(POST_COPY_MS);
-    this.#end(migration, this.#random.chance(FAILS_RUNNING) ? 'failed' : 'completed');
+    this.#end(migration, fails(FAILS_RUNNING) ? 'failed' : 'completed');
   }
 
   #set(migration: MachineMigration, status: string): void {

@@ -259,12 +259,10 @@ describe('nothing is lost', () => {
 describe('an approval', () => {
   beforeAll(async () => {
     await rig.stopBot();
-    await rig.startBot({ approval: { rules: [{ priorities: ['high'] }], expiresAfterMinutes: 0.05 } });
+    await rig.startBot({ approval: { rules: [{ priorities: ['high'] }] } });
   });
 
   it('is a second person’s: not the asker’s, nor anybody’s who may not; once given it moves', async () => {
-    await rig.stopBot();
-    await rig.startBot({ approval: { rules: [{ priorities: ['high'] }] } });
     await rig.type('high vm-8');
     const waits = await message(/ask\.approve/);
     expect(await recordsOf('vm-8')).toEqual([]);
@@ -279,6 +277,19 @@ describe('an approval', () => {
     await message(/TMT|failed/);
     const [record] = await recordsOf('vm-8');
     expect(record?.asked?.requester).toBe(`slack:${OPS} approved by slack:${BOSS}`);
+  });
+
+  it('is not got around by asking for less and raising it', async () => {
+    const at = new Date(Date.now() + 3600_000).toISOString().slice(0, 16);
+    await rig.type(`low vm-3 at ${at}Z`);
+    const waits = await message(/ask\.raise:high/);
+    await rig.click(waits, 'ask.raise:high', OPS);
+    await told(/takes a second person/, OPS);
+    expect((await recordsOf('vm-3'))[0]?.asked?.priority).toBe('low');
+    await rig.click(waits, 'ask.raise:high', BOSS);
+    await expect.poll(async () => (await recordsOf('vm-3'))[0]?.asked?.priority, WITHIN).toBe('high');
+    await rig.click(waits, 'ask.cancel', OPS);
+    await expect.poll(async () => (await recordsOf('vm-3'))[0]?.state, WITHIN).toBe('aborted');
   });
 
   it('that nobody gives expires, and nothing moves', async () => {

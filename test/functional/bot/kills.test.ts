@@ -11,10 +11,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 // The long version is bench:bot.
-it('kill -9 of the bot under doubled and delayed deliveries: each request moves its server once and is shown once', {
+it('kill -9 of the bot under doubled and delayed signed requests: each moves its server once and is shown once', {
   timeout: 150_000,
 }, async () => {
-  const few = { kills: 4, requests: 8, copies: 4, machines: 12, channels: 4 };
+  const few = { kills: 3, requests: 8, copies: 4, machines: 12, channels: 4, http: true };
   const verdict = await botCampaign({ ...few, seed: 20261124, folder, gapMs: 500, delayMs: 4000 });
   expect([...verdict.lost, ...verdict.doubled, ...verdict.wrong]).toEqual([]);
   expect(verdict.migrations).toBe(8);
