@@ -129,9 +129,9 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
   /** An ask that has no message in the channel is answered to its asker alone. */
   function answerIfNothing(ask: Ask): void {
     const to = addresses.get(ask.id);
-    if (ask.endedAtMs === null || ask.messageTs !== null) return;
-    if (ask.state !== 'refused') return;
+    if (ask.endedAtMs === null) return;
     addresses.delete(ask.id);
+    if (ask.state !== 'refused' || ask.messageTs !== null) return;
     const fallback = { user: ask.askedBy, channel: ask.channel, responseUrl: null, atMs: ask.askedAtMs };
     void replies.answer(to ?? fallback, answers.cameToNothing(ask));
   }

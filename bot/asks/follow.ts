@@ -27,7 +27,7 @@ const AT_ONCE = 4;
 export class Follow {
   readonly #parts: FollowParts;
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #looking: Promise<void> | null = null;
   #stopped = false;
 
   constructor(parts: FollowParts) {
@@ -70,14 +70,16 @@ export class Follow {
   /** Looks at all that is underway: what the stream did not tell, and when things are planned to end. */
   look(): void {
     const { asks, log } = this.#parts;
-    if (this.#stopped) return;
-    this.#looking = this.#looking.then(async () => {
-      const underway = asks.running().filter(({ vms }) => vms.some(isUnderway));
-      if (underway.length === 0 || this.#stopped) return;
-      await this.#lookAt(underway).catch((error: unknown) => {
+    if (this.#stopped || this.#looking) return;
+    const underway = asks.running().filter(({ vms }) => vms.some(isUnderway));
+    if (underway.length === 0) return;
+    this.#looking = this.#lookAt(underway)
+      .catch((error: unknown) => {
         log.debug({ error: describeError(error) }, 'what is underway cannot be looked at');
+      })
+      .finally(() => {
+        this.#looking = null;
       });
-    });
   }
 
   async #lookAt(underway: Ask[]): Promise<void> {

@@ -292,10 +292,14 @@ describe('an approval', () => {
     await expect.poll(async () => (await recordsOf('vm-3'))[0]?.state, WITHIN).toBe('aborted');
   });
 
-  it('that nobody gives expires, and nothing moves', async () => {
+  it('that nobody gives expires, though the bot was started again meanwhile, and nothing moves', async () => {
+    const approval = { rules: [{ priorities: ['high'] }], expiresAfterMinutes: 0.06 };
     await rig.stopBot();
-    await rig.startBot({ approval: { rules: [{ priorities: ['high'] }], expiresAfterMinutes: 0.03 } });
+    await rig.startBot({ approval });
     await rig.type('high vm-9');
+    await message(/ask\.approve/);
+    await rig.stopBot();
+    await rig.startBot({ approval });
     await message(/in time/);
     expect(await recordsOf('vm-9')).toEqual([]);
   });
