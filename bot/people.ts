@@ -3,9 +3,13 @@ import type { SlackApi } from './channel/slack.ts';
 import { describeError, SlackError } from './errors.ts';
 import type { Person } from './rights/may.ts';
 
-/** A group's members are asked for again after so long: who has left it may still click for this time. */
-export const MEMBERS_MS = 30_000;
-/** While Slack does not answer, the last known members count for so long; then nobody is in it. */
+/**
+ * A group's members are asked for again after so long: who has left it may still click for this time. Slack takes 20 such
+ * calls a minute, so with more than seven groups it is longer.
+ */
+const MEMBERS_MS = 30_000;
+const EACH_GROUP_MS = 4000;
+/** While Slack does not answer, the last known members count for so long; then it is waited for. */
 const STALE_MS = 5 * 60_000;
 const TIME_ZONE_MS = 3600_000;
 const FALLBACK_ZONE = 'UTC';
@@ -24,13 +28,14 @@ export class People {
   readonly #members = new Map<string, Kept<string[]>>();
   readonly #zones = new Map<string, Kept<string>>();
 
-  constructor(slack: SlackApi, groups: Iterable<string>, log: Logger, membersMs = MEMBERS_MS) {
-    this.#membersMs = membersMs;
+  constructor(slack: SlackApi, groups: Iterable<string>, log: Logger, membersMs?: number) {
     this.#slack = slack;
     this.#groups = [...new Set(groups)];
+    this.#membersMs = membersMs ?? Math.max(MEMBERS_MS, this.#groups.length * EACH_GROUP_MS);
     this.#log = log;
   }
 
+  /** @throws SlackError where Slack does not say who is in the groups. */
   async person(user: string): Promise<Person> {
     const inThem = await Promise.all(
       this.#groups.map(async (group) => ((await this.#membersOf(group)).includes(user) ? [group] : [])),
@@ -64,8 +69,11 @@ export class People {
       return value;
     } catch (error) {
       this.#log.warn({ group, error: describeError(error) }, 'the members of a user group are not known');
-      const gone = error instanceof SlackError && error.fault.kind === 'refused';
-      return kept && !gone && nowMs - kept.atMs < STALE_MS ? kept.value : [];
+      // There is no such group.
+      if (error instanceof SlackError && error.fault.kind === 'refused') return [];
+      if (kept && nowMs - kept.atMs < STALE_MS) return kept.value;
+      // Who is in it is not known, which is no reason to refuse them: it is tried again.
+      throw error;
     }
   }
 }

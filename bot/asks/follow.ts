@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import type { DroverClient } from '../drover/client.ts';
 import type { News } from '../drover/feed.ts';
 import { describeError } from '../errors.ts';
-import type { Journal, Post } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Post } from '../journal/posts.ts';
 import { type Ask, isUnderway } from './ask.ts';
 import type { Asks } from './asks.ts';
 

@@ -31,8 +31,8 @@ export class Display {
   }
 
   async start(): Promise<void> {
-    for (const { key, channel } of await this.#journal.openBoards()) this.#boards.set(channel, key);
-    for (const id of await this.#journal.withLines()) this.#thread(this.#asks.get(id));
+    for (const { key, channel } of await this.#journal.posts.openBoards()) this.#boards.set(channel, key);
+    for (const id of await this.#journal.posts.withLines()) this.#thread(this.#asks.get(id));
     this.#timer = setInterval(() => this.#showBoards(), BOARD_EVERY_MS);
   }
 
@@ -71,7 +71,7 @@ export class Display {
     if (!ask?.messageTs || !ask.messageChannel) return;
     const { id, messageChannel: channel, messageTs: ts } = ask;
     const take = async () => {
-      const post = await this.#journal.takeLines(id, { channel, ts }, LINES_IN_A_POST, threadMessage);
+      const post = await this.#journal.posts.takeLines(id, { channel, ts }, LINES_IN_A_POST, threadMessage);
       // There may be more than one post holds.
       if (post) setImmediate(() => this.#thread(ask));
       return post;

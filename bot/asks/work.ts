@@ -4,9 +4,11 @@ import type { Audit } from '../audit.ts';
 import type { DroverClient } from '../drover/client.ts';
 import { ControlError, describeError } from '../errors.ts';
 import type { People } from '../people.ts';
-import { type Ask, type AskedVm, hasEnded, isFinal, type Refusal } from './ask.ts';
+import { type Ask, type AskedVm, hasEnded, type Refusal } from './ask.ts';
 import type { Asks } from './asks.ts';
 import { approvalOf, deedOf, lookFor, movesOf, type Rules, refusalOf } from './look.ts';
+import { carryOut } from './orders.ts';
+import { inTurns } from './turns.ts';
 import { askedVms } from './vms.ts';
 
 export interface WorkParts {
@@ -84,7 +86,7 @@ export class Work {
     try {
       if (ask.state === 'received') await this.#find(ask);
       if (ask.state === 'submitting') await this.#submit(ask);
-      if (ask.state === 'submitting' || ask.state === 'following') await this.#carryOut(ask);
+      if (ask.state === 'submitting' || ask.state === 'following') await carryOut(ask.id, this.#parts);
       this.#calm(id);
     } catch (error) {
       await this.#again(ask, error);
@@ -199,38 +201,6 @@ export class Work {
   async #giveUp(ask: Ask): Promise<void> {
     await this.#lookUp(ask, { code: 'expired', text: 'Drover did not answer in time: ask again' });
   }
-
-  /** Cancels and changed priorities that the control API has not heard yet. */
-  async #carryOut({ id }: Ask): Promise<void> {
-    const { asks, drover, audit } = this.#parts;
-    const vms = asks.get(id)?.vms ?? [];
-    for (const order of ['cancel', 'raise'] as const) {
-      const open = vms.filter((vm) => vm[order]?.outcome === null && vm.migration !== null);
-      await inTurns(open, AT_ONCE, async (vm) => {
-        if (!vm.migration || isFinal(vm.migration)) {
-          await asks.happen(id, { kind: 'ordered', order, vmId: vm.id, outcome: 'done' });
-          return;
-        }
-        const by = vm[order]?.by ?? '';
-        const number = String(vm.migration.id);
-        try {
-          const migration = await (order === 'cancel'
-            ? drover.cancel(vm.migration.id)
-            : drover.setPriority(vm.migration.id, vm.raise?.to ?? 'high'));
-          await asks.happen(id, { kind: 'ordered', order, vmId: vm.id, outcome: 'done' });
-          await asks.happen(id, { kind: 'news', migration });
-          audit.note(by, order, number, 'done', { ask: id, vm: vm.id });
-        } catch (error) {
-          if (!(error instanceof ControlError)) throw error;
-          // It is being started right now: a second later it can be ended.
-          if (error.isPassing || error.code === 'migration-not-begun') throw error;
-          const outcome = error.code === 'migration-ended' ? 'done' : { code: error.code, text: error.message };
-          await asks.happen(id, { kind: 'ordered', order, vmId: vm.id, outcome });
-          audit.note(by, order, number, error.code, { ask: id, vm: vm.id, text: error.message });
-        }
-      });
-    }
-  }
 }
 
 function isToAsk({ submission, cancel }: AskedVm): boolean {
@@ -254,17 +224,4 @@ function requestOf(ask: Ask, vm: AskedVm): MigrationRequest {
     requester: `slack:${ask.askedBy}${ask.approval?.by ? ` approved by slack:${ask.approval.by}` : ''}`,
     group: ask.id,
   };
-}
-
-/** All of them are tried; then the first that failed is thrown. */
-async function inTurns<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const left = [...items];
-  const errors: unknown[] = [];
-  const one = async () => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) {
-      await work(item).catch((error: unknown) => errors.push(error));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, one));
-  if (errors.length > 0) throw errors[0];
 }

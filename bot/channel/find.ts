@@ -1,4 +1,4 @@
-import type { Post } from '../journal/journal.ts';
+import type { Post } from '../journal/posts.ts';
 import type { SlackApi } from './slack.ts';
 
 /** What goes with each message, so that the bot finds it again (docs.slack.dev, message metadata). */

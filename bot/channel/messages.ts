@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { SlackError } from '../errors.ts';
-import type { Journal, Post } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Post } from '../journal/posts.ts';
 import { type Rendered, shownAs } from './content.ts';
 import { findPosted, METADATA } from './find.ts';
 import type { SlackApi } from './slack.ts';
@@ -91,7 +92,7 @@ export class Messages {
   }
 
   async #keep(post: Post, kept: (post: Post) => void): Promise<void> {
-    await this.#parts.journal.keepPost(post);
+    await this.#parts.journal.posts.keep(post);
     kept(post);
   }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { describeError, SlackError } from '../errors.ts';
-import type { Journal, Post } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Post } from '../journal/posts.ts';
 import type { Content, Rendered } from './content.ts';
 import { Messages } from './messages.ts';
 import { Pace } from './pace.ts';
@@ -85,7 +86,7 @@ export class Outbox {
 
   /** Goes on with posts that an earlier bot had written down and not brought to Slack. */
   async start(): Promise<void> {
-    for (const post of await this.#parts.journal.unposted()) if (post.content !== null) this.post(post);
+    for (const post of await this.#parts.journal.posts.unposted()) if (post.content !== null) this.post(post);
   }
 
   /** Ends what is on its way; the rest is in the journal. */
@@ -198,7 +199,7 @@ export class Outbox {
       return;
     }
     if (entry.post === null) {
-      entry.post = (await journal.post(entry.key)) ?? emptyPost(entry.key, entry.channel);
+      entry.post = (await journal.posts.get(entry.key)) ?? emptyPost(entry.key, entry.channel);
       entry.channel = entry.post.channel;
       // An earlier bot may have been killed before it said so.
       if (entry.post.ts !== null) await this.#parts.posted(entry.key, entry.post.channel, entry.post.ts);

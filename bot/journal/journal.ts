@@ -2,7 +2,8 @@ import { type Kysely, sql } from 'kysely';
 import { type Ask, AskedVm } from '../asks/ask.ts';
 import type { Line } from '../asks/lines.ts';
 import { openJournal } from './database.ts';
-import type { PostTable, Schema } from './tables.ts';
+import { type Post, Posts } from './posts.ts';
+import type { Schema } from './tables.ts';
 
 /** Something that Slack brought. */
 export interface Delivery {
@@ -23,8 +24,6 @@ export interface AuditLine {
   details: Record<string, unknown>;
 }
 
-export type Post = PostTable;
-
 /** What is written together with an ask. */
 export interface Along {
   /** The delivery that brought it about: with it nothing is left to do for it. */
@@ -38,10 +37,12 @@ const SIGNATURES_KEPT_MS = 15 * 60_000;
 
 /** What must survive: an SQLite database. What a method has written is on disk when it resolves. */
 export class Journal {
+  readonly posts: Posts;
   readonly #db: Kysely<Schema>;
 
   private constructor(db: Kysely<Schema>) {
     this.#db = db;
+    this.posts = new Posts(db);
   }
 
   static async open(file: string): Promise<Journal> {
@@ -169,86 +170,6 @@ export class Journal {
     // Written by this bot or an older one: a server's shape is checked, as it holds the plugin's own.
     const vms = rows.map((row) => ({ ...AskedVm.parse(JSON.parse(row.content)), progress: null }));
     return { ...JSON.parse(content), vms } as Ask;
-  }
-
-  // ---- messages
-
-  /** Those that are not known to be in Slack. */
-  async unposted(): Promise<Post[]> {
-    return this.#db.selectFrom('post').selectAll().where('ts', 'is', null).execute();
-  }
-
-  /** Boards that still say that something runs. */
-  async openBoards(): Promise<Post[]> {
-    return this.#db
-      .selectFrom('post')
-      .selectAll()
-      .where('key', 'like', 'board:%')
-      .where((where) => where.or([where('shown', 'is', null), where('shown', 'not like', 'final:%')]))
-      .execute();
-  }
-
-  async post(key: string): Promise<Post | null> {
-    return (await this.#db.selectFrom('post').selectAll().where('key', '=', key).executeTakeFirst()) ?? null;
-  }
-
-  async keepPost(post: Post): Promise<void> {
-    const { key, ...rest } = post;
-    await this.#db
-      .insertInto('post')
-      .values(post)
-      .onConflict((on) => on.column('key').doUpdateSet(rest))
-      .execute();
-  }
-
-  async dropPost(key: string): Promise<void> {
-    await this.#db.deleteFrom('post').where('key', '=', key).execute();
-  }
-
-  /** Asks about which there are lines that stand in no post. */
-  async withLines(): Promise<string[]> {
-    const rows = await this.#db.selectFrom('happening').select('ask_id').distinct().where('told', '=', 0).execute();
-    return rows.map((row) => row.ask_id);
-  }
-
-  /**
-   * Makes one post of the lines of an ask that stand in none, at most `most` of them; null: there is none. `write` makes
-   * the content.
-   */
-  async takeLines(
-    askId: string,
-    at: { channel: string; ts: string },
-    most: number,
-    write: (lines: (Line & { atMs: number })[]) => unknown,
-  ): Promise<Post | null> {
-    return this.#db.transaction().execute(async (db) => {
-      const rows = await db
-        .selectFrom('happening')
-        .selectAll()
-        .where('ask_id', '=', askId)
-        .where('told', '=', 0)
-        .orderBy('id')
-        .limit(most)
-        .execute();
-      const [first] = rows;
-      if (!first) return null;
-      const ids = rows.map(({ id }) => id);
-      await db.updateTable('happening').set({ told: 1 }).where('id', 'in', ids).execute();
-      const posted = JSON.stringify(
-        write(rows.map(({ at_ms: atMs, content }) => ({ ...(JSON.parse(content) as Line), atMs }))),
-      );
-      const post: Post = {
-        key: `thread:${askId}:${first.id}`,
-        channel: at.channel,
-        thread_ts: at.ts,
-        ts: null,
-        posting_since_ms: null,
-        content: posted,
-        shown: null,
-      };
-      await db.insertInto('post').values(post).execute();
-      return post;
-    });
   }
 
   // ---- the control API's events

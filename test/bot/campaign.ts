@@ -131,9 +131,9 @@ async function drained(folder: string): Promise<void> {
   try {
     for (;;) {
       const asks = await journal.newestAsks(10_000);
-      const posts = await Promise.all(asks.map(({ id }) => journal.post(`ask:${id}`)));
+      const posts = await Promise.all(asks.map(({ id }) => journal.posts.get(`ask:${id}`)));
       const open = asks.filter((ask, index) => !hasEnded(ask) || !posts[index]?.shown?.startsWith('final:'));
-      const [unposted, lines] = [await journal.unposted(), await journal.withLines()];
+      const [unposted, lines] = [await journal.posts.unposted(), await journal.posts.withLines()];
       if (open.length + unposted.length + lines.length === 0) return;
       if (Date.now() > untilMs) {
         const what = open.map(({ id, state, text }) => `${id} ${state} ${text}`).join('\n');

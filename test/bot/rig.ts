@@ -101,10 +101,10 @@ export class BotRig {
     return port;
   }
 
-  async startBot(more: object = {}, http = false): Promise<void> {
+  async startBot(more: object = {}, { http = false, membersMs = 30_000 } = {}): Promise<void> {
     const file = this.configure(more, http ? 0 : null);
     const log = pino({ level: process.env.BOT_LOG ?? 'silent' });
-    this.bot = await startBot(readConfig(file, this.environment), log, { settleMs: 300, membersMs: 0 });
+    this.bot = await startBot(readConfig(file, this.environment), log, { settleMs: 300, membersMs });
     this.url = this.bot.port === null ? null : `http://127.0.0.1:${this.bot.port}/slack/events`;
     if (!http) await this.slack.connected();
   }

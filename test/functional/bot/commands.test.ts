@@ -259,7 +259,7 @@ describe('nothing is lost', () => {
 describe('an approval', () => {
   beforeAll(async () => {
     await rig.stopBot();
-    await rig.startBot({ approval: { rules: [{ priorities: ['high'] }] } });
+    await rig.startBot({ approval: { rules: [{ priorities: ['high'] }] } }, { membersMs: 0 });
   });
 
   it('is a second person’s: not the asker’s, nor anybody’s who may not; once given it moves', async () => {
@@ -293,7 +293,7 @@ describe('an approval', () => {
   });
 
   it('that nobody gives expires, though the bot was started again meanwhile, and nothing moves', async () => {
-    const approval = { rules: [{ priorities: ['high'] }], expiresAfterMinutes: 0.06 };
+    const approval = { rules: [{ priorities: ['high'] }], expiresAfterMinutes: 0.1 };
     await rig.stopBot();
     await rig.startBot({ approval });
     await rig.type('high vm-9');
@@ -308,7 +308,7 @@ describe('an approval', () => {
 describe('over HTTP', () => {
   beforeAll(async () => {
     await rig.stopBot();
-    await rig.startBot({}, true);
+    await rig.startBot({}, { http: true });
   });
 
   it('the same works, and a request that was taken, is stale or is stamped ahead is refused', async () => {
