@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { LogLine } from '../kills/plugin.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../bot/main.ts');
-const START_WITHIN_MS = 60_000;
+const START_WITHIN_MS = 120_000;
 
 /** The real bot as a process, started again as often as it is killed. */
 export class BotProcess {
@@ -46,7 +46,12 @@ export class BotProcess {
     return new Promise((done, failed) => {
       const child = this.#child;
       if (!child || !this.running) return done(false);
-      const timer = setTimeout(() => failed(new Error('the bot is not ready')), START_WITHIN_MS);
+      const timer = setTimeout(() => {
+        const last = this.log.slice(-5).map((line) => JSON.stringify(line));
+        failed(
+          new Error(`the bot is not ready after ${START_WITHIN_MS / 1000} s; its last words:\n${last.join('\n')}`),
+        );
+      }, START_WITHIN_MS);
       const end = (ready: boolean) => {
         clearTimeout(timer);
         this.listeners.delete(listener);
