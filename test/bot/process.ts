@@ -16,6 +16,7 @@ export class BotProcess {
   /** What it says when it hears Slack. */
   readonly #readyWords: string;
   #child: ChildProcess | null = null;
+  #isReady = false;
 
   constructor(config: string, folder: string, environment: Record<string, string>, readyWords = 'connected to Slack') {
     this.#readyWords = readyWords;
@@ -35,6 +36,7 @@ export class BotProcess {
       env: { ...process.env, ...this.#environment, NODE_COMPILE_CACHE: join(this.#folder, 'compiled') },
     });
     this.#child = child;
+    this.#isReady = false;
     const last = () => child.kill('SIGKILL');
     process.once('exit', last);
     child.once('exit', () => process.off('exit', last));
@@ -46,6 +48,7 @@ export class BotProcess {
     return new Promise((done, failed) => {
       const child = this.#child;
       if (!child || !this.running) return done(false);
+      if (this.#isReady) return done(true);
       const timer = setTimeout(() => {
         const last = this.log.slice(-5).map((line) => JSON.stringify(line));
         failed(
@@ -80,6 +83,7 @@ export class BotProcess {
     try {
       const line = JSON.parse(text) as LogLine;
       this.log.push(line);
+      if (line.msg === this.#readyWords) this.#isReady = true;
       for (const listener of this.listeners) listener(line);
     } catch {
       // The last line of one that was killed while it wrote.

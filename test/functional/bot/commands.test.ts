@@ -222,8 +222,8 @@ describe('nothing is lost', () => {
     await message(/does not answer/);
     rig.plugin.spawn();
     await rig.plugin.ready();
-    await message(/TMT|failed/);
-    expect(await recordsOf('vm-11')).toHaveLength(1);
+    const moved = await message(/TMT|failed/);
+    expect(await recordsOf('vm-11'), shown(moved)).toHaveLength(1);
   });
 
   it('that cannot be written down: its asker is told so in time, and nothing comes of it', async () => {
