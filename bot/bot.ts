@@ -163,6 +163,7 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
       alarms.stop();
       display.stop();
       await outbox.stop();
+      await asks.stop();
       await journal.close();
     },
   };

@@ -6,6 +6,7 @@ import type { Asks } from './asks.ts';
 const CHOICE_MS = 30 * 60_000;
 /** A timer that fires too early by its clock is set again. */
 const LATE_MS = 50;
+const AGAIN_MS = 10_000;
 
 /** What happens by the clock: approvals and choices that nobody has given expire. Set anew after a restart. */
 export class Alarms {
@@ -26,13 +27,19 @@ export class Alarms {
     this.#jobs.delete(ask.id);
     if (atMs === null) return;
     const dueMs = Math.max(Date.now() + LATE_MS, atMs);
-    const job = scheduleJob(new Date(dueMs), () => void this.#end(ask.id));
+    const job = scheduleJob(new Date(dueMs), () => this.#end(ask.id).catch(() => this.#again(ask.id)));
     this.#jobs.set(ask.id, { atMs, job });
   }
 
   stop(): void {
     for (const { job } of this.#jobs.values()) job.cancel();
     this.#jobs.clear();
+  }
+
+  /** The journal cannot be written now. */
+  #again(id: string): void {
+    const ask = this.#asks.get(id);
+    if (ask) setTimeout(() => this.watch(ask), AGAIN_MS).unref();
   }
 
   async #end(id: string): Promise<void> {

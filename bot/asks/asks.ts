@@ -19,6 +19,7 @@ export class Asks {
   readonly #queues = new Map<string, Promise<unknown>>();
   /** Which ask and server a migration belongs to. */
   readonly #migrations = new Map<number, string>();
+  #stopped = false;
   /** Called after each change that is on disk (not for what is only measured or planned anew); `before` null: it is new, or was read after a restart. */
   changed: (ask: Ask, before: Ask | null) => void = () => {};
 
@@ -31,6 +32,12 @@ export class Asks {
       this.#remember(ask);
       this.changed(ask, null);
     }
+  }
+
+  /** What has begun is written down; nothing happens to any ask after this. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#queues.values());
   }
 
   /** Those in memory. */
@@ -69,7 +76,7 @@ export class Asks {
     const before = this.#queues.get(id) ?? Promise.resolve();
     const done = before.then(async () => {
       const ask = this.#asks.get(id);
-      if (!ask) return null;
+      if (!ask || this.#stopped) return null;
       const nowMs = Date.now();
       const after = next(ask, happening, nowMs);
       if (after === ask) {

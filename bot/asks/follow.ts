@@ -20,8 +20,10 @@ export interface FollowParts {
   log: Logger;
 }
 
-/** Plans change without an event of their own. */
+/** Plans change without an event of their own; with many it is less often, as the answer is long. */
 const LOOK_EVERY_MS = 5000;
+const MANY = 20;
+const LOOK_AT_MANY_EVERY_MS = 15_000;
 const AT_ONCE = 4;
 
 /** Follows the migrations of all asks to their ends: by the stream of events, and by looking at what is planned. */
@@ -29,6 +31,7 @@ export class Follow {
   readonly #parts: FollowParts;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | null = null;
+  #lookedAtMs = 0;
   #stopped = false;
 
   constructor(parts: FollowParts) {
@@ -74,6 +77,8 @@ export class Follow {
     if (this.#stopped || this.#looking) return;
     const underway = asks.running().filter(({ vms }) => vms.some(isUnderway));
     if (underway.length === 0) return;
+    if (underway.length > MANY && Date.now() - this.#lookedAtMs < LOOK_AT_MANY_EVERY_MS) return;
+    this.#lookedAtMs = Date.now();
     this.#looking = this.#lookAt(underway)
       .catch((error: unknown) => {
         log.debug({ error: describeError(error) }, 'what is underway cannot be looked at');

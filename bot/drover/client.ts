@@ -26,13 +26,22 @@ const MOST = 1000;
 /** The calls of the plugin's control API that the bot makes. Each throws ControlError. */
 export class DroverClient {
   readonly #http: AxiosInstance;
+  readonly #servers = new Map<string, Promise<ServerView[]>>();
 
   constructor(address: ControlAddress, token: string | null) {
     this.#http = axios.create({ ...connection(address, token), timeout: TIMEOUT_MS });
   }
 
+  /** Those who ask for the same while it is being answered get the same answer: Nova is asked behind it. */
   servers(query: { name?: string; host?: string } = {}): Promise<ServerView[]> {
-    return this.#get('/v1/servers', z.array(ServerView), { ...query, limit: MOST });
+    const key = JSON.stringify(query);
+    const known = this.#servers.get(key);
+    if (known) return known;
+    const answer = this.#get('/v1/servers', z.array(ServerView), { ...query, limit: MOST }).finally(() =>
+      this.#servers.delete(key),
+    );
+    this.#servers.set(key, answer);
+    return answer;
   }
 
   hosts(): Promise<HostView[]> {
