@@ -60,6 +60,8 @@ export class Drive {
   readonly #during = new RatesMean();
   #nova: NovaMigration | null = null;
   #novaAskedAtMs = 0;
+  /** Nova has answered the last question. Without its answer nobody knows that there is no record. */
+  #novaTold = false;
   #toldAtMs: number | null = null;
   #endToldAtMs: number | null = null;
   #seenRunningAtMs: number | null = null;
@@ -107,7 +109,7 @@ export class Drive {
         // First: a step that cannot be written down must not cost the reservation.
         await this.#renew();
         await this.#look();
-        const step = follow(this.#observe());
+        const step: Step = this.#nova === null && !this.#novaTold ? { kind: 'wait' } : follow(this.#observe());
         if (step.kind === 'finish') {
           await this.#finish(step);
           return;
@@ -146,8 +148,10 @@ export class Drive {
     const { atMs, pace } = this.#nextQuestion();
     if (nowMs >= atMs) {
       this.#novaAskedAtMs = nowMs;
+      this.#novaTold = false;
       this.#parts.asked?.(pace);
       this.#nova = await nova.find(wantedOf(record));
+      this.#novaTold = true;
       const found = this.#nova;
       if (found && !isFinal(found.phase)) this.#seenRunningAtMs ??= nowMs;
       const destination = record.destination ?? found?.destination ?? null;

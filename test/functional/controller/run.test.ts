@@ -407,6 +407,7 @@ describe('Controller after a crash', () => {
     state: 'received' | 'queued' | 'reserving' | 'submitted' | 'running',
     deferred: boolean,
     handover: string | null = null,
+    submittedAgoMs = 1000,
   ) {
     const store = new Store(join(folder, 'drover.db'));
     await store.start();
@@ -425,7 +426,7 @@ describe('Controller after a crash', () => {
       const reason = { code: state, text: 'before the crash' };
       await store.transition(record.id, state, reason, Date.now() - 1000, {
         deferred,
-        submittedAtMs: state === 'submitted' || state === 'running' ? Date.now() - 1000 : null,
+        submittedAtMs: state === 'submitted' || state === 'running' ? Date.now() - submittedAgoMs : null,
       });
     }
     await store.stop();
@@ -468,6 +469,22 @@ describe('Controller after a crash', () => {
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
     await expect.poll(states, { timeout: 8000 }).toEqual({ '01': 'completed' });
     expect(nova.issued).toHaveLength(1);
+  });
+
+  it('does not take a Nova that does not answer for one that has no record, however long ago it was asked', async () => {
+    await leave('running', true, null, 90_000);
+    nova.take(vm(1), 'service');
+    nova.silent = true;
+    const controller = await startController();
+    // Looks again and again, also before it is time to ask Nova again.
+    for (let n = 0; n < 40; n += 1) {
+      controller.wake();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(await states()).toEqual({ '01': 'running' });
+    nova.silent = false;
+    nova.set(vm(1), { phase: 'completed', status: 'completed' });
+    await expect.poll(states, { timeout: 8000 }).toEqual({ '01': 'completed' });
   });
 
   it('issues a deferred one again only when Nova surely never took it', { timeout: 30_000 }, async () => {
