@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** These wait most of the time: for processes, timers and locks. */
+const WAITING_WORKERS = 3;
+
 /**
  * unit: pure, no I/O. functional: real HTTP, real SQLite, doubles for Nova and hostd. host: the real kernel (tc, nft,
  * namespaces), needs root. live: the OpenStack lab.
@@ -7,12 +10,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000, maxWorkers: WAITING_WORKERS } },
       {
         test: {
           name: 'functional',
           include: ['test/{functional,regressions,abuse}/**/*.test.ts'],
           testTimeout: 20_000,
+          maxWorkers: WAITING_WORKERS,
         },
       },
       {
