@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
-import axios, { type AxiosInstance } from 'axios';
+import axios, { type AxiosInstance, isAxiosError } from 'axios';
 import { ErrorAnswer, HostInfo, HostSample, Lease, type LeaseRequest, MigrationsAnswer } from 'drover-hostd/contract';
 import type { z } from 'zod';
 import { DroverError, describeError } from '../errors.ts';
@@ -87,9 +87,13 @@ interface Call {
 
 async function call<T>(http: AxiosInstance, host: string, schema: z.ZodType<T> | null, request: Call): Promise<T> {
   const what = `hostd on ${host}, ${request.method ?? 'get'} ${request.url}`;
-  const answer = await http.request(request).catch((error: unknown) => {
-    throw new DroverError('hostd-unreachable', `${what}: ${describeError(error)}`, { cause: error });
-  });
+  const send = () => http.request(request);
+  const again = (error: unknown) => (wasClosedBefore(error) ? send() : Promise.reject(error));
+  const answer = await send()
+    .catch(again)
+    .catch((error: unknown) => {
+      throw new DroverError('hostd-unreachable', `${what}: ${describeError(error)}`, { cause: error });
+    });
   if (answer.status === 404 && request.method === 'delete') return undefined as T;
   if (answer.status >= 300) {
     const parsed = ErrorAnswer.safeParse(answer.data);
@@ -102,4 +106,12 @@ async function call<T>(http: AxiosInstance, host: string, schema: z.ZodType<T> |
     throw new DroverError('hostd-answer-invalid', `${what}: not the contract's answer: ${parsed.error.message}`);
   }
   return parsed.data;
+}
+
+/**
+ * A kept connection was closed by hostd just when it was used again (Node's http, request.reusedSocket). Every call of
+ * hostd's may be made twice.
+ */
+function wasClosedBefore(error: unknown): boolean {
+  return isAxiosError(error) && error.code === 'ECONNRESET' && error.request?.reusedSocket === true;
 }
