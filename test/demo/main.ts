@@ -28,6 +28,8 @@ const GUESTS = [
 /** Longer than hostd's measuring window, so that all samples show the traffic. */
 const TRAFFIC_SETTLES_MS = 7000;
 const MIGRATED_WITHIN_MS = 300_000;
+/** Of the link: a low-priority migration gets what workloads leave, and is to end while somebody watches. */
+const RECEIVED_SHARE = 0.5;
 const DIRTY = { mebibytes: 32, mebibytesPerSecond: 8 };
 
 interface Options {
@@ -60,8 +62,9 @@ async function main({ name, link, keep, prompt }: Options): Promise<boolean> {
     restoreCatalogue = await lab.swapComputeEndpoint(DROVER_ENDPOINT);
     say('booting four guests on compute-1');
     guests.push(...(await Promise.all(GUESTS.map((guest) => boot(lab, { name: guest.name, host: 'compute-1' })))));
-    const good = await migrateAll(lab, drover, guests);
-    return (await inSlack(lab, drover, guests, prompt)) && good;
+    const received = link * RECEIVED_SHARE;
+    const good = await migrateAll(lab, drover, guests, received);
+    return (await inSlack(lab, drover, guests, { prompt, received })) && good;
   } finally {
     if (keep) {
       say(`kept: npm run lab -- status --name ${name}; npm run drover -- --socket ${drover.socket} queue --all`);
@@ -76,12 +79,12 @@ async function main({ name, link, keep, prompt }: Options): Promise<boolean> {
   }
 }
 
-async function migrateAll(lab: Lab, drover: Drover, guests: Guest[]): Promise<boolean> {
+async function migrateAll(lab: Lab, drover: Drover, guests: Guest[], received: number): Promise<boolean> {
   const [sends, receives, dirties] = guests;
   if (!sends || !receives || !dirties) throw new Error('not all guests were booted');
   say('traffic: one sends, one receives, one dirties its memory, one is idle');
   await dirtyMemory(lab, dirties, DIRTY.mebibytes, DIRTY.mebibytesPerSecond);
-  const traffic: Running[] = [await guestSends(lab, sends), await guestReceives(lab, receives)];
+  const traffic: Running[] = [await guestSends(lab, sends), await guestReceives(lab, receives, received)];
   try {
     await sleep(TRAFFIC_SETTLES_MS);
     say('openstack server migrate --live-migration --host compute-2 NAME, for all four, the least urgent first');
@@ -105,7 +108,12 @@ async function migrateAll(lab: Lab, drover: Drover, guests: Guest[]): Promise<bo
 }
 
 /** One command in Slack, unattended; then, on a terminal, what somebody types. */
-async function inSlack(lab: Lab, drover: Drover, guests: Guest[], prompt: boolean): Promise<boolean> {
+async function inSlack(
+  lab: Lab,
+  drover: Drover,
+  guests: Guest[],
+  { prompt, received }: { prompt: boolean; received: number },
+): Promise<boolean> {
   const [sends, receives, , idle] = guests;
   if (!sends || !receives || !idle) throw new Error('not all guests were booted');
   say("the bot: a Slack of the demo's own, /migrate typed in #ops");
@@ -117,7 +125,7 @@ async function inSlack(lab: Lab, drover: Drover, guests: Guest[], prompt: boolea
     const good = said && (await hostOf(lab, idle)) === 'compute-1';
     say(good ? `the bot moved ${idle.name} to compute-1` : `the bot did NOT move ${idle.name} to compute-1`);
     if (prompt && process.stdin.isTTY && process.stdout.isTTY) {
-      traffic.push(await guestSends(lab, sends), await guestReceives(lab, receives));
+      traffic.push(await guestSends(lab, sends), await guestReceives(lab, receives, received));
       await talk(chat);
     }
     return good;

@@ -21,10 +21,11 @@ export async function guestSends(lab: Lab, guest: Guest, streams = 1): Promise<R
   };
 }
 
-/** The peer sends to the guest as fast as the network takes it. One process per call, in the peer's namespace. */
-export async function guestReceives(lab: Lab, guest: Guest, streams = 1): Promise<Running> {
+/** The peer sends to the guest, at that rate or as fast as the network takes it. One process per call, in its namespace. */
+export async function guestReceives(lab: Lab, guest: Guest, megabitsPerSecond?: number): Promise<Running> {
   const script = `${import.meta.dirname}/pour.ts`;
-  const argv = [process.execPath, script, guest.ip, String(AGENT_PORTS.sink), String(streams)];
+  const rate = megabitsPerSecond === undefined ? [] : [String(megabitsPerSecond)];
+  const argv = [process.execPath, script, guest.ip, String(AGENT_PORTS.sink), '1', ...rate];
   return start(lab, 'peer', argv);
 }
 
