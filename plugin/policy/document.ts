@@ -3,14 +3,15 @@ import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type Advice, adviceOn } from './advice.ts';
 import { oddities, yamlErrors } from './oddities.ts';
-import { merge, type Place, placesOf, plain, type Traced, TraceError, trace } from './trace.ts';
+import { merge, type Path, type Place, pathText, placesOf, plain, type Traced, TraceError, trace } from './trace.ts';
+import { pathAfter, pathAt } from './whereabouts.ts';
 
 /** One thing wrong in a file; line and column count from 1. */
 export interface FileError {
   file: string;
   line: number;
   column: number;
-  /** Where in the document, e.g. `limits.default.lower`; empty for errors of the YAML itself. */
+  /** Where in the document, e.g. `limits.default.lower`; empty where the text is no document. */
   path: string;
   /** What is wrong and what to do. */
   message: string;
@@ -46,11 +47,13 @@ export function withShortNames(files: readonly FileText[]): FileText[] {
  */
 export function readDocument<T>(files: readonly FileText[], schema: z.ZodType<T>): ReadDocument<T> {
   const counters = files.map(() => new LineCounter());
-  const found: Advice[] = [];
+  const found: Found[] = [];
   const parts: Traced[] = [];
   files.forEach(({ text }, file) => {
     const part = readPart(text, file, counters[file] as LineCounter);
-    found.push(...part.errors);
+    for (const { place, path, message } of part.errors) {
+      found.push({ place, path: pathText(pathAfter(parts, path)), message, isOfYaml: true });
+    }
     if (part.content) parts.push(part.content);
   });
 
@@ -80,13 +83,24 @@ export function readDocument<T>(files: readonly FileText[], schema: z.ZodType<T>
   }
 }
 
-/** `content` null: what stands there is no document. */
-function readPart(text: string, file: number, lines: LineCounter): { content: Traced | null; errors: Advice[] } {
-  const advice = (at: number, message: string): Advice => ({ place: { file, at }, path: '', message });
+/** `isOfYaml`: wrong already before the schema is asked. */
+type Found = Advice & { isOfYaml?: boolean };
+
+interface Part {
+  /** Null: what stands there is no document. */
+  content: Traced | null;
+  errors: { place: Place; path: Path; message: string }[];
+}
+
+function readPart(text: string, file: number, lines: LineCounter): Part {
+  const advice = (at: number, message: string, path: Path = []) => ({ place: { file, at }, path, message });
   if (text.length > MAX_TEXT) return { content: null, errors: [advice(0, `larger than ${MAX_TEXT} characters`)] };
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const errors = [...yamlErrors(document), ...oddities(document)].map(({ at, message }) => advice(at, message));
-  if (document.errors.some((error) => error.code !== 'DUPLICATE_KEY')) return { content: null, errors };
+  const isBroken = document.errors.some((error) => error.code !== 'DUPLICATE_KEY');
+  const errors = [...yamlErrors(document), ...oddities(document)].map(({ at, message }) =>
+    advice(at, message, isBroken ? [] : pathAt(document, at)),
+  );
+  if (isBroken) return { content: null, errors };
   try {
     const content = trace(document, file);
     if (content.kind === 'map') return { content, errors };
@@ -94,17 +108,18 @@ function readPart(text: string, file: number, lines: LineCounter): { content: Tr
     return { content: null, errors: [...errors, advice(0, message)] };
   } catch (error) {
     if (!(error instanceof TraceError)) throw error;
-    return { content: null, errors: [...errors, { place: error.place, path: '', message: error.message }] };
+    const { place, message } = error;
+    return { content: null, errors: [...errors, advice(place.at, message, pathAt(document, place.at))] };
   }
 }
 
 /** A value that YAML already refused is not reported a second time by the schema. */
-function withoutEchoes(found: Advice[]): Advice[] {
-  const first = new Map<string, Advice>();
+function withoutEchoes(found: Found[]): Found[] {
+  const first = new Map<string, Found>();
   const kept = found.filter((error) => {
     const at = `${error.place.file} ${error.place.at}`;
     const earlier = first.get(at);
-    if (earlier && (earlier.path === '' || error.path === earlier.path)) return earlier.message === error.message;
+    if (earlier && (earlier.isOfYaml || error.path === earlier.path)) return earlier.message === error.message;
     first.set(at, earlier ?? error);
     return true;
   });

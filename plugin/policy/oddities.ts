@@ -25,6 +25,11 @@ function fromYaml(error: YAMLError): Oddity {
 export function oddities(document: Document): Oddity[] {
   const found: Oddity[] = [];
   const report = (node: Node | null, message: string) => found.push({ at: node?.range?.[0] ?? 0, message });
+  const { explicit, version } = document.directives?.yaml ?? {};
+  if (explicit && version !== '1.2') {
+    const message = `YAML ${version} reads yes, no, on, off and 22:00 otherwise: delete the line %YAML, it is 1.2 then`;
+    found.push({ at: 0, message });
+  }
   visit(document, {
     Pair(_, { key }: Pair) {
       if (!isScalar(key) || typeof key.value !== 'string') {

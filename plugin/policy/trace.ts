@@ -62,7 +62,7 @@ export function trace(document: Document, file: number): Traced {
 }
 
 /** Lists of rules, all of which stay when files are merged; other lists are tables, and the later file's counts. */
-const RULE_LISTS = ['priorities.rules', 'windows', 'postCopyGate.never'];
+export const RULE_LISTS = ['priorities.rules', 'windows', 'postCopyGate.never'];
 
 /**
  * The later file over the earlier one: maps are merged key by key, rule lists stand one after the other, and of all

@@ -190,6 +190,29 @@ describe('parsePolicy', () => {
     expect(found, `${place}…${message} among\n${errors.join('\n')}`).toBeDefined();
   });
 
+  it.each([
+    [
+      'priorities.rules[1].priority',
+      '"drover:priority": medium }, priority: medium',
+      '"drover:priority": medium }, priority: .nan',
+    ],
+    ['priorities.rules[1].metadata.drover:priority', '"drover:priority": medium }', '"drover:priority": !env HIGH }'],
+    ['contention.high', 'high: 70 %,', 'high: 70 %, high: 60 %,'],
+    ['limits.default', '{ lower: 20 %, upper: 60 % }', '{ lower: 20 %, upper: 60 %, 7: x }'],
+    ['limits.default.<<', '{ lower: 20 %, upper: 60 % }', '{ lower: 20 %, upper: 60 %, <<: { x: 1 } }'],
+    ['strategy[1].contention[1]', '[low, moderate], strategy', '[low, 0x1f], strategy'],
+    ['clusters.idle', 'clusters: { idle: 1 % }', 'clusters: { idle: *nobody }'],
+  ])('names the path of what YAML itself refuses: %s', (path, from, to) => {
+    expect(errorsOf(changed(from, to).text)).toEqual([expect.stringMatching(/^evil\.yaml:\d+:\d+: \S+: /)]);
+    expect(errorsOf(changed(from, to).text)[0]?.split(': ')[1]).toBe(path);
+  });
+
+  it('refuses YAML 1.1, in which yes is true and 22:00 a number', () => {
+    const text = `%YAML 1.1\n---\n${SEED.replace('strict: false', 'strict: yes')}`;
+    expect(errorsOf(text)).toEqual([expect.stringMatching(/^evil\.yaml:1:1: YAML 1\.1 .*: delete the line %YAML/)]);
+    expect(errorsOf(`%YAML 1.2\n---\n${SEED}`)).toEqual([]);
+  });
+
   it('demands a decision for every cell of both tables, and a use for every row', () => {
     const open = changed('  - { contention: low, technique: pre-copy }\n', '');
     expect(errorsOf(open.text)).toEqual([

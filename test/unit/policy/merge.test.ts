@@ -79,6 +79,12 @@ describe('parsePolicyFiles', () => {
     ]);
   });
 
+  it('counts the rules of all files in the path of what YAML itself refuses', () => {
+    expect(
+      errorsOf(SEED, 'priorities: { rules: [{ name: a, priority: high }, { name: .nan, priority: low }] }\n'),
+    ).toEqual([expect.stringMatching(/^1\.yaml:1:60: priorities\.rules\[4\]\.name: \.nan is not a number/)]);
+  });
+
   it('tells the syntax errors of all files', () => {
     expect(errorsOf(SEED, 'a: [1\n', 'b: {2\n').map((error) => error.split(':')[0])).toEqual(
       expect.arrayContaining(['1.yaml', '2.yaml']),
