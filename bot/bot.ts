@@ -7,7 +7,7 @@ import { Alarms } from './asks/alarms.ts';
 import type { Ask } from './asks/ask.ts';
 import { Asks } from './asks/asks.ts';
 import { Follow } from './asks/follow.ts';
-import { refusalOf } from './asks/look.ts';
+import { refusalOf } from './asks/refusal.ts';
 import { Display } from './asks/show.ts';
 import { Work } from './asks/work.ts';
 import { Audit } from './audit.ts';
@@ -118,7 +118,7 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
     refused: (why, from) => audit.note(from, 'delivery', null, why),
     log,
   });
-  const refusal = async (user: string) => refusalOf(rights, await people.person(user), { act: 'look' });
+  const refusal = (user: string) => refusalOf(rights, people, user, { act: 'look' });
   listen(transport.app, {
     inbox,
     form: new Form({ slack, people, inbox, log }),

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { SlackApi } from './channel/slack.ts';
 import { describeError, SlackError } from './errors.ts';
-import type { Person } from './rights/may.ts';
+import type { Person, Who } from './rights/may.ts';
+import { namedOf, whoText } from './rights/who.ts';
+import { clipped, oneName } from './views/inert.ts';
 
 /**
  * A group's members are asked for again after so long: who has left it may still click for this time. Slack takes 20 such
@@ -11,22 +13,32 @@ const MEMBERS_MS = 30_000;
 const EACH_GROUP_MS = 4000;
 /** While Slack does not answer, the last known members count for so long; then it is waited for. */
 const STALE_MS = 5 * 60_000;
-const TIME_ZONE_MS = 3600_000;
+/** What changes seldom: names, time zones. */
+const KEPT_MS = 3600_000;
+/** Until Slack is asked again for what it did not say. */
+const AGAIN_MS = 60_000;
 const FALLBACK_ZONE = 'UTC';
+const NAME_LENGTH = 40;
 
 interface Kept<T> {
   value: T;
   atMs: number;
 }
 
-/** Who people are, by Slack: which of the configured user groups they are in, and by which clock they write. */
+interface Member {
+  name: string;
+  timeZone: string;
+}
+
+/** Who people are, by Slack: in which of the configured user groups, by which clock they write, what they are called. */
 export class People {
   readonly #slack: SlackApi;
   readonly #groups: readonly string[];
   readonly #log: Logger;
   readonly #membersMs: number;
   readonly #members = new Map<string, Kept<string[]>>();
-  readonly #zones = new Map<string, Kept<string>>();
+  readonly #users = new Map<string, Kept<Member>>();
+  #handles: Kept<ReadonlyMap<string, string>> = { value: new Map(), atMs: 0 };
 
   constructor(slack: SlackApi, groups: Iterable<string>, log: Logger, membersMs?: number) {
     this.#slack = slack;
@@ -45,17 +57,49 @@ export class People {
 
   /** IANA name; UTC where Slack does not say. */
   async timeZone(user: string): Promise<string> {
-    const kept = this.#zones.get(user);
-    if (kept && Date.now() - kept.atMs < TIME_ZONE_MS) return kept.value;
+    return (await this.#member(user)).timeZone;
+  }
+
+  /** Who could do something, as the end of a sentence; ids where Slack does not say what they are called. */
+  async whoText(who: Who): Promise<string> {
+    if (who.everyone) return whoText(who, String);
+    const { users, groups } = namedOf(who);
+    const [handles, ...members] = await Promise.all([
+      groups.length === 0 ? new Map<string, string>() : this.#groupHandles(),
+      ...users.map(async (user) => [user, (await this.#member(user)).name] as const),
+    ]);
+    const names = new Map([...handles, ...members]);
+    return whoText(who, (id) => clipped(oneName(names.get(id) ?? id), NAME_LENGTH));
+  }
+
+  async #member(user: string): Promise<Member> {
+    const kept = this.#users.get(user);
+    const nowMs = Date.now();
+    if (kept && nowMs - kept.atMs < KEPT_MS) return kept.value;
     try {
-      const answer = await this.#slack.call('users.info', { user });
-      const zone = (answer.user as { tz?: string } | undefined)?.tz ?? FALLBACK_ZONE;
-      this.#zones.set(user, { value: zone, atMs: Date.now() });
-      return zone;
+      const value = memberOf(user, await this.#slack.call('users.info', { user }));
+      this.#users.set(user, { value, atMs: nowMs });
+      return value;
     } catch (error) {
-      this.#log.warn({ user, error: describeError(error) }, 'the time zone of a member is not known');
-      return kept?.value ?? FALLBACK_ZONE;
+      this.#log.warn({ user, error: describeError(error) }, 'name and time zone of a member are not known');
+      return kept?.value ?? { name: user, timeZone: FALLBACK_ZONE };
     }
+  }
+
+  /** `@handle` of each group of the workspace that Slack names. */
+  async #groupHandles(): Promise<ReadonlyMap<string, string>> {
+    const nowMs = Date.now();
+    if (nowMs - this.#handles.atMs < KEPT_MS) return this.#handles.value;
+    try {
+      const { usergroups } = await this.#slack.call('usergroups.list', {});
+      const groups = (usergroups ?? []) as { id?: string; handle?: string }[];
+      const named = groups.flatMap(({ id, handle }) => (id && handle ? [[id, `@${handle}`] as const] : []));
+      this.#handles = { value: new Map(named), atMs: nowMs };
+    } catch (error) {
+      this.#log.warn({ error: describeError(error) }, 'the names of user groups are not known');
+      this.#handles = { value: this.#handles.value, atMs: nowMs - KEPT_MS + AGAIN_MS };
+    }
+    return this.#handles.value;
   }
 
   async #membersOf(group: string): Promise<string[]> {
@@ -76,4 +120,15 @@ export class People {
       throw error;
     }
   }
+}
+
+/** As its own client calls them: display name, else real name, else what they sign in with. */
+function memberOf(id: string, { user }: Record<string, unknown>): Member {
+  const { tz, name, real_name, profile } = (user ?? {}) as {
+    tz?: string;
+    name?: string;
+    real_name?: string;
+    profile?: { display_name?: string };
+  };
+  return { name: profile?.display_name || real_name || name || id, timeZone: tz || FALLBACK_ZONE };
 }

@@ -40,6 +40,8 @@ export type Choice = z.infer<typeof Choice>;
 export const Approval = z.object({
   /** Why it takes one: what the workload would lose, and the limit. */
   reason: z.string(),
+  /** Who may give it, for people; absent in what older bots wrote. */
+  who: z.string().optional(),
   expiresAtMs: z.number(),
   /** Slack user who decided; null: nobody yet. */
   by: z.string().nullable(),

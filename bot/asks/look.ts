@@ -3,7 +3,7 @@ import type { Request } from '../command/command.ts';
 import type { DroverClient } from '../drover/client.ts';
 import { approvalEndsAtMs, approvalReason } from '../rights/approval.ts';
 import { lossOf } from '../rights/loss.ts';
-import { type Deed, type Move, may, type Person } from '../rights/may.ts';
+import type { Deed, Move } from '../rights/may.ts';
 import type { Approval, Rights } from '../rights/schema.ts';
 import { drainOf } from '../targets/drain.ts';
 import { isResolved, MOST_SERVERS, resolveTargets, type Unknown } from '../targets/resolve.ts';
@@ -89,18 +89,18 @@ export function deedOf(wish: Request, moves: readonly Move[]): Deed {
   return wish.kind === 'drain' ? { act: 'drain', host: wish.host, priority, moves } : { act: 'ask', priority, moves };
 }
 
+/** What saying yes to it takes the right to. */
+export function approvingOf(
+  { wish, askedBy }: Pick<Ask, 'wish' | 'askedBy'>,
+  moves: readonly Move[],
+): Extract<Deed, { act: 'approve' }> {
+  const drains = wish.kind === 'drain' ? wish.host : null;
+  return { act: 'approve', askedBy, priority: wish.priority, moves, drains };
+}
+
 export interface Rules {
   rights: Rights;
   approval: Approval;
-}
-
-/** Why they may not, null: they may. */
-export function refusalOf(rights: Rights, person: Person, deed: Deed): string | null {
-  const verdict = may(rights, person, deed);
-  if (verdict.allowed) return null;
-  const { users, groups, everyone } = verdict.who;
-  const count = users.length + groups.length;
-  return count === 0 && !everyone ? `${verdict.text}; nobody may, by the bot's rights` : verdict.text;
 }
 
 /** What would happen, as far as a second person's word depends on it; null: it does not. @throws ControlError */

@@ -9,7 +9,12 @@ export type Happening =
   | { kind: 'refused'; text: string; choices?: Choice[] }
   | { kind: 'ambiguous'; choices: Choice[] }
   | { kind: 'chosen'; pattern: string; serverId: string }
-  | { kind: 'resolved'; vms: AskedVm[]; approval: { reason: string; expiresAtMs: number } | null; text: string | null }
+  | {
+      kind: 'resolved';
+      vms: AskedVm[];
+      approval: { reason: string; expiresAtMs: number; who?: string } | null;
+      text: string | null;
+    }
   | { kind: 'approved'; by: string }
   | { kind: 'turned-down'; by: string }
   /** Written down before the control API is asked. */

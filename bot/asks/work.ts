@@ -6,8 +6,9 @@ import { ControlError, describeError } from '../errors.ts';
 import type { People } from '../people.ts';
 import { type Ask, type AskedVm, hasEnded, type Refusal } from './ask.ts';
 import type { Asks } from './asks.ts';
-import { approvalOf, deedOf, lookFor, movesOf, type Rules, refusalOf } from './look.ts';
+import { approvalOf, approvingOf, deedOf, lookFor, movesOf, type Rules } from './look.ts';
 import { carryOut } from './orders.ts';
+import { approversText, refusalOf } from './refusal.ts';
 import { inTurns } from './turns.ts';
 import { askedVms } from './vms.ts';
 
@@ -123,6 +124,9 @@ export class Work {
       audit.note(ask.askedBy, 'ask', ask.id, 'expired', { text: ask.text });
       return;
     }
+    // Before they are told which servers there are.
+    const unseen = await refusalOf(rules.rights, people, ask.askedBy, { act: 'look' });
+    if (unseen !== null) return this.#forbidden(ask, unseen);
     const meant = await lookFor(ask.wish, drover);
     if (meant.kind === 'wrong') {
       await asks.happen(ask.id, { kind: 'refused', text: meant.texts.join('\n'), choices: meant.nearest ?? [] });
@@ -134,17 +138,20 @@ export class Work {
       return;
     }
     const { servers, text } = meant;
-    const person = await people.person(ask.askedBy);
-    const refusal = refusalOf(rules.rights, person, deedOf(ask.wish, movesOf(servers, ask.wish)));
-    if (refusal !== null) {
-      await asks.happen(ask.id, { kind: 'refused', text: refusal });
-      audit.note(ask.askedBy, 'ask', ask.id, 'forbidden', { text: ask.text, why: refusal });
-      return;
-    }
-    const approval = await approvalOf(ask, servers, rules, drover);
+    const moves = movesOf(servers, ask.wish);
+    const refusal = await refusalOf(rules.rights, people, ask.askedBy, deedOf(ask.wish, moves));
+    if (refusal !== null) return this.#forbidden(ask, refusal);
+    const needed = await approvalOf(ask, servers, rules, drover);
+    const approval = needed && { ...needed, who: await approversText(rules.rights, people, approvingOf(ask, moves)) };
     await asks.happen(ask.id, { kind: 'resolved', vms: askedVms(servers), approval, text });
     const vms = servers.map(({ id }) => id);
     audit.note(ask.askedBy, 'ask', ask.id, approval ? 'awaits-approval' : 'accepted', { text: ask.text, vms });
+  }
+
+  async #forbidden(ask: Ask, why: string): Promise<void> {
+    const { asks, audit } = this.#parts;
+    await asks.happen(ask.id, { kind: 'refused', text: why });
+    audit.note(ask.askedBy, 'ask', ask.id, 'forbidden', { text: ask.text, why });
   }
 
   async #submit(ask: Ask): Promise<void> {

@@ -1,7 +1,8 @@
 import type { MigrationRecord } from 'drover-plugin/contract';
 import { type Ask, isFinal, isUnderway } from '../asks/ask.ts';
 import type { Asks } from '../asks/asks.ts';
-import { movesOf, type Rules, refusalOf } from '../asks/look.ts';
+import { movesOf, type Rules } from '../asks/look.ts';
+import { refusalOf } from '../asks/refusal.ts';
 import type { Audit } from '../audit.ts';
 import type { Content } from '../channel/content.ts';
 import type { DroverClient } from '../drover/client.ts';
@@ -31,7 +32,7 @@ export class Cancel {
     const vms = ask.vms.filter(({ id }) => vmId === null || id === vmId);
     const moves = movesOf(vms, ask.wish);
     const deed = { act: 'cancel' as const, askedBy: ask.askedBy, priority: ask.wish.priority, moves };
-    const refusal = refusalOf(rules.rights, await people.person(user), deed);
+    const refusal = await refusalOf(rules.rights, people, user, deed);
     if (refusal !== null) {
       audit.note(user, 'cancel', ask.id, 'forbidden', { vm: vmId, why: refusal });
       return answers.refused(refusal);
@@ -67,7 +68,7 @@ export class Cancel {
     const askedBy = /^slack:(\w+)/.exec(asked?.requester ?? '')?.[1] ?? '';
     const moves = [{ vm: vmName, projectId, source, destination }];
     const deed = { act: 'cancel' as const, askedBy, priority: decision?.priority ?? null, moves };
-    const refusal = refusalOf(rules.rights, await people.person(user), deed);
+    const refusal = await refusalOf(rules.rights, people, user, deed);
     if (refusal !== null) {
       audit.note(user, 'cancel', String(id), 'forbidden', { why: refusal });
       return answers.refused(refusal);

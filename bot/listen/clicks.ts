@@ -3,7 +3,8 @@ import { Priority as PrioritySchema } from 'drover-plugin/contract';
 import { type Ask, isUnderway } from '../asks/ask.ts';
 import type { Asks } from '../asks/asks.ts';
 import { readAction, readValue } from '../asks/click.ts';
-import { approvalOf, deedOf, movesOf, type Rules, refusalOf } from '../asks/look.ts';
+import { approvalOf, approvingOf, deedOf, movesOf, type Rules } from '../asks/look.ts';
+import { refusalOf } from '../asks/refusal.ts';
 import type { Audit } from '../audit.ts';
 import type { Content } from '../channel/content.ts';
 import type { Replies } from '../channel/replies.ts';
@@ -11,6 +12,7 @@ import type { DroverClient } from '../drover/client.ts';
 import { ControlError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { People } from '../people.ts';
+import type { Deed } from '../rights/may.ts';
 import * as answers from './answers.ts';
 import type { Cancel } from './cancel.ts';
 import type { Heard } from './heard.ts';
@@ -99,9 +101,8 @@ export class Clicks {
     const vms = ask.vms.filter(isUnderway);
     const needed = await approvalOf({ wish }, vms, rules, drover);
     if (needed === null) return null;
-    const drains = wish.kind === 'drain' ? wish.host : null;
-    const moves = movesOf(vms, wish);
-    const refusal = await this.#refusal(user, { act: 'approve', askedBy: ask.askedBy, priority: to, moves, drains });
+    const deed = approvingOf({ wish, askedBy: ask.askedBy }, movesOf(vms, wish));
+    const refusal = await this.#refusal(user, deed);
     return refusal === null ? null : `it takes a second person to raise it to ${to} (${needed.reason}): ${refusal}`;
   }
 
@@ -109,14 +110,13 @@ export class Clicks {
     const { asks, audit, people, rules } = this.#parts;
     const { wish, askedBy } = ask;
     const moves = movesOf(ask.vms, wish);
-    const drains = wish.kind === 'drain' ? wish.host : null;
     const action = isApproved ? 'approve' : 'turn-down';
-    const refusal = await this.#refusal(user, { act: 'approve', askedBy, priority: wish.priority, moves, drains });
+    const refusal = await this.#refusal(user, approvingOf(ask, moves));
     if (refusal !== null) return this.#refused(user, action, ask, refusal);
     if (isApproved) {
       // They may have left their group since they asked.
-      const lost = refusalOf(rules.rights, await people.person(askedBy), deedOf(wish, moves));
-      if (lost !== null) return this.#refused(user, action, ask, `the one who asked may not any more: ${lost}`);
+      const lost = await refusalOf(rules.rights, people, askedBy, deedOf(wish, moves), 'they');
+      if (lost !== null) return this.#refused(user, action, ask, `who asked for it may not any more: ${lost}`);
     }
     const kind = isApproved ? ('approved' as const) : ('turned-down' as const);
     const result = await asks.happen(ask.id, { kind, by: user }, { delivery });
@@ -137,9 +137,9 @@ export class Clicks {
     return null;
   }
 
-  async #refusal(user: string, deed: Parameters<typeof refusalOf>[2]): Promise<string | null> {
+  #refusal(user: string, deed: Deed): Promise<string | null> {
     const { people, rules } = this.#parts;
-    return refusalOf(rules.rights, await people.person(user), deed);
+    return refusalOf(rules.rights, people, user, deed);
   }
 
   #refused(user: string, action: string, ask: Ask, why: string): Content {

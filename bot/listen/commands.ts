@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Ask } from '../asks/ask.ts';
 import type { Asks } from '../asks/asks.ts';
-import { lookFor, type Rules, refusalOf, whatIf } from '../asks/look.ts';
+import { lookFor, type Rules, whatIf } from '../asks/look.ts';
+import { refusalOf } from '../asks/refusal.ts';
 import type { Audit } from '../audit.ts';
 import type { Address, Replies } from '../channel/replies.ts';
 import type { Command, Request } from '../command/command.ts';
@@ -53,7 +54,7 @@ export class Commands {
       return this.ask(command, text.trim(), to, delivery);
     }
     if (command.kind !== 'help') {
-      const refusal = refusalOf(rules.rights, await people.person(user), { act: 'look' });
+      const refusal = await refusalOf(rules.rights, people, user, { act: 'look' });
       if (refusal !== null) {
         await replies.answer(to, answers.refused(refusal));
         audit.note(user, command.kind, null, 'forbidden', { text, why: refusal });

@@ -28,10 +28,20 @@ export type Deed =
   | { act: 'raise'; askedBy: string; priority: Priority; moves: readonly Move[] }
   | { act: 'approve'; askedBy: string; priority: Priority | null; moves: readonly Move[]; drains: string | null };
 
+/** Ids of Slack users and groups; `everyone`: all members, or all but the one who asks. */
+export interface Who {
+  users: string[];
+  groups: string[];
+  everyone: boolean;
+}
+
 export type Verdict =
   | { allowed: true }
-  /** `who` could: ids of Slack users and groups, `everyone` where all members may. */
-  | { allowed: false; text: string; who: { users: string[]; groups: string[]; everyone: boolean } };
+  /** `who` could. */
+  | { allowed: false; text: string; who: Who };
+
+/** Who is told, or is told of. */
+export type Subject = 'you' | 'they';
 
 /**
  * Whether somebody may do something. Default is no. Of each server one entry must allow all: priority, project and both
@@ -44,7 +54,7 @@ export type Verdict =
  * | and priorities [high], projects [p2]         | high, server of p1    | no: no ENTRY allows high in p1 |
  * | priorities [], everyone                      | status, plan, explain | yes |
  */
-export function may(rights: Rights, person: Person, deed: Deed): Verdict {
+export function may(rights: Rights, person: Person, deed: Deed, subject: Subject = 'you'): Verdict {
   if (deed.act === 'approve' && deed.askedBy === person.user) {
     return refused(rights, deed, firstMove(deed), 'nobody approves what they asked for themselves', person.user);
   }
@@ -57,9 +67,18 @@ export function may(rights: Rights, person: Person, deed: Deed): Verdict {
   // What moves nothing (all has ended, an empty host) still takes the right.
   if (missing || (deed.moves.length === 0 && !own.some((grant) => covers(grant, person.user, deed, null)))) {
     const move = missing ?? null;
-    return refused(rights, deed, move, textOf(deed, move), deed.act === 'approve' ? deed.askedBy : null);
+    return refused(rights, deed, move, textOf(deed, move, subject), deed.act === 'approve' ? deed.askedBy : null);
   }
   return { allowed: true };
+}
+
+/** Who may approve all of it: not the one who asked. */
+export function approversOf(rights: Rights, deed: Extract<Deed, { act: 'approve' }>): Who {
+  const { moves } = deed;
+  const able = rights.filter((grant) =>
+    moves.length === 0 ? covers(grant, '', deed, null) : moves.every((move) => covers(grant, '', deed, move)),
+  );
+  return whoseOf(able, deed.askedBy);
 }
 
 function isFor({ users, groups, everyone }: Grant, person: Person): boolean {
@@ -97,26 +116,30 @@ function firstMove(deed: Deed): Move | null {
 function refused(rights: Rights, deed: Deed, move: Move | null, text: string, except: string | null = null): Verdict {
   // Nobody in particular: an entry's own people are asked, so what is asked of others counts.
   const able = rights.filter((grant) => deed.act === 'look' || covers(grant, '', deed, move));
-  const users = [...new Set(able.flatMap((grant) => grant.users))].filter((user) => user !== except);
-  const groups = [...new Set(able.flatMap((grant) => grant.groups))];
-  return { allowed: false, text, who: { users, groups, everyone: able.some(({ everyone }) => everyone) } };
+  return { allowed: false, text, who: whoseOf(able, except) };
 }
 
-function textOf(deed: Exclude<Deed, { act: 'look' }>, move: Move | null): string {
+function whoseOf(able: readonly Grant[], except: string | null): Who {
+  const users = [...new Set(able.flatMap((grant) => grant.users))].filter((user) => user !== except);
+  const groups = [...new Set(able.flatMap((grant) => grant.groups))];
+  return { users, groups, everyone: able.some(({ everyone }) => everyone) };
+}
+
+function textOf(deed: Exclude<Deed, { act: 'look' }>, move: Move | null, subject: Subject): string {
   const priority = deed.priority ?? 'any priority';
   const where = move
     ? ` for ${move.vm} (project ${move.projectId}, on ${move.source ?? 'no host'}${move.destination ? `, to ${move.destination}` : ''})`
     : '';
   switch (deed.act) {
     case 'ask':
-      return `you may not ask for ${priority}${where}`;
+      return `${subject} may not ask for ${priority}${where}`;
     case 'drain':
-      return `you may not drain ${deed.host} with ${priority}${where}`;
+      return `${subject} may not drain ${deed.host} with ${priority}${where}`;
     case 'cancel':
-      return `you may not cancel what others asked for${where}`;
+      return `${subject} may not cancel what others asked for${where.replace(' for ', ': ')}`;
     case 'raise':
-      return `you may not give it priority ${priority}${where}`;
+      return `${subject} may not give it priority ${priority}${where}`;
     case 'approve':
-      return `you may not approve ${priority}${where}`;
+      return `${subject} may not approve ${priority}${where}`;
   }
 }

@@ -59,7 +59,7 @@ function stateBlocks(ask: Ask, nowMs: number): types.KnownBlock[] {
   if (approval && state === 'awaiting-approval') {
     blocks.push(
       section(
-        md`✋ *A second person must agree:* ${approval.reason}.\nUntil ${moment(approval.expiresAtMs, dayOrTime(approval.expiresAtMs, nowMs))}, else nothing is done.`,
+        md`✋ *A second person must agree:* ${approval.reason}.\nUntil ${moment(approval.expiresAtMs, dayOrTime(approval.expiresAtMs, nowMs))}, else nothing is done${approval.who === undefined ? '' : `; ${approval.who}`}.`,
       ),
     );
   }
@@ -71,7 +71,7 @@ function stateBlocks(ask: Ask, nowMs: number): types.KnownBlock[] {
   if (stateText?.trim() && state !== 'following' && state !== 'awaiting-approval') {
     const lines = stateText.split('\n').filter((line) => line.trim() !== '');
     const shown = joined(
-      lines.slice(0, 8).map((line) => prose(line)),
+      lines.slice(0, 8).map((line) => prose(line, 700)),
       '\n',
     );
     blocks.push(state === 'refused' || state === 'expired' ? section(shown) : context(shown));

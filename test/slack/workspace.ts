@@ -39,6 +39,8 @@ export class Workspace {
   readonly members = new Map<string, Member>();
   /** Users by group. */
   readonly groups = new Map<string, string[]>();
+  /** What a group is called; else its id in small letters. */
+  readonly handles = new Map<string, string>();
   /** Channels that the app was not invited to. */
   readonly closed = new Set<string>();
   readonly #triggers = new Map<string, { user: string; atMs: number }>();
@@ -102,6 +104,13 @@ export class Workspace {
       case 'usergroups.users.list': {
         const users = this.groups.get(text('usergroup'));
         return users ? { ok: true, users } : { ok: false, error: 'no_such_subteam' };
+      }
+      case 'usergroups.list': {
+        const usergroups = [...this.groups.keys()].map((id) => {
+          const handle = this.handles.get(id) ?? id.toLowerCase();
+          return { id, handle, name: handle };
+        });
+        return { ok: true, usergroups };
       }
       case 'conversations.info':
         return {

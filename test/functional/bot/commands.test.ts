@@ -90,9 +90,17 @@ describe('a request', () => {
     expect(rig.messages()).toEqual([]);
   });
 
-  it('of somebody who may not is refused, and is in the audit', async () => {
+  it('of somebody who may not is refused, with who could, and is in the audit', async () => {
+    // Read by their names: nobody is told of it, and what names say stays text.
+    rig.slack.workspace.handles.set('SOPS1', 'ops');
+    rig.slack.workspace.members.set(BOSS, { id: BOSS, name: '<!channel> *Boss*', timeZone: 'Europe/Berlin' });
     await rig.type('high vm-3', GUEST);
-    await told(/may not/, GUEST);
+    await told(/no entry.*names you.*who may: @ops, &lt;!channel&gt; ∗Boss∗/, GUEST);
+    // Nor is said which servers there are.
+    await rig.type('high vm-l1', GUEST);
+    await expect.poll(() => rig.told(GUEST).length, WITHIN).toBe(2);
+    expect(rig.told(GUEST)[1]).toMatch(/no entry/);
+    expect(rig.told(GUEST)[1]).not.toMatch(/vm-1/);
     expect(await recordsOf('vm-3')).toEqual([]);
     expect(rig.messages()).toEqual([]);
     const lines = await rig.auditLines();
@@ -122,7 +130,7 @@ describe('a request', () => {
       { state: 'queued', asked: { notBeforeAtMs: Date.parse(`${at}Z`) } },
     ]);
     await rig.click(waits, 'ask.cancel', GUEST);
-    await told(/may not|no entry/, GUEST);
+    await told(/may not cancel what others asked for: vm-4 .*who may: [^@]*Boss/, GUEST);
     await Promise.all([rig.click(waits, 'ask.cancel'), rig.click(waits, 'ask.cancel')]);
     await expect.poll(async () => (await recordsOf('vm-4'))[0]?.state, WITHIN).toBe('aborted');
     await message(/cancelled|aborted/i);
@@ -267,13 +275,14 @@ describe('an approval', () => {
   it('is a second person’s: not the asker’s, nor anybody’s who may not; once given it moves', async () => {
     await rig.type('high vm-8');
     const waits = await message(/ask\.approve/);
+    expect(shown(waits)).toMatch(/else nothing is done; who may: [^@]*Boss/);
     expect(await recordsOf('vm-8')).toEqual([]);
     await rig.click(waits, 'ask.approve', OPS);
-    await told(/nobody approves|may not/, OPS);
+    await told(/nobody approves.*who may: [^@]*Boss/, OPS);
     // Who has left the group that may ask is not moved for any more.
     rig.slack.workspace.groups.set('SOPS1', [BOSS]);
     await rig.click(waits, 'ask.approve', BOSS);
-    await told(/may not any more/, BOSS);
+    await told(/who asked for it may not any more: they may not ask for high for vm-8/, BOSS);
     rig.slack.workspace.groups.set('SOPS1', [OPS, BOSS]);
     await rig.click(waits, 'ask.approve', BOSS);
     await message(/TMT|failed/);

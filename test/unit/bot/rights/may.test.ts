@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Deed, may } from '../../../../bot/rights/may.ts';
+import { approversOf, type Deed, may } from '../../../../bot/rights/may.ts';
 import { Rights } from '../../../../bot/rights/schema.ts';
 
 const OPS = { user: 'UOPS', groups: ['SOPS'] };
@@ -93,6 +93,20 @@ describe('rights', () => {
     expect(may(rights, LEAD, approve('ULEAD'))).toMatchObject({
       text: 'nobody approves what they asked for themselves',
     });
+  });
+
+  it('who may approve is who may approve all of it, and not the one who asked', () => {
+    const entries = Rights.parse([
+      { groups: ['SLOW'], users: ['UOPS', 'UANN'], priorities: ['low'], approve: true },
+      { groups: ['SALL'], priorities: ['low', 'high'], approve: true },
+      { groups: ['SP2'], priorities: ['high'], projects: ['p2'], approve: true },
+      { everyone: true, priorities: ['high'] },
+    ]);
+    const who = (priority: 'low' | 'high', moves = [move]) =>
+      approversOf(entries, { act: 'approve', askedBy: 'UOPS', priority, moves, drains: null });
+    expect(who('low')).toEqual({ users: ['UANN'], groups: ['SLOW', 'SALL'], everyone: false });
+    expect(who('high', [move, { ...move, projectId: 'p2' }])).toEqual({ users: [], groups: ['SALL'], everyone: false });
+    expect(who('high', [])).toEqual({ users: [], groups: ['SALL', 'SP2'], everyone: false });
   });
 
   it('an entry without people, an approver of nothing, a name instead of an id and a typing error are refused', () => {
