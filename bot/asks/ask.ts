@@ -5,6 +5,7 @@
 import { MigrationRecord, Priority, type ProgressReport, ServerView } from 'drover-plugin/contract';
 import { z } from 'zod';
 import type { Request } from '../command/command.ts';
+import type { Slip } from '../command/slip.ts';
 
 /**
  * | state             | it waits for                                                                     | then                |
@@ -107,6 +108,8 @@ export interface Ask {
   stateText: string | null;
   /** In `choosing`: the names that mean several servers. In `refused`: what may have been meant instead of names that none has. */
   choices: Choice[];
+  /** In `refused`: the word that was probably meant for another; absent in what older bots wrote. */
+  slip?: Slip | null;
   /** Null: it takes none. */
   approval: Approval | null;
   /** In the order of their names; empty until it is known which servers are meant. */

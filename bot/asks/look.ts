@@ -13,8 +13,11 @@ import type { Ask, Choice } from './ask.ts';
 export type Meant =
   | { kind: 'servers'; servers: ServerView[]; text: string | null }
   | { kind: 'ambiguous'; choices: Choice[] }
-  /** Texts for people, of what is wrong; nothing in them is escaped. `nearest`: what may have been meant instead. */
-  | { kind: 'wrong'; texts: string[]; nearest?: Choice[] };
+  /**
+   * Texts for people, of what is wrong; nothing in them is escaped. `nearest`: what may have been meant instead;
+   * `unknown`: what no server is called.
+   */
+  | { kind: 'wrong'; texts: string[]; nearest?: Choice[]; unknown?: string[] };
 
 /** Which servers are meant. @throws ControlError */
 export async function lookFor(wish: Request, drover: DroverClient): Promise<Meant> {
@@ -40,7 +43,10 @@ export async function lookFor(wish: Request, drover: DroverClient): Promise<Mean
     ...found.empty.map((pattern) => `no server is called ${pattern}`),
     ...(found.tooMany ? [tooMany(found.tooMany.count, found.tooMany.most)] : []),
   ];
-  if (texts.length > 0) return { kind: 'wrong', texts, nearest: found.unknown.flatMap((one) => nearestOf(one, all)) };
+  if (texts.length > 0) {
+    const nearest = found.unknown.flatMap((one) => nearestOf(one, all));
+    return { kind: 'wrong', texts, nearest, unknown: found.unknown.map(({ written }) => written) };
+  }
   const choices = found.ambiguous.map(({ written, choices: servers }) => ({ pattern: written, servers }));
   return { kind: 'ambiguous', choices };
 }

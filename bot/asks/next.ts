@@ -1,4 +1,5 @@
 import type { MigrationEvent, MigrationRecord, Priority } from 'drover-plugin/contract';
+import type { Slip } from '../command/slip.ts';
 import { type Ask, type AskedVm, type Choice, hasEnded, isFinal, isUnderway, type Order, type Refusal } from './ask.ts';
 
 /** What happens to an ask. */
@@ -6,7 +7,7 @@ export type Happening =
   /** The control API is away; null: it is back. */
   | { kind: 'waits'; text: string | null }
   /** `choices`: servers that may have been meant instead of names that none has. */
-  | { kind: 'refused'; text: string; choices?: Choice[] }
+  | { kind: 'refused'; text: string; choices?: Choice[]; slip?: Slip | null }
   | { kind: 'ambiguous'; choices: Choice[] }
   | { kind: 'chosen'; pattern: string; serverId: string }
   | {
@@ -62,7 +63,11 @@ export function next(ask: Ask, happening: Happening, nowMs: number): Ask {
       return { ...ask, stateText: happening.text };
     case 'refused':
       if (!isOpen(ask)) return ask;
-      return { ...ended(ask, 'refused', happening.text, nowMs), choices: happening.choices ?? [] };
+      return {
+        ...ended(ask, 'refused', happening.text, nowMs),
+        choices: happening.choices ?? [],
+        slip: happening.slip ?? null,
+      };
     case 'expired':
       return isOpen(ask) ? ended(ask, 'expired', happening.text, nowMs) : ask;
     case 'ambiguous':
@@ -147,7 +152,7 @@ function chosen(ask: Ask, { pattern, serverId }: { pattern: string; serverId: st
     target.pattern === pattern && !target.isGlob ? { pattern: serverId, isGlob: false } : target,
   );
   const choices = ask.choices.filter((each) => each !== choice);
-  const changed = { ...ask, wish: { ...ask.wish, targets }, choices };
+  const changed = { ...ask, wish: { ...ask.wish, targets }, choices, slip: null };
   return choices.length > 0 ? changed : { ...changed, state: 'received', stateText: null, endedAtMs: null };
 }
 

@@ -1,6 +1,7 @@
 import type { MigrationRequest } from 'drover-plugin/contract';
 import type { Logger } from 'pino';
 import type { Audit } from '../audit.ts';
+import { slipOf } from '../command/slip.ts';
 import type { DroverClient } from '../drover/client.ts';
 import { ControlError, describeError } from '../errors.ts';
 import type { People } from '../people.ts';
@@ -129,7 +130,9 @@ export class Work {
     if (unseen !== null) return this.#forbidden(ask, unseen);
     const meant = await lookFor(ask.wish, drover);
     if (meant.kind === 'wrong') {
-      await asks.happen(ask.id, { kind: 'refused', text: meant.texts.join('\n'), choices: meant.nearest ?? [] });
+      const slip = slipOf(ask.text, meant.unknown ?? []);
+      const choices = meant.nearest ?? [];
+      await asks.happen(ask.id, { kind: 'refused', text: meant.texts.join('\n'), choices, slip });
       audit.note(ask.askedBy, 'ask', ask.id, 'server-unknown', { text: ask.text, why: meant.texts });
       return;
     }

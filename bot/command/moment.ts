@@ -1,5 +1,6 @@
 import { DateTime, IANAZone } from 'luxon';
 import { CommandError, type Span } from '../errors.ts';
+import { hintOf } from './slip.ts';
 import type { Word } from './words.ts';
 
 /** Whose clock the words are read by. */
@@ -14,6 +15,7 @@ const TIME = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(Z|[+-]\d{2}:\d{2})?$/i;
 const YEAR_MS = 366 * 24 * 3600 * 1000;
+const DAYS = ['today', 'tomorrow'];
 const FORMS = 'a time is 18:00, tomorrow 06:00, 2026-12-01 06:00 or 2026-12-01 06:00 Asia/Colombo';
 
 /** The words that were read as a time, and the time. */
@@ -88,7 +90,7 @@ export function readMoment(words: readonly Word[], clock: Clock, after: Span): R
     return { atMs: within(at.toMillis(), clock.nowMs, span), taken: zone ? 3 : 2 };
   }
   const time = TIME.exec(first.text);
-  if (!time) throw new CommandError(`this is no time: ${FORMS}`, first);
+  if (!time) throw new CommandError(`this is no time: ${FORMS}${hintOf(first.text, DAYS)}`, first);
   const zone = zoneOf(second);
   const timeZone = zone ?? clock.timeZone;
   const today = DateTime.fromMillis(clock.nowMs, { zone: timeZone });
@@ -117,7 +119,8 @@ function zoneOf(word: Word | undefined): string | null {
   if (/^(utc|gmt|z)$/i.test(word.text)) return 'UTC';
   if (!/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)+$/.test(word.text)) return null;
   if (IANAZone.isValidZone(word.text)) return word.text;
-  throw new CommandError('there is no such time zone: write it as Europe/Berlin or Asia/Colombo', word);
+  const hint = hintOf(word.text, Intl.supportedValuesOf('timeZone'));
+  throw new CommandError(`there is no such time zone: write it as Europe/Berlin or Asia/Colombo${hint}`, word);
 }
 
 function local(iso: string, timeZone: string, span: Span): DateTime {

@@ -2,6 +2,7 @@ import { Priority } from 'drover-plugin/contract';
 import { CommandError, type Span } from '../errors.ts';
 import type { Command, Request, Target, Wish } from './command.ts';
 import { type Clock, readDuration, readMoment } from './moment.ts';
+import { hintOf } from './slip.ts';
 import { unescapeSlack, type Word, wordsOf } from './words.ts';
 
 /** Nova's limits: names of 255 characters; a host is nova's `fqdn` (nova/api/validation/parameter_types.py). */
@@ -120,7 +121,10 @@ function once(seen: Map<string, Word>, what: string, word: Word): void {
 function hostNamed(names: readonly Word[], first: Word, end: Span): string {
   const [host, ...more] = names;
   if (!host) throw new CommandError('which host? host compute-3 medium', first.end === end.end ? end : first);
-  if (more[0]) throw new CommandError('one host at a time: host compute-3 medium', more[0]);
+  if (more[0]) {
+    const hint = hintOf(more[0].text, [...Priority.options, ...OPTIONS]);
+    throw new CommandError(`one host at a time: host compute-3 medium${hint}`, more[0]);
+  }
   return hostOf(host);
 }
 

@@ -7,6 +7,7 @@ import type { Audit } from '../audit.ts';
 import type { Address, Replies } from '../channel/replies.ts';
 import type { Command, Request } from '../command/command.ts';
 import { parseCommand } from '../command/parse.ts';
+import { slipOf } from '../command/slip.ts';
 import type { DroverClient } from '../drover/client.ts';
 import { CommandError, ControlError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -62,7 +63,7 @@ export class Commands {
       }
     }
     try {
-      await this.#answer(command, to);
+      await this.#answer(command, text, to);
       audit.note(user, command.kind, null, 'accepted', { text });
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
@@ -95,7 +96,7 @@ export class Commands {
     await this.#parts.asks.add(ask, { delivery });
   }
 
-  async #answer(command: Exclude<Command, Request>, to: Address): Promise<void> {
+  async #answer(command: Exclude<Command, Request>, text: string, to: Address): Promise<void> {
     const { asks, drover, replies, cancel } = this.#parts;
     const nowMs = Date.now();
     switch (command.kind) {
@@ -107,12 +108,11 @@ export class Commands {
         return replies.answer(to, answers.explain(await drover.explain(command.target), nowMs));
       case 'plan': {
         const meant = await lookFor(command.request, drover);
-        if (meant.kind !== 'servers') {
-          return replies.answer(
-            to,
-            answers.notFound(meant.kind === 'wrong' ? meant.texts : ambiguousTexts(meant.choices)),
-          );
+        if (meant.kind === 'wrong') {
+          const { texts, unknown = [] } = meant;
+          return replies.answer(to, answers.notFound(texts, text, slipOf(text, unknown)));
         }
+        if (meant.kind === 'ambiguous') return replies.answer(to, answers.notFound(ambiguousTexts(meant.choices)));
         const answer = await whatIf(command.request, meant.servers, drover);
         return replies.answer(to, answers.plan(command.request, answer, nowMs));
       }

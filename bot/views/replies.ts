@@ -1,6 +1,8 @@
+import type { types } from '@slack/bolt';
 import type { Ask } from '../asks/ask.ts';
 import { writeValue } from '../asks/click.ts';
 import { pointAt } from '../command/mistake.ts';
+import type { Slip } from '../command/slip.ts';
 import { unescapeSlack } from '../command/words.ts';
 import type { CommandError } from '../errors.ts';
 import { actions, button, context, type Message, message, section, sectionsOf } from './blocks.ts';
@@ -55,19 +57,30 @@ export function trouble(error: { message: string; isPassing: boolean }): Message
   );
 }
 
-export function notFound(texts: readonly string[]): Message {
+/** `slip`: a word of `text` that was probably meant for another. */
+export function notFound(texts: readonly string[], text = '', slip: Slip | null = null): Message {
   const { blocks, leftOut } = sectionsOf(
-    texts.map((text) => md`🔎 ${prose(text, 700)}`),
+    texts.map((each) => md`🔎 ${prose(each, 700)}`),
     3,
   );
   const more = leftOut > 0 ? [context(md`and ${leftOut} more`)] : [];
-  return message(md`${texts[0] ?? 'nothing was found'}`, [...blocks, ...more]);
+  const all = [...(slip ? [slipBlock(text, slip)] : []), ...blocks, ...more];
+  return message(md`${slip ? slipText(slip) : (texts[0] ?? 'nothing was found')}`, all);
+}
+
+function slipBlock(text: string, slip: Slip): types.KnownBlock {
+  return section(preformatted(windowed(pointAt(text, { message: slipText(slip), span: slip.span }).split('\n')), 2500));
+}
+
+function slipText({ written, meant }: Slip): string {
+  return `no server is called ${written}; did you mean ${meant}?`;
 }
 
 const MOST_NAMES = 3;
 
 /** To whoever asked for what came to nothing; what may have been meant is a click away. */
-export function cameToNothing(ask: Pick<Ask, 'id' | 'text' | 'stateText' | 'choices'>): Message {
+export function cameToNothing(ask: Pick<Ask, 'id' | 'text' | 'stateText' | 'choices' | 'slip'>): Message {
+  const slip = ask.slip ?? null;
   const texts = (ask.stateText ?? '').split('\n').filter((text) => text.trim() !== '');
   const words = code(`/migrate ${unescapeSlack(ask.text)}`, 200);
   const { blocks } = sectionsOf([md`⛔ ${words} was not taken`, ...texts.map((text) => prose(text, 700))], 3);
@@ -82,7 +95,9 @@ export function cameToNothing(ask: Pick<Ask, 'id' | 'text' | 'stateText' | 'choi
     );
     return [section(md`Instead of ${code(pattern)} move:`), ...actions(`nearest:${ask.id}:${index}`, buttons)];
   });
-  return message(md`Not taken: ${texts[0] ?? 'nothing was asked for'}`, [...blocks, ...nearest]);
+  const pointer = slip ? [slipBlock(ask.text, slip)] : [];
+  const why = slip ? slipText(slip) : (texts[0] ?? 'nothing was asked for');
+  return message(md`Not taken: ${why}`, [...blocks, ...pointer, ...nearest]);
 }
 
 /** What is said where not even that could be written down. */

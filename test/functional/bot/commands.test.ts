@@ -71,6 +71,16 @@ describe('a request', () => {
     expect(rig.messages()).toEqual([]);
   });
 
+  it('with a mistyped word is answered with the word that was meant, pointed at; the plan of it, too', async () => {
+    await rig.type('hihg vm-2');
+    await told(/no server is called hihg; did you mean high\?/);
+    await rig.type('plan vm-2 mediun');
+    await told(/\^{6} no server is called mediun; did you mean medium\?/);
+    await rig.type('statsu');
+    await told(/did you mean status\?/);
+    expect(rig.messages()).toEqual([]);
+  });
+
   it('is asked once more by a click on the name that was meant, once however often that is clicked', async () => {
     const at = new Date(Date.now() + 3600_000).toISOString().slice(0, 16);
     await rig.type(`low vm-100 at ${at}Z`);

@@ -113,6 +113,14 @@ describe('what is typed behind /migrate', () => {
     expect(mistake(text).split('\n')[1]?.startsWith(pointer), mistake(text)).toBe(true);
   });
 
+  it.each([
+    ['vm-1 by 18:00 Europe/Berlln', 'did you mean Europe/Berlin?'],
+    ['vm-1 by tomorow 18:00', 'did you mean tomorrow?'],
+    ['host compute-3 hgh', 'did you mean high?'],
+  ])('%s: what is nearest is suggested', (text, hint) => {
+    expect(mistake(text)).toContain(hint);
+  });
+
   it('understands any text, or points inside it', () => {
     const words = fc.constantFrom(
       'high',

@@ -121,6 +121,19 @@ describe('answers to a command', () => {
     expect(messageFaults(long)).toEqual([]);
   });
 
+  it('a word that was probably meant for another is pointed at', () => {
+    const slip = { written: 'hgh', meant: 'high', span: { start: 5, end: 8 } };
+    const asked = cameToNothing({ id: 'a', choices: [], text: 'vm-2 hgh', stateText: 'there is no server hgh', slip });
+    const shown = read(asked).split('\n');
+    const at = shown.findIndex((line) => line.includes('^'));
+    expect(shown.slice(at - 1, at + 1)).toEqual([
+      '/migrate vm-2 hgh',
+      '              ^^^ no server is called hgh; did you mean high?',
+    ]);
+    expect(asked.text).toBe('Not taken: no server is called hgh; did you mean high?');
+    expect(read(notFound(['there is no server hgh'], 'vm-2 hgh', slip))).toContain('^^^ no server is called hgh');
+  });
+
   it('a plan says at once when all is done, what it costs and whom it delays, then each server in order', () => {
     const message = plan(request.request, whatIf('web-1', 'default.yaml@3f9c2b1a'), NOW_MS);
     const text = read(message);
@@ -212,11 +225,13 @@ describe('answers to a command', () => {
       (_, text) => trouble({ message: text, isPassing: true }),
       (_, text) => trouble({ message: text, isPassing: false }),
       (_, text, count) => notFound(Array(count).fill(text)),
+      (name, text) => notFound([text], text, { written: name, meant: 'high', span: { start: 0, end: 3 } }),
       (name, text, count) =>
         cameToNothing({
           id: 'a',
           choices: Array(count).fill({ pattern: name, servers: [server(name, { host: text }), server(name)] }),
           text,
+          slip: { written: name, meant: 'high', span: { start: 0, end: text.length } },
           stateText: Array(count).fill(text.replaceAll('\n', ' ')).join('\n'),
         }),
       (name, text, count) => {

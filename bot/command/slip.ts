@@ -1,0 +1,64 @@
+import { Priority } from 'drover-plugin/contract';
+import type { Span } from '../errors.ts';
+import { nearestNames } from '../targets/nearest.ts';
+import { unescapeSlack, type Word, wordsOf } from './words.ts';
+
+/** A word that was read as a server's name, and was probably meant for something else. */
+export interface Slip {
+  /** As it was written. */
+  written: string;
+  /** What it was probably meant for. */
+  meant: string;
+  /** In the text behind `/migrate`, unescaped. */
+  span: Span;
+}
+
+const COMMANDS = ['help', 'policy', 'status', 'explain', 'cancel', 'plan', 'host'];
+const WHEN = ['by', 'in', 'at'];
+const TIME = /^\d|^to(day|morrow)$/i;
+
+/**
+ * The first word that is nearly one of the language and stands where that could stand. Any word may be a server's name,
+ * so only those are looked at of which it is known that no server is called so. Pure.
+ *
+ * | text                 | no server is called | slip               |
+ * |----------------------|---------------------|--------------------|
+ * | `hgh vm-2`           | `hgh`               | `hgh`: high        |
+ * | `vm-2 medum`         | `medum`             | `medum`: medium    |
+ * | `statsu`             | `statsu`            | `statsu`: status   |
+ * | `vm-2 ot compute-3`  | `ot`, `compute-3`   | `ot`: to           |
+ * | `vm-2 bye 18:00`     | `bye`, `18:00`      | `bye`: by          |
+ * | `vm-2 statsu`        | `statsu`            | none: no place for it |
+ */
+export function slipOf(escaped: string, unknown: readonly string[]): Slip | null {
+  const words = wordsOf(unescapeSlack(escaped));
+  const isPlan = words[0] !== undefined && isKeyword(words[0], 'plan');
+  for (const [index, word] of words.entries()) {
+    if (word.quoted || !unknown.includes(word.text)) continue;
+    const [meant] = nearestNames(word.text, possibleAt(index, words, isPlan), 1);
+    if (meant) return { written: word.text, meant, span: { start: word.start, end: word.end } };
+  }
+  return null;
+}
+
+/** Words of the language that could stand there. */
+function possibleAt(index: number, words: readonly Word[], isPlan: boolean): string[] {
+  const next = words[index + 1];
+  return [
+    ...Priority.options,
+    ...(index === 0 ? COMMANDS : []),
+    ...(index === 1 && isPlan ? ['host'] : []),
+    ...(index > 0 && next ? ['to'] : []),
+    ...(index > 0 && next && TIME.test(next.text) ? WHEN : []),
+  ];
+}
+
+function isKeyword({ text, quoted }: Word, keyword: string): boolean {
+  return !quoted && text.toLowerCase() === keyword;
+}
+
+/** A word of a few that was probably meant, as the end of a message: `; did you mean medium?`, or nothing. */
+export function hintOf(written: string, words: Iterable<string>): string {
+  const [meant] = nearestNames(written, words, 1);
+  return meant === undefined ? '' : `; did you mean ${meant}?`;
+}
