@@ -35,6 +35,7 @@ interface Sight {
   ended: Set<string>;
 }
 
+const HOSTS = 20;
 const SETTLED_WITHIN_MS = 900_000;
 
 /** Many requests of one server each, typed in one channel, all of which run at once. */
@@ -45,7 +46,8 @@ export async function crowd(folder: string, count: number, runMs: readonly [numb
       strategy: 'parallel',
       limits: { lower: '1 %', upper: '5 %' },
     }).replace('parallelPerLink: 4', `parallelPerLink: ${count}`);
-  const rig = await BotRig.start(folder, { machines: count, runMs, policy });
+  const concurrent = Math.ceil(count / HOSTS);
+  const rig = await BotRig.start(folder, { hosts: HOSTS, concurrent, machines: count, runMs, policy });
   const config = rig.configure();
   const bot = new BotProcess(config, folder, rig.environment);
   try {

@@ -19,6 +19,9 @@ export const CHANNEL = 'COPS1';
 export const POLICY_CHANNEL = 'CPOLICY1';
 
 export interface RigOptions {
+  hosts?: number;
+  /** Nova's max_concurrent_live_migrations on each host. */
+  concurrent?: number;
   machines?: number;
   seed?: number;
   /** How long a migration runs, ms. */
@@ -45,11 +48,12 @@ export class BotRig {
 
   static async start(
     folder: string,
-    { machines = 12, seed = 7, runMs, policy = (text) => text }: RigOptions = {},
+    { hosts = 3, concurrent = 4, machines = 12, seed = 7, runMs, policy = (text) => text }: RigOptions = {},
   ): Promise<BotRig> {
     mkdirSync(folder, { recursive: true });
-    const hosts = ['compute-1', 'compute-2', 'compute-3'];
-    const cloud = new Cloud({ seed, hosts, machines, faults: 0, folder, ...(runMs ? { runMs } : {}) });
+    const names = Array.from({ length: hosts }, (_, index) => `compute-${index + 1}`);
+    const long = runMs ? { runMs } : {};
+    const cloud = new Cloud({ seed, hosts: names, machines, concurrent, faults: 0, folder, ...long });
     const addresses: CloudAddresses = await cloud.start();
     const plugin = new PluginProcess(folder, addresses);
     await plugin.prepare();

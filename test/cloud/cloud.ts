@@ -18,6 +18,8 @@ export interface CloudOptions {
   faults: number;
   /** How long one runs, in ms: [least, most]; absent: a fraction of a second. Then none fails. */
   runMs?: readonly [number, number];
+  /** Nova's max_concurrent_live_migrations on each host; absent: 4. */
+  concurrent?: number;
   /** Certificates (`tls`) and the hosts' state. */
   folder: string;
 }
@@ -58,7 +60,8 @@ export class Cloud {
       const busy = index % 2 === 0;
       const stateDir = join(options.folder, `hostd-${host}`);
       const workload = { workloadTxBitsPerSecond: busy ? 400e6 : 20e6, workloadRxBitsPerSecond: busy ? 100e6 : 250e6 };
-      return new CloudHost({ host, tlsDir, stateDir, ...workload }, this.machines, moment);
+      const { concurrent = 4 } = options;
+      return new CloudHost({ host, tlsDir, stateDir, concurrent, ...workload }, this.machines, moment);
     });
     this.machines.changed = () => {
       for (const host of this.hosts) host.changed();

@@ -19,6 +19,8 @@ export interface CloudHostOptions {
   /** Holds `ca.crt`, `HOST.crt`, `HOST.key`. */
   tlsDir: string;
   stateDir: string;
+  /** Nova's max_concurrent_live_migrations. */
+  concurrent: number;
   /** Workload traffic of the host; it decides contention and with it technique and strategy. */
   workloadTxBitsPerSecond: number;
   workloadRxBitsPerSecond: number;
@@ -142,7 +144,7 @@ export class CloudHost {
       ...ordinaryInfo(this.#options.host, LINK_BITS_PER_SECOND),
       shapeableBitsPerSecond: SHAPEABLE_BITS_PER_SECOND,
       migrationAddress: '192.0.2.1',
-      maxConcurrentLiveMigrations: 4,
+      maxConcurrentLiveMigrations: this.#options.concurrent,
     };
   }
 
