@@ -7,7 +7,7 @@ import type { Tracker } from '../tracker/tracker.ts';
 import type { Experience } from './execute/experience.ts';
 import type { Lookout } from './lookout.ts';
 import type { LookAhead } from './plan/lookahead.ts';
-import { type Action, contentionLevels, plan, planAhead, type World } from './plan/plan.ts';
+import { type Action, contentionLevels, planAhead, refusal, type World } from './plan/plan.ts';
 import type { InFlightMigration, QueuedMigration } from './plan/world.ts';
 import { type Entry, type Queue, waits } from './queue.ts';
 import type { RequestParts } from './requests.ts';
@@ -99,12 +99,9 @@ export class Outlook {
   refusal({ vmUuid, taken, asked }: Parameters<RequestParts['refusal']>[0]): string | null {
     const world = this.world();
     const { source, destination, server, candidates } = taken;
-    const startsAtMs = Math.max(world.nowMs, asked.notBeforeAtMs ?? 0);
-    const wanted = { id: 0, vmUuid, source, destination, server, candidates, receivedAtMs: startsAtMs };
-    const queue = [...world.queue, { ...wanted, asked, deadlineAtMs: asked.deadlineAtMs }];
-    const policy = world.policy && { ...world.policy, batchWindowMs: 0 };
-    const action = plan({ ...world, nowMs: startsAtMs + 1, policy, queue }).find(({ id }) => id === 0);
-    return action?.kind === 'refuse' ? action.reason.text : null;
+    const nowMs = Math.max(world.nowMs, asked.notBeforeAtMs ?? 0);
+    const wanted = { id: 0, vmUuid, source, destination, server, candidates, receivedAtMs: nowMs };
+    return refusal({ ...world, nowMs }, { ...wanted, asked, deadlineAtMs: asked.deadlineAtMs })?.text ?? null;
   }
 }
 

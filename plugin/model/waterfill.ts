@@ -16,43 +16,64 @@ export interface Sender {
  * |---|---|---|
  * | A, B | B, C | A 8, B 2, C 2 |
  * | A, B promised 3 | B, C | A 6.5, B 3.5, C 0.5 |
+ *
+ * Each round fills a link or satisfies a sender, and looks once at each link that is not full yet: rounds × links, and
+ * once all senders.
  */
 export function waterfill(capacities: readonly number[], senders: readonly Sender[]): Float64Array {
   const rates = new Float64Array(senders.length);
   const left = Float64Array.from(capacities);
   promise(capacities, senders, rates, left);
-  const growing = new Set<number>();
   const crowd = new Int32Array(capacities.length);
-  const join = (index: number, by: number) => {
-    for (const link of senders[index]?.links ?? []) crowd[link] = (crowd[link] as number) + by;
-  };
+  const crossing = capacities.map((): number[] => []);
+  const grows = new Uint8Array(senders.length);
+  const limited: number[] = [];
+  let growing = 0;
   senders.forEach(({ links, atMost = Number.POSITIVE_INFINITY }, index) => {
     if (atMost <= (rates[index] as number) || links.some((link) => (left[link] as number) <= 0)) return;
-    growing.add(index);
-    join(index, 1);
-  });
-  while (growing.size > 0) {
-    let step = Number.POSITIVE_INFINITY;
-    for (const index of growing) {
-      const { links, atMost = Number.POSITIVE_INFINITY } = senders[index] as Sender;
-      step = Math.min(step, atMost - (rates[index] as number));
-      for (const link of links) step = Math.min(step, (left[link] as number) / (crowd[link] as number));
+    grows[index] = 1;
+    growing++;
+    if (atMost < Number.POSITIVE_INFINITY) limited.push(index);
+    for (const link of links) {
+      crowd[link] = (crowd[link] as number) + 1;
+      crossing[link]?.push(index);
     }
-    if (step === Number.POSITIVE_INFINITY) {
-      for (const index of growing) rates[index] = Number.POSITIVE_INFINITY;
+  });
+  const most = (index: number) => senders[index]?.atMost ?? Number.POSITIVE_INFINITY;
+  const room = (index: number) => most(index) - (rates[index] as number);
+  limited.sort((a, b) => room(a) - room(b));
+  let used = capacities.map((_, link) => link).filter((link) => (crowd[link] as number) > 0);
+  /** What each that grows has got above its promise: the same for all. */
+  let level = 0;
+  const stay = (index: number) => {
+    if (grows[index] === 0) return;
+    grows[index] = 0;
+    growing--;
+    rates[index] = Math.min(most(index), (rates[index] as number) + level);
+    for (const link of senders[index]?.links ?? []) crowd[link] = (crowd[link] as number) - 1;
+  };
+  let nearest = 0;
+  while (growing > 0) {
+    let step = Number.POSITIVE_INFINITY;
+    for (const link of used) step = Math.min(step, (left[link] as number) / (crowd[link] as number));
+    while (nearest < limited.length && grows[limited[nearest] as number] === 0) nearest++;
+    if (nearest < limited.length) step = Math.min(step, room(limited[nearest] as number) - level);
+    level += step;
+    if (level === Number.POSITIVE_INFINITY) {
+      for (const index of senders.keys()) stay(index);
       break;
     }
-    for (const index of growing) {
-      rates[index] = (rates[index] as number) + step;
-      for (const link of senders[index]?.links ?? []) left[link] = (left[link] as number) - step;
+    for (const link of used) left[link] = (left[link] as number) - step * (crowd[link] as number);
+    for (; nearest < limited.length; nearest++) {
+      const index = limited[nearest] as number;
+      if (grows[index] === 1 && (rates[index] as number) + level < most(index) * (1 - FULL)) break;
+      stay(index);
     }
-    for (const index of growing) {
-      const { links, atMost = Number.POSITIVE_INFINITY } = senders[index] as Sender;
-      const full = links.some((link) => (left[link] as number) <= FULL * (capacities[link] as number));
-      if (!full && (rates[index] as number) < atMost * (1 - FULL)) continue;
-      growing.delete(index);
-      join(index, -1);
+    for (const link of used) {
+      if ((left[link] as number) > FULL * (capacities[link] as number)) continue;
+      for (const index of crossing[link] as number[]) stay(index);
     }
+    used = used.filter((link) => (crowd[link] as number) > 0);
   }
   return rates;
 }

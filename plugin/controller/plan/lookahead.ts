@@ -48,7 +48,7 @@ export interface LookAhead {
 /** What a second of a migration's completion costs beside others. */
 const WEIGHT: Record<Priority, number> = { high: 9, medium: 3, low: 1 };
 
-/** Some 20 ms of work on one core, in looks at what waits. */
+/** Some tens of ms on one core; one order costs its events × the looks at what waits and runs. */
 const WORK = 100_000;
 const MOST_ROUNDS = 200;
 
@@ -56,17 +56,18 @@ const MOST_ROUNDS = 200;
  * Other orders that are tried: of a few all exchanges, of many as many as some tens of milliseconds allow. By number, not
  * by a clock: the same world gives the same plan.
  *
- * | waiting | rounds |
- * |---------|--------|
- * | 2       | 4      |
- * | 20      | 200    |
- * | 50      | 40     |
- * | 200     | 2      |
- * | 500     | 0      |
+ * | waiting | running | rounds |
+ * |---------|---------|--------|
+ * | 2       | 0       | 4      |
+ * | 20      | 0       | 200    |
+ * | 20      | 20      | 62     |
+ * | 50      | 0       | 40     |
+ * | 20      | 200     | 2      |
+ * | 500     | 0       | 0      |
  */
-export function roundsFor(waiting: number): number {
+export function roundsFor(waiting: number, running: number): number {
   if (waiting < 2) return 0;
-  return Math.min(MOST_ROUNDS, 2 * waiting * (waiting - 1), Math.floor(WORK / waiting ** 2));
+  return Math.min(MOST_ROUNDS, 2 * waiting * (waiting - 1), Math.floor(WORK / (waiting + running) ** 2));
 }
 
 /**
@@ -77,7 +78,7 @@ export function roundsFor(waiting: number): number {
  */
 export function lookAhead(world: World, policy: Policy, hopefuls: readonly Hopeful[]): LookAhead {
   const { live, durations } = liveWorldOf(world, policy, hopefuls);
-  const plan = planSchedule(live, { rounds: roundsFor(hopefuls.length) });
+  const plan = planSchedule(live, { rounds: roundsFor(hopefuls.length, world.inFlight.length) });
   const place = new Map(plan.order.map((id, at) => [id, at]));
   const stretched = (by: 'low' | 'high') =>
     planSchedule(

@@ -68,10 +68,7 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
   const starting: Flight[] = [];
 
   const taken = hopefuls.filter(({ candidate, opensAtMs: opens }) => {
-    const { refused } =
-      world.nowMs < opens
-        ? { refused: null }
-        : admission(world, policy, candidate, firstOf(times[candidate.decision.priority].startsAtMs));
+    const refused = world.nowMs < opens ? null : refusalOf(world, policy, times, candidate);
     if (refused) actions.push({ kind: 'refuse', id: candidate.migration.id, reason: refused });
     return !refused;
   });
@@ -113,10 +110,24 @@ function looked(look: () => LookAhead): { ahead: LookAhead | null; failure: stri
   }
 }
 
-/** If it went before everything that waits and runs: whether it can be refused depends on nothing else. */
-function firstOf(startsAtMs: number | null): Outlook {
-  const earliestStartAtMs = startsAtMs ?? Number.POSITIVE_INFINITY;
-  return { earliestStartAtMs, plannedStartAtMs: earliestStartAtMs, queuePosition: 0 };
+/** Why `planAhead` would refuse one if it were in the queue and its batch window over; null: it would not. Pure. */
+export function refusal(world: World, migration: QueuedMigration): Reason | null {
+  const { policy } = world;
+  if (!policy || !anyoneAnswers(world, migration)) return null;
+  const times = startTimes(policy, world.nowMs);
+  return refusalOf(world, policy, times, candidateOf(world, policy, times, migration));
+}
+
+/** As if it went before everything that waits and runs: whether it is refused depends on nothing else. */
+function refusalOf(
+  world: World,
+  policy: Policy,
+  times: Record<Priority, StartTimes>,
+  candidate: Candidate,
+): Reason | null {
+  const startsAtMs = times[candidate.decision.priority].startsAtMs ?? Number.POSITIVE_INFINITY;
+  const first: Outlook = { earliestStartAtMs: startsAtMs, plannedStartAtMs: startsAtMs, queuePosition: 0 };
+  return admission(world, policy, candidate, first).refused;
 }
 
 /** By rank, those of a rank as the plan has them; those that waited too long stay as they are, the oldest first. */

@@ -176,6 +176,12 @@ describe('looking ahead', () => {
 
 describe('roundsFor', () => {
   it('tries all exchanges of a few, fewer the more there are, none of very many', () => {
-    expect([0, 1, 2, 5, 20, 50, 200, 500].map(roundsFor)).toEqual([0, 0, 4, 40, 200, 40, 2, 0]);
+    expect([0, 1, 2, 5, 20, 50, 200, 500].map((waiting) => roundsFor(waiting, 0))).toEqual([
+      0, 0, 4, 40, 200, 40, 2, 0,
+    ]);
+  });
+
+  it('tries fewer beside many that run, as each of them is played too', () => {
+    expect([0, 20, 200, 400].map((running) => roundsFor(20, running))).toEqual([200, 62, 2, 0]);
   });
 });

@@ -5,7 +5,14 @@ import { checkPlan } from '../../../../plugin/controller/plan/check.ts';
 import { decide } from '../../../../plugin/controller/plan/decide.ts';
 import { DecisionFacts, factsOf, worldOf } from '../../../../plugin/controller/plan/facts.ts';
 import { type Foreseen, liveWorldOf, lookAhead } from '../../../../plugin/controller/plan/lookahead.ts';
-import { contentionLevels, linkKey, plan, planAhead, type World } from '../../../../plugin/controller/plan/plan.ts';
+import {
+  contentionLevels,
+  linkKey,
+  plan,
+  planAhead,
+  refusal,
+  type World,
+} from '../../../../plugin/controller/plan/plan.ts';
 import type { InFlightMigration } from '../../../../plugin/controller/plan/world.ts';
 import type { OrderKey, StartWindow } from '../../../../plugin/policy/schema/timing.ts';
 import type { Policy } from '../../../../plugin/policy/schema.ts';
@@ -214,6 +221,21 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
         expect(started.sort((a, b) => a - b)).toEqual(foreseen.sort((a, b) => a - b));
       }),
       { numRuns: RUNS },
+    );
+  });
+
+  it('knows of one alone whether it is refused, as whoever waits or runs beside it changes nothing in that', () => {
+    fc.assert(
+      fc.property(worlds, (drawn) => {
+        const w = { ...drawn, policy: drawn.policy && { ...drawn.policy, batchWindowMs: 0 } };
+        const refused = plan(w).flatMap((action) => (action.kind === 'refuse' ? [[action.id, action.reason]] : []));
+        const alone = w.queue.flatMap((migration) => {
+          const reason = refusal({ ...w, queue: [] }, migration);
+          return reason ? [[migration.id, reason]] : [];
+        });
+        expect(new Map(alone as [number, unknown][])).toEqual(new Map(refused as [number, unknown][]));
+      }),
+      { numRuns: 500 },
     );
   });
 
