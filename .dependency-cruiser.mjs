@@ -25,7 +25,7 @@ const PURE_FILES = [
   'hostd/shape/(frame|htb|bpf|classify|way|ipv4|ipv6|peer|acks|wayback|wire|combine|guest|rates|fence|kernel|foreign|plan)',
   'hostd/measure/(rates|dirty|domain|job|events|migrations|netfilter|history)',
   'bot/asks/(ask|click|next|lines|vms)',
-  'bot/(channel/pace|drover/sse)',
+  'bot/(channel/(pace|refused|shorten)|drover/sse)',
   'hostd/measure/count/(netlink|nftcodec|linkcodec|uplinks|addresscodec|detect|iptrules)',
 ];
 const PURE = `^(${PURE_FILES.join('|')})\\.ts$`;

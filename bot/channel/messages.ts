@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { SlackError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Post } from '../journal/posts.ts';
-import { type Rendered, shownAs } from './content.ts';
+import { type Content, type Rendered, shownAs } from './content.ts';
 import { findPosted, METADATA } from './find.ts';
 import type { SlackApi } from './slack.ts';
 
@@ -21,8 +21,10 @@ export type Posted =
   /** An earlier one may still arrive. */
   | { kind: 'wait'; untilMs: number };
 
+type Kept = (post: Post) => void;
+
 const SETTLE_MS = 5000;
-/** In place of a `ts`: Slack did not take it, and is not asked again. */
+/** In place of a `ts`: Slack did not take it. */
 export const REFUSED = 'refused';
 
 /** Posts and changes single messages; how each stands is on disk before and after. */
@@ -36,9 +38,10 @@ export class Messages {
   /**
    * Posts it, unless Slack has it already. `kept` is called with how it stands, whenever that changes.
    *
+   * @param sent what is sent of it
    * @throws SlackError
    */
-  async post(post: Post, { content, isFinal }: Rendered, kept: (post: Post) => void): Promise<Posted> {
+  async post(post: Post, { content, isFinal }: Rendered, sent: Content, kept: Kept): Promise<Posted> {
     const { slack, settleMs = SETTLE_MS } = this.#parts;
     const known = await this.#opened(post);
     if (known.posting_since_ms !== null) {
@@ -55,8 +58,8 @@ export class Messages {
     const answer = await slack.call('chat.postMessage', {
       channel: begun.channel,
       ...(begun.thread_ts === null ? {} : { thread_ts: begun.thread_ts }),
-      text: content.text,
-      blocks: content.blocks,
+      text: sent.text,
+      blocks: sent.blocks,
       metadata: metadataOf(begun.key),
       unfurl_links: false,
       unfurl_media: false,
@@ -67,31 +70,37 @@ export class Messages {
   }
 
   /** Changes it, unless it shows that already. @throws SlackError */
-  async update(post: Post, { content, isFinal }: Rendered, kept: (post: Post) => void): Promise<void> {
+  async update(post: Post, { content, isFinal }: Rendered, sent: Content, kept: Kept): Promise<void> {
     const shown = shownAs(content, isFinal);
     if (post.shown === shown || post.ts === REFUSED) return;
     const { channel, ts, key } = post;
-    const { text, blocks } = content;
+    const { text, blocks } = sent;
     await this.#parts.slack.call('chat.update', { channel, ts, text, blocks, metadata: metadataOf(key) });
     await this.#keep({ ...post, shown }, kept);
   }
 
   /** Slack has not taken it: nothing of it needs to be looked for. */
-  async notPosted(post: Post, kept: (post: Post) => void): Promise<void> {
+  async notPosted(post: Post, kept: Kept): Promise<void> {
     await this.#keep({ ...post, posting_since_ms: null }, kept);
   }
 
   /** It goes elsewhere instead. */
-  async redirect(post: Post, channel: string, kept: (post: Post) => void): Promise<void> {
+  async redirect(post: Post, channel: string, kept: Kept): Promise<void> {
     await this.#keep({ ...post, channel, posting_since_ms: null }, kept);
   }
 
-  /** Slack does not take it, and is not asked again. */
-  async giveUp(post: Post, kept: (post: Post) => void): Promise<void> {
-    await this.#keep({ ...post, posting_since_ms: null, shown: 'final:refused', ts: post.ts ?? REFUSED }, kept);
+  /** Slack does not take it. Unless it is the last that is to be said, what comes after it is tried again. */
+  async giveUp(post: Post, isFinal: boolean, kept: Kept): Promise<void> {
+    const shown = isFinal ? 'final:refused' : REFUSED;
+    await this.#keep({ ...post, posting_since_ms: null, shown, ts: post.ts ?? REFUSED }, kept);
   }
 
-  async #keep(post: Post, kept: (post: Post) => void): Promise<void> {
+  /** It is posted anew: what was posted cannot be changed any more, or was not taken. */
+  async anew(post: Post, kept: Kept): Promise<void> {
+    await this.#keep({ ...post, ts: null, posting_since_ms: null, shown: null }, kept);
+  }
+
+  async #keep(post: Post, kept: Kept): Promise<void> {
     await this.#parts.journal.posts.keep(post);
     kept(post);
   }

@@ -2,33 +2,26 @@ import type { Logger } from 'pino';
 import { describeError, SlackError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Post } from '../journal/posts.ts';
-import type { Content, Rendered } from './content.ts';
-import { Messages } from './messages.ts';
+import type { Rendered } from './content.ts';
+import {
+  type Entry,
+  emptyPost,
+  keptOf,
+  methodOf,
+  newEntry,
+  type Show,
+  stored,
+  type Turn,
+  URGENCY,
+  type Urgency,
+} from './entry.ts';
+import { Messages, REFUSED } from './messages.ts';
 import { Pace } from './pace.ts';
+import { wayOut } from './refused.ts';
+import { type Form, inForm } from './shorten.ts';
 import type { SlackApi } from './slack.ts';
 
-/** The lower goes first. */
-export const URGENCY = { board: 0, change: 1, thread: 2, progress: 3 } as const;
-export type Urgency = (typeof URGENCY)[keyof typeof URGENCY];
-
-/** A message that changes. */
-export interface Show {
-  /** Of its row in the journal. */
-  key: string;
-  channel: string;
-  /** Who is written to where the bot is not let into the channel; null: nobody. */
-  elsewhere: string | null;
-  /** As it is when its turn comes; null: it is not needed any more. */
-  render: () => Rendered | null;
-  urgency: Urgency;
-}
-
-/** Lines of a thread, which are taken when their turn comes, all that there are by then. */
-export interface Turn {
-  key: string;
-  channel: string;
-  take: () => Promise<Post | null>;
-}
+export { URGENCY, type Urgency } from './entry.ts';
 
 export interface OutboxParts {
   slack: SlackApi;
@@ -40,28 +33,10 @@ export interface OutboxParts {
   settleMs?: number;
 }
 
-interface Entry {
-  key: string;
-  channel: string;
-  show: Show | null;
-  turn: Turn | null;
-  /** Null: not read yet. */
-  post: Post | null;
-  urgency: Urgency;
-  sinceMs: number;
-  notBeforeMs: number;
-  failures: number;
-  inFlight: boolean;
-  /** Its call is counted already. */
-  isPaid: boolean;
-}
-
 /** The same message is not changed more often: what comes meanwhile goes with the next. */
 const GAP_MS: Record<Urgency, number> = { 0: 1200, 1: 1200, 2: 1200, 3: 3000 };
 const MOST_IN_FLIGHT = 6;
 const IDLE_MS = 60_000;
-const KEPT_OUT = ['not_in_channel', 'channel_not_found', 'is_archived', 'restricted_action', 'user_not_in_channel'];
-
 /**
  * The one way out to Slack's channels. What shall be shown is said as often as one likes; of one message the newest is
  * sent when its turn comes: boards, then changes of state, then progress, the oldest first, no more often than Slack
@@ -74,6 +49,8 @@ export class Outbox {
   readonly #pace = new Pace();
   readonly #entries = new Map<string, Entry>();
   readonly #shownAtMs = new Map<string, number>();
+  /** Messages of which Slack did not take all when they were last changed. */
+  readonly #forms = new Map<string, Form>();
   #timer: NodeJS.Timeout | undefined;
   #inFlight = 0;
   #stopped = false;
@@ -128,21 +105,8 @@ export class Outbox {
     this.#pump();
   }
 
-  #add({ key, channel }: { key: string; channel: string }, urgency: Urgency, given: Partial<Entry>): void {
-    this.#entries.set(key, {
-      key,
-      channel,
-      show: null,
-      turn: null,
-      post: null,
-      urgency,
-      sinceMs: Date.now(),
-      notBeforeMs: 0,
-      failures: 0,
-      inFlight: false,
-      isPaid: false,
-      ...given,
-    });
+  #add(to: { key: string; channel: string }, urgency: Urgency, given: Partial<Entry>): void {
+    this.#entries.set(to.key, newEntry(to, urgency, given));
   }
 
   #pump(): void {
@@ -202,7 +166,8 @@ export class Outbox {
       entry.post = (await journal.posts.get(entry.key)) ?? emptyPost(entry.key, entry.channel);
       entry.channel = entry.post.channel;
       // An earlier bot may have been killed before it said so.
-      if (entry.post.ts !== null) await this.#parts.posted(entry.key, entry.post.channel, entry.post.ts);
+      const { ts, channel } = entry.post;
+      if (ts !== null && ts !== REFUSED) await this.#parts.posted(entry.key, channel, ts);
       return;
     }
     const { show, urgency } = entry;
@@ -213,21 +178,32 @@ export class Outbox {
     }
     entry.show = null;
     entry.urgency = URGENCY.progress;
+    // A change of state is worth a second call, to show all of it again if Slack takes it now.
+    const form = entry.form ?? (urgency === URGENCY.progress ? this.#forms.get(entry.key) : null) ?? 'full';
     try {
-      if (entry.post.ts === null) await this.#post(entry, show, rendered);
-      else {
-        await this.#messages.update(entry.post, rendered, keptOf(entry));
-        this.#done(entry);
-      }
+      await this.#say(entry, show, rendered, form);
+      if (form === 'full' || rendered.isFinal) this.#forms.delete(entry.key);
+      else this.#forms.set(entry.key, form);
     } catch (error) {
       entry.show ??= show;
       entry.urgency = Math.min(entry.urgency, urgency) as Urgency;
+      if (error instanceof SlackError && error.fault.kind === 'refused')
+        return this.#refused(entry, error, form, rendered.isFinal);
       throw error;
     }
   }
 
-  async #post(entry: Entry, show: Show | null, rendered: Rendered): Promise<void> {
-    const posted = await this.#messages.post(entry.post as Post, rendered, keptOf(entry));
+  async #say(entry: Entry, show: Show | null, rendered: Rendered, form: Form): Promise<void> {
+    const sent = inForm(rendered.content, form);
+    const post = entry.post as Post;
+    if (post.ts === REFUSED && rendered.isFinal && post.shown === REFUSED) {
+      await this.#messages.anew(post, keptOf(entry));
+    }
+    if (entry.post?.ts !== null) {
+      await this.#messages.update(post, rendered, sent, keptOf(entry));
+      return this.#done(entry);
+    }
+    const posted = await this.#messages.post(entry.post, rendered, sent, keptOf(entry));
     if (posted.kind === 'wait') {
       entry.show ??= show;
       entry.urgency = URGENCY.change;
@@ -244,6 +220,7 @@ export class Outbox {
   #done(entry: Entry): void {
     const nowMs = Date.now();
     entry.failures = 0;
+    entry.form = null;
     this.#shownAtMs.set(entry.key, nowMs);
     if (entry.show) {
       entry.urgency = entry.show.urgency;
@@ -268,44 +245,33 @@ export class Outbox {
       else if (method !== methodOf(entry)) entry.notBeforeMs = nowMs + fault.retryAfterMs;
       return;
     }
-    if (fault?.kind === 'refused') return this.#refused(entry, error as SlackError);
     if (entry.failures === 1) log.warn({ message: entry.key, error: describeError(error) }, 'a message is tried again');
     entry.notBeforeMs = nowMs + Math.min(30_000, 500 * 2 ** Math.min(entry.failures, 6));
   }
 
-  async #refused(entry: Entry, error: SlackError): Promise<void> {
+  /** Slack says no. */
+  async #refused(entry: Entry, error: SlackError, form: Form, isFinal: boolean): Promise<void> {
     const { log } = this.#parts;
-    const { code } = error;
     const post = entry.post as Post;
-    const elsewhere = entry.show?.elsewhere ?? null;
-    if (KEPT_OUT.includes(code) && elsewhere !== null && post.ts === null && post.channel === entry.show?.channel) {
-      log.warn({ message: entry.key, channel: post.channel, code }, 'not let into the channel: it goes to the asker');
-      return this.#messages.redirect(post, elsewhere, keptOf(entry));
+    const elsewhere = post.channel === entry.show?.channel ? entry.show.elsewhere : null;
+    const way = wayOut(error.code, { form, isFinal, isPosted: post.ts !== null, elsewhere });
+    const what = { message: entry.key, channel: post.channel, code: error.code, error: describeError(error.cause) };
+    switch (way.kind) {
+      case 'shorter':
+        log.error({ ...what, form, next: way.form }, 'Slack does not take all of a message');
+        entry.form = way.form;
+        if (post.ts === null) await this.#messages.notPosted(post, keptOf(entry));
+        return;
+      case 'elsewhere':
+        log.warn(what, 'not let into the channel: it goes to the asker');
+        return this.#messages.redirect(post, way.channel, keptOf(entry));
+      case 'anew':
+        log.warn(what, 'a message cannot be changed: its last is posted anew');
+        return this.#messages.anew(post, keptOf(entry));
+      case 'none':
+        log.error(what, 'Slack does not take a message');
+        this.#entries.delete(entry.key);
+        await this.#messages.giveUp(post, isFinal, keptOf(entry));
     }
-    log.error({ message: entry.key, code, error: describeError(error.cause) }, 'Slack does not take a message');
-    this.#entries.delete(entry.key);
-    await this.#messages.giveUp(post, keptOf(entry));
   }
-}
-
-function keptOf(entry: Entry): (post: Post) => void {
-  return (post) => {
-    entry.post = post;
-    entry.channel = post.channel;
-  };
-}
-
-/** Null: only reading the journal. */
-function methodOf({ post, turn }: Entry): string | null {
-  if (turn) return 'chat.postMessage';
-  if (post === null) return null;
-  return post.ts === null ? 'chat.postMessage' : 'chat.update';
-}
-
-function stored({ content }: Post): Rendered | null {
-  return content === null ? null : { content: JSON.parse(content) as Content, isFinal: true };
-}
-
-function emptyPost(key: string, channel: string): Post {
-  return { key, channel, thread_ts: null, ts: null, posting_since_ms: null, content: null, shown: null };
 }

@@ -3,6 +3,7 @@ import axios from 'axios';
 import type { Logger } from 'pino';
 import { describeError, SlackError } from '../errors.ts';
 import type { Content } from './content.ts';
+import { type Form, inForm, shorterForm } from './shorten.ts';
 import type { SlackApi } from './slack.ts';
 
 /** Who is answered, and where. */
@@ -36,14 +37,23 @@ export class Replies {
     this.#log = log;
   }
 
-  async answer(to: Address, content: Content): Promise<void> {
+  async answer(to: Address, all: Content): Promise<void> {
+    let form: Form = 'full';
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const content = inForm(all, form);
       try {
         if (await this.#byUrl(to, content)) return;
         await this.#byName(to, content);
         return;
       } catch (error) {
         const fault = error instanceof SlackError ? error.fault : null;
+        const shorter: Form | null = error instanceof SlackError ? shorterForm(form, error.code) : null;
+        if (shorter !== null) {
+          this.#log.error({ user: to.user, form, error: describeError(error) }, 'Slack does not take all of an answer');
+          form = shorter;
+          attempt -= 1;
+          continue;
+        }
         if (attempt === ATTEMPTS || fault?.kind === 'refused') {
           this.#log.warn({ user: to.user, error: describeError(error) }, 'somebody cannot be answered');
           return;

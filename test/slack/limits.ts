@@ -102,14 +102,15 @@ const uniqueActions = (each: object) => {
   const ids = [...JSON.stringify(each).matchAll(/"action_id":"([^"]*)"/g)].map(([, one]) => one);
   return new Set(ids).size === ids.length;
 };
-/** Not in the reference: about so many characters of JSON, else `msg_blocks_too_long` (slackapi/bolt-js#2509, #2867). */
+/** Not in the reference: about so many characters of JSON, else this (slackapi/bolt-js#2509, #2867). */
 const MOST_JSON = 13_200;
+export const BLOCKS_TOO_LONG = 'msg_blocks_too_long';
 
 export const MessageBlocks = z
   .array(messageBlock.refine(uniqueActions, 'action_id must be unique in its block'))
   .max(50)
   .refine(uniqueIds, 'block_id must be unique')
-  .refine((blocks) => JSON.stringify(blocks).length <= MOST_JSON, 'msg_blocks_too_long');
+  .refine((blocks) => JSON.stringify(blocks).length <= MOST_JSON, BLOCKS_TOO_LONG);
 
 export const MessageText = z.string().max(40_000);
 

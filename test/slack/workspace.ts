@@ -1,4 +1,4 @@
-import { faultsOf, MessageBlocks, MessageText, View } from './limits.ts';
+import { BLOCKS_TOO_LONG, faultsOf, MessageBlocks, MessageText, View } from './limits.ts';
 
 /** A message with everything that it ever said. */
 export interface Message {
@@ -215,7 +215,9 @@ function metadataOf({ metadata }: Arguments): object | null {
 function contentFault(args: Arguments): Answer | null {
   if (!args.text && !args.blocks) return { ok: false, error: 'no_text' };
   if (faultsOf(MessageText.optional(), args.text).length > 0) return { ok: false, error: 'msg_too_long' };
-  return refusal('invalid_blocks', faultsOf(MessageBlocks.optional(), args.blocks));
+  const faults = faultsOf(MessageBlocks.optional(), args.blocks);
+  const isOnlyLong = faults.every((fault) => fault.includes(BLOCKS_TOO_LONG));
+  return refusal(isOnlyLong ? BLOCKS_TOO_LONG : 'invalid_blocks', faults);
 }
 
 function viewFault(given: unknown, type: string): Answer | null {

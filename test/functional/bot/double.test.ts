@@ -70,7 +70,7 @@ describe('the Slack double', () => {
       data: { error: 'invalid_blocks' },
     });
     await expect(post(Array.from({ length: 5 }, () => section('x'.repeat(2800))))).rejects.toMatchObject({
-      data: { error: 'invalid_blocks' },
+      data: { error: 'msg_blocks_too_long' },
     });
     await expect(post([section('x')])).resolves.toMatchObject({ ok: true });
     const before = slack.calls.length;

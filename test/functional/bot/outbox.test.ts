@@ -16,6 +16,8 @@ let journal: Journal;
 let outbox: Outbox;
 let folder = '';
 let text = '';
+let blocks: object[] = [];
+let isFinal = false;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'drover-outbox-'));
@@ -23,6 +25,8 @@ beforeEach(async () => {
   await slack.start();
   await open();
   text = 'first';
+  blocks = [];
+  isFinal = false;
 });
 
 afterEach(async () => {
@@ -40,7 +44,7 @@ async function open(): Promise<void> {
 }
 
 function show(key = 'ask:1', channel = 'C1'): void {
-  const render = () => ({ content: { text, blocks: [] }, isFinal: false });
+  const render = () => ({ content: { text, blocks }, isFinal });
   outbox.show({ key, channel, elsewhere: 'U1', render, urgency: URGENCY.change });
 }
 
@@ -96,7 +100,78 @@ describe('the way out to Slack', () => {
   });
 });
 
+const section = (words: string) => ({ type: 'section', text: { type: 'mrkdwn', text: words } });
+const cancel = { type: 'button', action_id: 'ask.cancel', text: { type: 'plain_text', text: 'Cancel' } };
+const newest = () => slack.workspace.messages.at(-1)?.versions.at(-1);
+const errors = () => slack.calls.flatMap(({ error }) => error ?? []);
+
+describe('what Slack does not take', () => {
+  it('because it is too long is shown shorter, with its buttons; its end is shown whole where Slack takes it', async () => {
+    const lines = Array.from({ length: 5 }, (_, n) => section(`${n} ${'x'.repeat(2900)}`));
+    blocks = [...lines, { type: 'actions', elements: [cancel] }];
+    show();
+    await expect.poll(said, WITHIN).toEqual([['first']]);
+    expect(errors()).toEqual(['msg_blocks_too_long']);
+    expect(JSON.stringify(newest())).toMatch(/"0 x+".*shortened.*ask\.cancel/);
+    text = 'second';
+    show();
+    await expect.poll(said, WITHIN).toEqual([['first', 'second']]);
+    expect(errors()).toHaveLength(2);
+    [text, blocks, isFinal] = ['last', [section('all of it')], true];
+    show();
+    await expect.poll(said, WITHIN).toEqual([['first', 'second', 'last']]);
+    await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
+    expect(newest()?.blocks).toEqual([section('all of it')]);
+    expect(slack.calls).toHaveLength(5);
+  });
+
+  it('because a block of it is wrong is shown by its line of text, and asked of Slack no third time', async () => {
+    [blocks, isFinal] = [[section('x'.repeat(3001))], true];
+    show();
+    await expect.poll(said, WITHIN).toEqual([['first (shortened: Slack did not take all of it)']]);
+    await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
+    expect(errors()).toEqual(['invalid_blocks']);
+    expect((await journal.posts.get('ask:1'))?.shown).toMatch(/^final:/);
+  });
+
+  it('in no form is given up, but what comes last is tried again', async () => {
+    [text, blocks] = ['x'.repeat(40_001), [section('')]];
+    const rules = slack.workspace.post.bind(slack.workspace);
+    slack.workspace.post = () => ({ ok: false, error: 'msg_too_long' });
+    show();
+    await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
+    expect(errors()).toEqual(['msg_too_long', 'msg_too_long', 'msg_too_long']);
+    slack.workspace.post = rules;
+    [text, blocks, isFinal] = ['last', [], true];
+    show();
+    await expect.poll(said, WITHIN).toEqual([['last']]);
+  });
+
+  it('because the message was deleted: its end is posted anew, once', async () => {
+    show();
+    await expect.poll(said, WITHIN).toEqual([['first']]);
+    await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
+    slack.workspace.messages.length = 0;
+    text = 'on its way';
+    show();
+    await expect.poll(errors, WITHIN).toEqual(['message_not_found']);
+    [text, isFinal] = ['last', true];
+    show();
+    await expect.poll(said, WITHIN).toEqual([['last']]);
+    await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
+    expect(errors()).toEqual(['message_not_found', 'message_not_found']);
+  });
+});
+
 describe('an answer to one person', () => {
+  it('that Slack does not take is given shorter', async () => {
+    const replies = new Replies(new SlackApi(slack.apiUrl, slack.botToken, LOG), slack.apiUrl, LOG);
+    const { delivery } = await slack.command('help', { user: 'U1', channel: 'C1' }, null);
+    const to = { user: 'U1', channel: 'C1', responseUrl: String(delivery.payload.response_url), atMs: Date.now() };
+    await replies.answer(to, { text: 'the plan', blocks: [section('x'.repeat(3001))] });
+    expect(newest()?.text).toBe('the plan (shortened: Slack did not take all of it)');
+  });
+
   it('goes to Slack’s address for it five times, and then by name', async () => {
     const replies = new Replies(new SlackApi(slack.apiUrl, slack.botToken, LOG), slack.apiUrl, LOG);
     const { delivery } = await slack.command('help', { user: 'U1', channel: 'C1' }, null);
