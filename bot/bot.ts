@@ -4,15 +4,15 @@ import type { Notice } from 'drover-plugin/contract';
 import type { Logger } from 'pino';
 import { Transport } from './app.ts';
 import { Alarms } from './asks/alarms.ts';
-import type { Ask } from './asks/ask.ts';
 import { Asks } from './asks/asks.ts';
 import { Follow } from './asks/follow.ts';
 import { refusalOf } from './asks/refusal.ts';
 import { Display } from './asks/show.ts';
+import { Tell } from './asks/tell.ts';
 import { Work } from './asks/work.ts';
 import { Audit } from './audit.ts';
 import { Outbox } from './channel/outbox.ts';
-import { type Address, Replies } from './channel/replies.ts';
+import { Replies } from './channel/replies.ts';
 import { SlackApi } from './channel/slack.ts';
 import type { Config } from './config.ts';
 import { DroverClient } from './drover/client.ts';
@@ -69,7 +69,6 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
   const giveUpAfterMs = config.giveUpAfterMinutes * 60_000;
   const work = new Work({ asks, drover, people, rules, audit, giveUpAfterMs, log });
   const alarms = new Alarms(asks, (ask) => audit.note('bot', 'expire', ask.id, 'expired', { why: ask.stateText }));
-  const addresses = new Map<string, Address>();
   const follow = new Follow({
     asks,
     drover,
@@ -80,11 +79,12 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
     opened: () => work.wakeAll(),
     log,
   });
-  asks.changed = (ask, before) => {
+  const tell = new Tell({ asks, replies, write: answers.cameToNothing, log });
+  asks.changed = (ask) => {
     display.changed(ask);
     alarms.watch(ask);
     work.wake(ask.id);
-    if (before && before.state !== ask.state) answerIfNothing(ask);
+    tell.watch(ask);
   };
   const cancel = new Cancel({ asks, drover, people, rules, audit });
   const commands = new Commands({
@@ -96,7 +96,6 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
     rules,
     audit,
     cancel,
-    remember: (id, to) => addresses.set(id, to),
   });
   const clicks = new Clicks({ asks, journal, drover, people, replies, rules, audit, cancel });
   const inbox = new Inbox(
@@ -127,16 +126,6 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
     log,
   });
 
-  /** An ask that has no message in the channel is answered to its asker alone. */
-  function answerIfNothing(ask: Ask): void {
-    const to = addresses.get(ask.id);
-    if (ask.endedAtMs === null) return;
-    addresses.delete(ask.id);
-    if (ask.state !== 'refused' || ask.messageTs !== null) return;
-    const fallback = { user: ask.askedBy, channel: ask.channel, responseUrl: null, atMs: ask.askedAtMs };
-    void replies.answer(to ?? fallback, answers.cameToNothing(ask));
-  }
-
   await asks.load(Date.now());
   await display.start();
   await outbox.start();
@@ -160,6 +149,7 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
       await follow.stop();
       await inbox.stop();
       await work.stop();
+      await tell.stop();
       alarms.stop();
       display.stop();
       await outbox.stop();

@@ -103,6 +103,8 @@ export interface Ask {
   /** Where it was asked. */
   channel: string;
   askedAtMs: number;
+  /** Slack's own address for answers to its asker; absent in what older bots wrote. */
+  responseUrl?: string | null;
   state: AskState;
   /** For people: what it waits for, why it was refused, ...; null: the state says it all. */
   stateText: string | null;
@@ -110,6 +112,8 @@ export interface Ask {
   choices: Choice[];
   /** In `refused`: the word that was probably meant for another; absent in what older bots wrote. */
   slip?: Slip | null;
+  /** In `refused`: its asker was told so; absent in what older bots wrote. */
+  told?: boolean;
   /** Null: it takes none. */
   approval: Approval | null;
   /** In the order of their names; empty until it is known which servers are meant. */

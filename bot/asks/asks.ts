@@ -79,10 +79,8 @@ export class Asks {
       if (!ask || this.#stopped) return null;
       const nowMs = Date.now();
       const after = next(ask, happening, nowMs);
-      if (after === ask) {
-        if (along.delivery !== undefined) await this.#journal.done(along.delivery);
-        return { ask, changed: false };
-      }
+      // What brought it about is not done: somebody may have to be told that it came too late.
+      if (after === ask) return { ask, changed: false };
       const events = happening.kind === 'news' ? happening.events : [];
       const lines = linesOf(ask, after, events);
       const passing = isPassing(ask, after, happening);

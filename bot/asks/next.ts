@@ -30,6 +30,8 @@ export type Happening =
   /** What the control API said to a cancel or to another priority. */
   | { kind: 'ordered'; order: 'cancel' | 'raise'; vmId: string; outcome: 'done' | Refusal }
   | { kind: 'expired'; text: string }
+  /** Its asker knows that it was refused then. */
+  | { kind: 'told'; endedAtMs: number | null }
   | { kind: 'posted'; channel: string; ts: string };
 
 const PRIORITIES: readonly Priority[] = ['low', 'medium', 'high'];
@@ -67,7 +69,11 @@ export function next(ask: Ask, happening: Happening, nowMs: number): Ask {
         ...ended(ask, 'refused', happening.text, nowMs),
         choices: happening.choices ?? [],
         slip: happening.slip ?? null,
+        told: false,
       };
+    case 'told':
+      if (ask.state !== 'refused' || ask.told !== false || ask.endedAtMs !== happening.endedAtMs) return ask;
+      return { ...ask, told: true };
     case 'expired':
       return isOpen(ask) ? ended(ask, 'expired', happening.text, nowMs) : ask;
     case 'ambiguous':

@@ -37,14 +37,19 @@ export class Replies {
     this.#log = log;
   }
 
-  async answer(to: Address, all: Content): Promise<void> {
+  /** @throws Error while Slack is away: whoever has to say it says it again. */
+  async insist(to: Address, content: Content): Promise<void> {
+    if (!(await this.answer(to, content))) throw new Error(`${to.user} cannot be answered now`);
+  }
+
+  /** False: Slack is away, and it can be tried again; else it is said, or Slack does not take it. */
+  async answer(to: Address, all: Content): Promise<boolean> {
     let form: Form = 'full';
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const content = inForm(all, form);
       try {
-        if (await this.#byUrl(to, content)) return;
-        await this.#byName(to, content);
-        return;
+        if (!(await this.#byUrl(to, content))) await this.#byName(to, content);
+        return true;
       } catch (error) {
         const fault = error instanceof SlackError ? error.fault : null;
         const shorter: Form | null = error instanceof SlackError ? shorterForm(form, error.code) : null;
@@ -56,11 +61,12 @@ export class Replies {
         }
         if (attempt === ATTEMPTS || fault?.kind === 'refused') {
           this.#log.warn({ user: to.user, error: describeError(error) }, 'somebody cannot be answered');
-          return;
+          return fault?.kind === 'refused';
         }
         await sleep(fault?.kind === 'slower' ? fault.retryAfterMs : 500 * 2 ** attempt);
       }
     }
+    return false;
   }
 
   /** False: it is used up, or Slack does not take it there. */

@@ -48,7 +48,7 @@ export class Clicks {
       if (error instanceof ControlError) return answers.trouble(error);
       throw error;
     });
-    if (say) await replies.answer({ user, channel, responseUrl, atMs }, say);
+    if (say) await replies.insist({ user, channel, responseUrl, atMs }, say);
     await journal.done(delivery);
   }
 

@@ -25,8 +25,6 @@ export interface CommandParts {
   rules: Rules;
   audit: Audit;
   cancel: Cancel;
-  /** Whoever asked is answered there if it comes to nothing. */
-  remember: (askId: string, to: Address) => void;
 }
 
 /** What is typed behind `/migrate`. */
@@ -47,7 +45,7 @@ export class Commands {
       command = parseCommand(text, { nowMs: atMs, timeZone });
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      await replies.answer(to, answers.mistake(text, error));
+      await replies.insist(to, answers.mistake(text, error));
       audit.note(user, 'command', null, 'not-understood', { text });
       return journal.done(delivery);
     }
@@ -57,7 +55,7 @@ export class Commands {
     if (command.kind !== 'help') {
       const refusal = await refusalOf(rules.rights, people, user, { act: 'look' });
       if (refusal !== null) {
-        await replies.answer(to, answers.refused(refusal));
+        await replies.insist(to, answers.refused(refusal));
         audit.note(user, command.kind, null, 'forbidden', { text, why: refusal });
         return journal.done(delivery);
       }
@@ -67,7 +65,7 @@ export class Commands {
       audit.note(user, command.kind, null, 'accepted', { text });
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
-      await replies.answer(to, answers.trouble(error));
+      await replies.insist(to, answers.trouble(error));
       audit.note(user, command.kind, null, error.code, { text });
     }
     await journal.done(delivery);
@@ -83,6 +81,7 @@ export class Commands {
       askedBy: to.user,
       channel: to.channel,
       askedAtMs: to.atMs,
+      responseUrl: to.responseUrl,
       state: 'received',
       stateText: null,
       choices: [],
@@ -92,7 +91,6 @@ export class Commands {
       messageChannel: null,
       messageTs: null,
     };
-    this.#parts.remember(ask.id, to);
     await this.#parts.asks.add(ask, { delivery });
   }
 
@@ -101,32 +99,33 @@ export class Commands {
     const nowMs = Date.now();
     switch (command.kind) {
       case 'help':
-        return replies.answer(to, answers.help());
+        return replies.insist(to, answers.help());
       case 'policy':
-        return replies.answer(to, answers.policy(await drover.policy(), nowMs));
+        return replies.insist(to, answers.policy(await drover.policy(), nowMs));
       case 'explain':
-        return replies.answer(to, answers.explain(await drover.explain(command.target), nowMs));
+        return replies.insist(to, answers.explain(await drover.explain(command.target), nowMs));
       case 'plan': {
         const meant = await lookFor(command.request, drover);
         if (meant.kind === 'wrong') {
           const { texts, unknown = [] } = meant;
-          return replies.answer(to, answers.notFound(texts, text, slipOf(text, unknown)));
+          return replies.insist(to, answers.notFound(texts, text, slipOf(text, unknown)));
         }
-        if (meant.kind === 'ambiguous') return replies.answer(to, answers.notFound(ambiguousTexts(meant.choices)));
+        if (meant.kind === 'ambiguous') return replies.insist(to, answers.notFound(ambiguousTexts(meant.choices)));
         const answer = await whatIf(command.request, meant.servers, drover);
-        return replies.answer(to, answers.plan(command.request, answer, nowMs));
+        return replies.insist(to, answers.plan(command.request, answer, nowMs));
       }
       case 'status': {
         const { target } = command;
         if (target === null) {
           const own = asks.running().filter(({ askedBy }) => askedBy === to.user);
-          return replies.answer(to, answers.ownStatus(own, nowMs));
+          return replies.insist(to, answers.ownStatus(own, nowMs));
         }
         const records = await (target === 'all' ? drover.unfinished() : drover.migrationsOf(target));
-        return replies.answer(to, answers.status(target, records, nowMs));
+        return replies.insist(to, answers.status(target, records, nowMs));
       }
       case 'cancel':
-        return replies.answer(to, await cancel.byName(command.target, to.user));
+        // Not done once more because it could not be said.
+        await replies.answer(to, await cancel.byName(command.target, to.user));
     }
   }
 }

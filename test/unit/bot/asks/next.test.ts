@@ -125,4 +125,21 @@ describe('an ask', () => {
     expect(raised.vms.map(({ raise }) => raise?.to)).toEqual(['medium', undefined]);
     expect(next(raised, { kind: 'raise', by: 'U1', to: 'medium' }, NOW)).toBe(raised);
   });
+
+  it('that was refused is told once, and again when what was meant instead is refused too', () => {
+    const refused: Happening = {
+      kind: 'refused',
+      text: 'no',
+      choices: [{ pattern: 'web-1', servers: [server('web-2')] }],
+    };
+    const told: Happening = { kind: 'told', endedAtMs: NOW };
+    expect(having(refused)).toMatchObject({ state: 'refused', told: false });
+    expect(having(refused, { kind: 'told', endedAtMs: NOW - 1 }).told).toBe(false);
+    const after = having(refused, told);
+    expect(after.told).toBe(true);
+    expect(next(after, told, NOW)).toBe(after);
+    const chosen: Happening = { kind: 'chosen', pattern: 'web-1', serverId: 'id-web-2' };
+    expect(having(refused, told, chosen, { kind: 'refused', text: 'no' }).told).toBe(false);
+    expect(having(told).told).toBeUndefined();
+  });
 });
