@@ -39,6 +39,7 @@ export class BotRig {
   bot: RunningBot | null = null;
   /** The app's request URL; null: Socket Mode. */
   url: string | null = null;
+  #known = 0;
 
   private constructor(folder: string, cloud: Cloud, plugin: PluginProcess) {
     this.folder = folder;
@@ -152,11 +153,19 @@ export class BotRig {
     renameSync(`${file}.new`, file);
   }
 
+  /** What was posted until now is not looked at any more. */
+  forget(): void {
+    this.#known = this.slack.workspace.messages.length;
+  }
+
+  /** Posted since then. */
+  get fresh(): Message[] {
+    return this.slack.workspace.messages.slice(this.#known);
+  }
+
   /** Messages that stand in the channel by themselves. */
   messages(channel = CHANNEL): Message[] {
-    return this.slack.workspace.messages.filter(
-      (each) => each.channel === channel && each.threadTs === null && each.onlyFor === null,
-    );
+    return this.fresh.filter((each) => each.channel === channel && each.threadTs === null && each.onlyFor === null);
   }
 
   thread(message: Message): string {
@@ -166,7 +175,7 @@ export class BotRig {
 
   /** What only that user saw, newest last. */
   told(user = OPS): string[] {
-    return this.slack.workspace.messages.filter(({ onlyFor }) => onlyFor === user).map((each) => shown(each));
+    return this.fresh.filter(({ onlyFor }) => onlyFor === user).map((each) => shown(each));
   }
 }
 

@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  rig.slack.workspace.messages.length = 0;
+  rig.forget();
 });
 
 const WITHIN = { timeout: 15_000 };
@@ -85,7 +85,7 @@ describe('a request', () => {
     const at = new Date(Date.now() + 3600_000).toISOString().slice(0, 16);
     await rig.type(`low vm-100 at ${at}Z`);
     await told(/ask\.choose/);
-    const answer = rig.slack.workspace.messages.find(({ onlyFor }) => onlyFor === OPS) as Message;
+    const answer = rig.fresh.find(({ onlyFor }) => onlyFor === OPS) as Message;
     const [, actionId = ''] = /"action_id":"(ask\.choose:[^"]+)"/.exec(shown(answer)) ?? [];
     await Promise.all([rig.click(answer, actionId), rig.click(answer, actionId)]);
     const waits = await message(/waits to be moved/);
@@ -193,7 +193,7 @@ describe('the form', () => {
   it('opens from the help, says what is wrong at its field, and asks for what it says once', async () => {
     await rig.type('help');
     await told(/form\.open/);
-    const help = rig.slack.workspace.messages.find(({ onlyFor }) => onlyFor === OPS) as Message;
+    const help = rig.fresh.find(({ onlyFor }) => onlyFor === OPS) as Message;
     await rig.click(help, 'form.open');
     await expect.poll(() => rig.slack.workspace.modals.length, WITHIN).toBe(1);
     const [modal] = rig.slack.workspace.modals;

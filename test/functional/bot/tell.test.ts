@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, 120_000);
 
 beforeEach(() => {
-  rig.slack.workspace.messages.length = 0;
+  rig.forget();
 });
 
 afterAll(async () => {
