@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { readConfig } from '../../bot/config.ts';
 import { type AuditLine, Journal } from '../../bot/journal/journal.ts';
 import { Cloud, type CloudAddresses } from '../cloud/cloud.ts';
 import { PluginProcess } from '../kills/plugin.ts';
+import { putPolicy } from '../policy-file.ts';
 import { SlackDouble } from '../slack/double.ts';
 import type { Message } from '../slack/workspace.ts';
 
@@ -59,7 +60,7 @@ export class BotRig {
     const plugin = new PluginProcess(folder, addresses);
     await plugin.prepare();
     const policyFile = join(folder, 'policy.yaml');
-    writeFileSync(policyFile, policy(readFileSync(policyFile, 'utf8')));
+    putPolicy(policyFile, policy(readFileSync(policyFile, 'utf8')));
     plugin.spawn();
     if (!(await plugin.ready())) throw new Error('the plugin does not start');
     const rig = new BotRig(folder, cloud, plugin);
@@ -149,8 +150,7 @@ export class BotRig {
 
   writePolicy(change: (text: string) => string): void {
     const file = join(this.folder, 'policy.yaml');
-    writeFileSync(`${file}.new`, change(readFileSync(file, 'utf8')));
-    renameSync(`${file}.new`, file);
+    putPolicy(file, change(readFileSync(file, 'utf8')));
   }
 
   /** What was posted until now is not looked at any more. */

@@ -11,6 +11,7 @@ import { MigrationRecord } from '../../plugin/contract.ts';
 import type { CloudAddresses } from '../cloud/cloud.ts';
 import { shippedPolicy } from '../lab/drover.ts';
 import { changedPolicy } from '../lab/policy.ts';
+import { putPolicy } from '../policy-file.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../plugin/main.ts');
 /** Of a busy machine. */
@@ -70,7 +71,7 @@ export class PluginProcess {
     const { tlsDir, hosts, keystoneUrl, novaUrl } = this.#cloud;
     const tls = (name: string) => join(tlsDir, name);
     writeFileSync(join(this.folder, 'password'), 'secret');
-    writeFileSync(join(this.folder, 'policy.yaml'), changedPolicy(shippedPolicy('seed.yaml'), { batchWindow }));
+    putPolicy(join(this.folder, 'policy.yaml'), changedPolicy(shippedPolicy('seed.yaml'), { batchWindow }));
     writeFileSync(
       join(this.folder, 'plugin.yaml'),
       stringify({

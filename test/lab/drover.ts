@@ -1,21 +1,12 @@
 /** Drover itself in a lab: hostd on every host, the plugin beside nova-api, with certificates of the lab's own CA. */
 import type { ChildProcess } from 'node:child_process';
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import axios from 'axios';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { MigrationEvent, MigrationRecord, PolicyStatus } from '../../plugin/contract.ts';
+import { putPolicy } from '../policy-file.ts';
 import { PASSWORD, RABBIT } from './config/identity.ts';
 import type { Lab } from './lab.ts';
 import { makePki } from './pki.ts';
@@ -62,7 +53,7 @@ export class Drover {
     this.socket = join(this.folder, 'control.sock');
     this.policyFile = join(this.folder, 'policy.yaml');
     mkdirSync(join(this.folder, 'log'), { recursive: true });
-    writeFileSync(this.policyFile, policy);
+    putPolicy(this.policyFile, policy);
     for (const file of ['', '-wal', '-shm']) rmSync(`${this.#database}${file}`, { force: true });
   }
 
@@ -184,9 +175,7 @@ export class Drover {
     const before = await this.policy();
     if (readFileSync(this.policyFile, 'utf8') === text) return before;
     const stamp = (status: PolicyStatus) => `${status.active} ${status.loadedAtMs} ${status.refused?.atMs}`;
-    const written = `${this.policyFile}.new`;
-    writeFileSync(written, text);
-    renameSync(written, this.policyFile);
+    putPolicy(this.policyFile, text);
     const deadlineMs = Date.now() + POLICY_WITHIN_MS;
     for (;;) {
       const status = await this.policy();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import { Controller } from '../../../plugin/controller/run.ts';
 import { Store } from '../../../plugin/controller/store/store.ts';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
+import { putPolicy } from '../../policy-file.ts';
 import { HostDouble, NovaDouble } from '../controller/doubles.ts';
 
 const SEED = join(import.meta.dirname, '../../../policies/seed.yaml');
@@ -77,7 +78,7 @@ export class Plugin {
     this.policyFile = join(this.folder, 'policy.yaml');
     const text = readFileSync(SEED, 'utf8');
     const priorities = ofPriorities === '' ? text : text.replace(/^priorities:\n/m, `priorities:\n  ${ofPriorities}\n`);
-    writeFileSync(this.policyFile, `${priorities}\n${more}\n`);
+    putPolicy(this.policyFile, `${priorities}\n${more}\n`);
   }
 
   async start(): Promise<void> {

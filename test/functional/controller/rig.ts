@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -8,6 +8,7 @@ import { Store } from '../../../plugin/controller/store/store.ts';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import type { LiveMigrateRequest, Verdict } from '../../../plugin/proxy/live-migrate.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
+import { putPolicy } from '../../policy-file.ts';
 import { HostDouble, liveMigrateRequest, NovaDouble, vm } from './doubles.ts';
 
 const SEED = join(import.meta.dirname, '../../../policies/seed.yaml');
@@ -29,7 +30,7 @@ export class ControllerRig {
     this.#policy = join(this.#folder, 'policy.yaml');
     const seed = readFileSync(SEED, 'utf8');
     expect(seed).toContain('batchWindow: 1 s');
-    writeFileSync(this.#policy, `${seed.replace('batchWindow: 1 s', 'batchWindow: 50 ms')}\n${policy}\n`);
+    putPolicy(this.#policy, `${seed.replace('batchWindow: 1 s', 'batchWindow: 50 ms')}\n${policy}\n`);
     onTestFinished(async () => {
       await this.stop();
       rmSync(this.#folder, { recursive: true });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -8,6 +8,7 @@ import { Store } from '../../../plugin/controller/store/store.ts';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
 import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../../../plugin/proxy/live-migrate.ts';
 import { Tracker } from '../../../plugin/tracker/tracker.ts';
+import { putPolicy } from '../../policy-file.ts';
 import { deadPort, migrateRequest, proxyBefore, rawExchange } from '../proxy/rig.ts';
 import { HostDouble, liveMigrateRequest, NovaDouble, sourceView, vm } from './doubles.ts';
 
@@ -71,7 +72,7 @@ function seedWith(more: string, caps = SEED_CAPS): string {
   const text = readFileSync(SEED, 'utf8');
   expect(text).toContain(SEED_CAPS);
   const file = join(folder, 'policy.yaml');
-  writeFileSync(file, `${text.replace(SEED_CAPS, caps)}\n${more}\n`);
+  putPolicy(file, `${text.replace(SEED_CAPS, caps)}\n${more}\n`);
   return file;
 }
 
@@ -505,7 +506,7 @@ describe('the policy file', () => {
 
   it('keeps everything flowing to Nova where it is wrong from the start', async () => {
     const file = join(folder, 'wrong.yaml');
-    writeFileSync(file, 'version: 7\n');
+    putPolicy(file, 'version: 7\n');
     const policy = new PolicyFiles(file);
     await policy.start();
     expect(policy.policy).toBeNull();

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readConfig } from '../../../plugin/config.ts';
 import type { Notice } from '../../../plugin/contract.ts';
 import { type RunningPlugin, startPlugin } from '../../../plugin/main.ts';
+import { putPolicy } from '../../policy-file.ts';
 import { deadPort } from '../proxy/rig.ts';
 
 const SEED = readFileSync(new URL('../../../policies/seed.yaml', import.meta.url), 'utf8');
@@ -18,7 +19,7 @@ let plugin: RunningPlugin | null = null;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'drover-notices-'));
   for (const name of ['password', 'ca.crt', 'plugin.crt', 'plugin.key']) writeFileSync(join(folder, name), 'x');
-  writeFileSync(join(folder, 'policy.yaml'), SEED);
+  putPolicy(join(folder, 'policy.yaml'), SEED);
   const nobody = `http://127.0.0.1:${await deadPort()}`;
   writeFileSync(
     join(folder, 'plugin.yaml'),
@@ -56,7 +57,7 @@ function notices(query = ''): Promise<Notice[]> {
 it('a policy that takes effect and one that is refused make one notice each, told through the socket', async () => {
   const codes = async () => (await notices()).map(({ code }) => code);
   await expect.poll(codes, { timeout: 5000 }).toEqual(['policy-loaded']);
-  writeFileSync(join(folder, 'policy.yaml'), SEED.replace('floor: 1 %', 'floor: 100 %'));
+  putPolicy(join(folder, 'policy.yaml'), SEED.replace('floor: 1 %', 'floor: 100 %'));
   await expect.poll(codes, { timeout: 10_000 }).toEqual(['policy-loaded', 'policy-refused']);
   // It is read anew twice a second.
   await new Promise((resolve) => setTimeout(resolve, 1500));

@@ -1,10 +1,15 @@
-import { mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PolicyFiles } from '../../../plugin/policy/watch.ts';
+import { putPolicy } from '../../policy-file.ts';
 
 const POLL_MS = 30;
+/** Above the pauses of the writers below. */
+const QUIET_MS = 150;
+const FAST = { pollMs: POLL_MS, quietMs: QUIET_MS };
 const SEED = await readFile(new URL('../../../policies/seed.yaml', import.meta.url), 'utf8');
 
 let folder: string;
@@ -15,8 +20,8 @@ let events: string[];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drover-policy-'));
   file = join(folder, 'seed.yaml');
-  await writeFile(file, SEED);
-  policies = new PolicyFiles(file, { pollMs: POLL_MS });
+  putPolicy(file, SEED);
+  policies = new PolicyFiles(file, FAST);
   events = [];
   policies.on('loaded', ({ downtimeMs }) => events.push(`loaded ${downtimeMs}`));
   policies.on('refused', (errors) => events.push(`refused ${errors.length}`));
@@ -120,7 +125,7 @@ describe('PolicyFiles', () => {
   });
 
   it('starts without a file, has no policy, and takes it when it comes', async () => {
-    const late = new PolicyFiles(join(folder, 'late.yaml'), { pollMs: POLL_MS });
+    const late = new PolicyFiles(join(folder, 'late.yaml'), FAST);
     await late.start();
     try {
       expect(late.policy).toBeNull();
@@ -130,6 +135,100 @@ describe('PolicyFiles', () => {
     } finally {
       await late.stop();
     }
+  });
+});
+
+describe('A file that is being written', () => {
+  // Any prefix of it that ends with a line is a valid policy, and another one.
+  const OVERLAY = ['maxWait: 10 min\n', 'downtime: 400 ms\n'];
+  let overlay: string;
+  let slow: PolicyFiles;
+
+  beforeEach(() => {
+    overlay = join(folder, 'site.yaml');
+    slow = new PolicyFiles([file, overlay], { pollMs: POLL_MS });
+    // Its own seconds pass by the clock below; it goes on reading in real time.
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+  });
+  afterEach(async () => {
+    vi.useRealTimers();
+    await slow.stop();
+  });
+
+  async function pass(ms: number): Promise<void> {
+    vi.advanceTimersByTime(ms);
+    await polls(5);
+  }
+
+  const limits = () => [slow.policy?.maxWaitMs, slow.policy?.downtimeMs];
+
+  it('takes no effect while its writer stalls for 2 s behind a line', async () => {
+    putPolicy(overlay, '{}\n');
+    await slow.start();
+    writeFileSync(overlay, OVERLAY[0] ?? '');
+    await polls(5);
+    await pass(2000);
+    expect(limits()).toEqual([1_800_000, 300]);
+    writeFileSync(overlay, OVERLAY.join(''));
+    await utimes(overlay, new Date(), new Date());
+    await polls(5);
+    await pass(2000);
+    expect(limits()).toEqual([1_800_000, 300]);
+    await pass(1100);
+    await expect.poll(limits, { timeout: 10_000 }).toEqual([600_000, 400]);
+  });
+
+  it('is waited for at a start: half of it would decide what cannot be undone', async () => {
+    writeFileSync(overlay, OVERLAY[0] ?? '');
+    const started = slow.start();
+    await polls(3);
+    await pass(2000);
+    expect(slow.policy).toBeNull();
+    writeFileSync(overlay, OVERLAY.join(''));
+    await utimes(overlay, new Date(), new Date());
+    await polls(3);
+    await pass(2000);
+    expect(slow.policy).toBeNull();
+    vi.advanceTimersByTime(1100);
+    await started;
+    expect(limits()).toEqual([600_000, 400]);
+  });
+
+  it('delays a start by ten seconds at most, says so, and takes effect when its writer rests', async () => {
+    let isStarted = false;
+    const started = slow.start().then(() => {
+      isStarted = true;
+    });
+    for (let line = 0; !isStarted; line++) {
+      writeFileSync(overlay, `maxWait: ${line + 2} min\n`);
+      await utimes(overlay, new Date(), new Date());
+      vi.advanceTimersByTime(500);
+      await polls(1);
+    }
+    await started;
+    expect(slow.policy).toBeNull();
+    expect(slow.status.refused?.errors).toEqual([expect.stringContaining('is still being written')]);
+    await pass(3100);
+    await expect.poll(() => slow.policy !== null, { timeout: 10_000 }).toBe(true);
+    expect(slow.status.refused).toBeNull();
+  });
+
+  it('counts at once where an older file comes by rename', async () => {
+    putPolicy(overlay, '{}\n');
+    await slow.start();
+    putPolicy(overlay, OVERLAY.join(''));
+    await expect.poll(limits, { timeout: 10_000 }).toEqual([600_000, 400]);
+  });
+
+  it('takes effect though its time lies in the future, as of a clock that is wrong', async () => {
+    putPolicy(overlay, '{}\n');
+    await slow.start();
+    writeFileSync(overlay, OVERLAY.join(''));
+    await utimes(overlay, new Date(), new Date(Date.now() + 86_400_000));
+    await polls(5);
+    expect(limits()).toEqual([1_800_000, 300]);
+    await pass(3100);
+    await expect.poll(limits, { timeout: 10_000 }).toEqual([600_000, 400]);
   });
 });
 
@@ -146,7 +245,7 @@ describe('PolicyFiles of a directory', () => {
     await put('20-site.test.yaml', 'cases: []\n');
     await put('.hidden.yaml', 'x: 1\n');
     await put('README', 'x: 1\n');
-    set = new PolicyFiles(directory, { pollMs: POLL_MS });
+    set = new PolicyFiles(directory, FAST);
     events = [];
     set.on('loaded', ({ maxWaitMs, downtimeMs }) => events.push(`loaded ${maxWaitMs} ${downtimeMs}`));
     set.on('refused', (errors) => events.push(`refused ${errors.map(({ file }) => file)}`));
@@ -198,7 +297,7 @@ describe('PolicyFiles of a list', () => {
     await writeFile(join(folder, 'a.yaml'), 'maxWait: 1 min\n');
     await writeFile(join(folder, 'b.yaml'), 'maxWait: 2 min\n');
     const paths = [file, join(folder, 'b.yaml'), join(folder, 'a.yaml')];
-    const list = new PolicyFiles(paths, { pollMs: POLL_MS });
+    const list = new PolicyFiles(paths, FAST);
     await list.start();
     await list.stop();
     expect(list.policy?.maxWaitMs).toBe(60_000);
