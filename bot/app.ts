@@ -10,7 +10,7 @@ import { guarded } from './listen/guard.ts';
 export interface TransportParts {
   config: Config;
   /** Whether a request with that signature was taken before. */
-  wasTaken: (signature: string) => Promise<boolean>;
+  wasTaken: (signature: string) => boolean;
   /** A request that was turned away before its signature was looked at. */
   refused: (why: string, from: string) => void;
   log: Logger;

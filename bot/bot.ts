@@ -67,7 +67,8 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
   const display: Display = new Display(asks, outbox, journal);
   const replies = new Replies(slack, slackConfig.apiUrl, log);
   const giveUpAfterMs = config.giveUpAfterMinutes * 60_000;
-  const work = new Work({ asks, drover, people, rules, audit, giveUpAfterMs, log });
+  const flushed = () => journal.flushed();
+  const work = new Work({ asks, drover, people, rules, audit, giveUpAfterMs, flushed, log });
   const alarms = new Alarms(asks, (ask) => audit.note('bot', 'expire', ask.id, 'expired', { why: ask.stateText }));
   const follow = new Follow({
     asks,

@@ -20,6 +20,8 @@ export interface WorkParts {
   rules: Rules;
   audit: Audit;
   giveUpAfterMs: number;
+  /** What was written down before survives power loss, too. */
+  flushed: () => Promise<void>;
   log: Logger;
 }
 
@@ -158,7 +160,7 @@ export class Work {
   }
 
   async #submit(ask: Ask): Promise<void> {
-    const { asks, drover, giveUpAfterMs } = this.#parts;
+    const { asks, drover, giveUpAfterMs, flushed } = this.#parts;
     // From when it may be handed over: a second person may have taken their time.
     const fromMs = ask.approval?.atMs ?? ask.askedAtMs;
     if (Date.now() > fromMs + giveUpAfterMs) return this.#giveUp(ask);
@@ -166,6 +168,7 @@ export class Work {
     if (open.some(({ cancel }) => cancel !== null)) await this.#lookUp(ask);
     const wanted = asks.get(ask.id)?.vms.filter((vm) => isToAsk(vm)) ?? [];
     await asks.happen(ask.id, { kind: 'asking', vmIds: wanted.map((vm) => vm.id) });
+    await flushed();
     await inTurns(wanted, AT_ONCE, async ({ id }) => {
       const vm = asks.get(ask.id)?.vms.find((each) => each.id === id);
       // Withdrawn meanwhile.

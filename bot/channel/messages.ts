@@ -42,7 +42,7 @@ export class Messages {
    * @throws SlackError
    */
   async post(post: Post, { content, isFinal }: Rendered, sent: Content, kept: Kept): Promise<Posted> {
-    const { slack, settleMs = SETTLE_MS } = this.#parts;
+    const { slack, journal, settleMs = SETTLE_MS } = this.#parts;
     const known = await this.#opened(post);
     if (known.posting_since_ms !== null) {
       const untilMs = known.posting_since_ms + settleMs;
@@ -55,6 +55,7 @@ export class Messages {
     }
     const begun = { ...known, posting_since_ms: Date.now() };
     await this.#keep(begun, kept);
+    await journal.flushed();
     const answer = await slack.call('chat.postMessage', {
       channel: begun.channel,
       ...(begun.thread_ts === null ? {} : { thread_ts: begun.thread_ts }),

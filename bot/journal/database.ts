@@ -1,24 +1,19 @@
-import Sqlite from 'better-sqlite3';
-import { Kysely, SqliteDialect, sql } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { describeError } from '../errors.ts';
+import { ThreadDialect } from './dialect.ts';
 import type { Schema } from './tables.ts';
 
-/** A lock of somebody else's is waited for no longer: meanwhile the process stands still, and Slack wants its answer. */
-const LOCK_WAIT_MS = 200;
 const VERSION = 1;
 
 /**
- * Opens the journal. What is committed is on disk: it survives kill -9 and power loss.
+ * Opens the journal's tables.
  *
  * @throws Error if it cannot be opened, is no database or was written by a newer bot.
  */
 export async function openJournal(file: string): Promise<Kysely<Schema>> {
   let db: Kysely<Schema> | null = null;
   try {
-    const database = new Sqlite(file, { timeout: LOCK_WAIT_MS });
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    db = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+    db = new Kysely<Schema>({ dialect: new ThreadDialect(file) });
     await bringUpToDate(db);
     return db;
   } catch (error) {

@@ -20,7 +20,7 @@ export function stampFault(stamp: string | undefined, nowMs: number): 'stale' | 
  */
 export function guarded(
   listener: RequestListener,
-  wasTaken: (signature: string) => Promise<boolean>,
+  wasTaken: (signature: string) => boolean,
   refused: (why: string, request: IncomingMessage) => void,
 ): RequestListener {
   return (request, response) => {
@@ -33,10 +33,7 @@ export function guarded(
     const fault = stampFault(typeof stamp === 'string' ? stamp : undefined, Date.now());
     if (fault !== null) return turnAway(fault);
     if (typeof signature !== 'string') return turnAway('no-signature');
-    wasTaken(signature).then(
-      (taken) => (taken ? turnAway('replayed') : listener(request, response)),
-      // The journal cannot be read: then what comes cannot be written down either, and its sender is told so.
-      () => listener(request, response),
-    );
+    if (wasTaken(signature)) return turnAway('replayed');
+    listener(request, response);
   };
 }
