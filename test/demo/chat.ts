@@ -7,7 +7,8 @@ import { stringify } from 'yaml';
 import { type RunningBot, startBot } from '../../bot/bot.ts';
 import { readConfig } from '../../bot/config.ts';
 import { SlackDouble } from '../slack/double.ts';
-import type { Message } from '../slack/workspace.ts';
+import type { State } from '../slack/modal.ts';
+import type { Message, OpenView } from '../slack/workspace.ts';
 
 export const YOU = 'U0YOU0001';
 /** Who may approve what you ask for. */
@@ -68,15 +69,37 @@ export class Chat {
     await this.slack.click({ channel, ts, actionId, ...(value === undefined ? {} : { value }) }, user, null);
   }
 
+  async clickHome(actionId: string): Promise<void> {
+    await this.slack.clickHome(actionId, YOU, null);
+  }
+
+  /** The form that a click has opened; null: none opened. */
+  openedForm(): Promise<OpenView | null> {
+    const { modals } = this.slack.workspace;
+    return this.#within(() => modals.findLast(({ user }) => user === YOU) ?? null);
+  }
+
+  /** What the app says is wrong at which field; null: it is taken. */
+  async submit({ id }: OpenView, state: State): Promise<Record<string, string> | null> {
+    const { acknowledged, body } = await this.slack.submit(id, state, null);
+    if (!acknowledged) throw new Error('the bot did not acknowledge it within 3 s: the form stays open');
+    return this.slack.workspace.errorsOf(id, body);
+  }
+
   /** The blocks of the app's home, as you see it. */
   async home(): Promise<readonly unknown[]> {
     this.slack.workspace.homes.delete(YOU);
     await this.slack.openHome(YOU, null);
+    const shown = await this.#within(() => this.slack.workspace.homes.get(YOU) ?? null);
+    return (shown?.blocks as unknown[] | undefined) ?? [];
+  }
+
+  async #within<T>(look: () => T | null): Promise<T | null> {
     for (let waitedMs = 0; waitedMs < 10_000; waitedMs += LOOK_EVERY_MS) {
-      const shown = this.slack.workspace.homes.get(YOU);
-      if (shown) return (shown as { blocks: unknown[] }).blocks;
+      const found = look();
+      if (found !== null) return found;
       await sleep(LOOK_EVERY_MS);
     }
-    return [];
+    return null;
   }
 }

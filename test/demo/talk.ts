@@ -1,8 +1,8 @@
 /** The part of the demo that plays in Slack. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reader } from '../slack/terminal.ts';
-import { shownBlocks } from '../slack/terminal.ts';
 import { BOSS, type Chat, NAMES, TIME_ZONE, YOU } from './chat.ts';
+import { FormTalk } from './formtalk.ts';
 import { Screen } from './screen.ts';
 import { Window } from './window.ts';
 
@@ -15,7 +15,8 @@ const GUIDE = [
   '  /migrate high sends to compute-1',
   "  /migrate host compute-2          (takes the boss's approval: boss 1 clicks button 1 as the boss)",
   '  1                                clicks button [1]',
-  "  home                             shows the app's home",
+  "  home                             shows the app's home; its buttons have numbers, too",
+  '  form                             opens the form; set servers sends, set priority high, submit, close',
   '  quit                             ends the demo',
   '',
 ];
@@ -46,6 +47,11 @@ export async function talk(chat: Chat): Promise<void> {
     (lines) => screen.print(lines),
     (lines) => screen.redraw(lines),
   );
+  const form = new FormTalk(
+    chat,
+    () => reader(true),
+    (lines) => screen.print(lines),
+  );
   window.skip();
   screen.print(GUIDE);
   const timer = setInterval(() => window.look(), LOOK_EVERY_MS);
@@ -58,9 +64,8 @@ export async function talk(chat: Chat): Promise<void> {
     if (command) {
       if (!(await chat.type(command[1] ?? ''))) screen.print(['  (the bot did not acknowledge it within 3 s)']);
     } else if (click) await press(Number(click[2]), click[1] ? BOSS : YOU);
-    else if (line === 'home')
-      screen.print(shownBlocks(await chat.home(), reader(true)).lines.map((one) => `  │ ${one}`));
-    else screen.print(GUIDE);
+    else if (line === 'home') screen.print(window.home(await chat.home()));
+    else if (!(await form.typed(line))) screen.print(GUIDE);
   }
 
   async function press(number: number, user: string): Promise<void> {
@@ -69,9 +74,14 @@ export async function talk(chat: Chat): Promise<void> {
     const { message, clickable } = found;
     // The dialogue is shown and taken as confirmed: who types the number has read the button.
     if (clickable.confirm) screen.print([`  (${clickable.confirm})`]);
-    await chat.click(message, clickable.actionId, clickable.value, user).catch((error: unknown) => {
+    try {
+      if (message) await chat.click(message, clickable.actionId, clickable.value, user);
+      else await chat.clickHome(clickable.actionId);
+      if (clickable.actionId === 'form.open') await form.opened();
+      if (clickable.actionId === 'home.refresh') screen.print(window.home(await chat.home()));
+    } catch (error) {
       screen.print([`  (${error instanceof Error ? error.message : String(error)})`]);
-    });
+    }
   }
 
   await over;

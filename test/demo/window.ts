@@ -7,7 +7,8 @@ import { type Clickable, type Reader, type Shown, shownBlocks } from '../slack/t
 import type { Message } from '../slack/workspace.ts';
 
 export interface Click {
-  message: Message;
+  /** Null: it stands in the app's home. */
+  message: Message | null;
   clickable: Clickable;
 }
 
@@ -21,7 +22,9 @@ export class Window {
   /** Versions printed, by message. */
   readonly #printed = new Map<Message, number>();
   readonly #ended = new Set<Message>();
-  #clicks: Click[] = [];
+  /** A number is never another button's: who types it has read it a moment ago. */
+  readonly #clicks: Click[] = [];
+  #count = 0;
 
   /**
    * @param print lines that stay, above what is drawn
@@ -46,29 +49,52 @@ export class Window {
 
   /** Draws what has changed. */
   look(): void {
-    const clicks: Click[] = [];
     const live: string[] = [];
     for (const message of this.#messages) {
       const version = message.versions.at(-1);
       if (!version || this.#ended.has(message)) continue;
-      const shown = shownBlocks(version.blocks, this.#reader(), clicks.length + 1);
+      const shown = shownBlocks(version.blocks, this.#reader(), (actionId, value) =>
+        this.#numberOf(message, actionId, value),
+      );
+      this.#remember(message, shown);
       if (!this.#isLive(message, shown)) {
         this.#ended.add(message);
         this.#print(this.#framed(message, shown));
         continue;
       }
-      clicks.push(...shown.clickables.map((clickable) => ({ message, clickable })));
       live.push(...this.#framed(message, shown));
       if (!this.#redraw && !this.#printed.has(message)) this.#print(this.#framed(message, shown));
       this.#printed.set(message, message.versions.length);
     }
-    this.#clicks = clicks;
     this.#redraw?.(live);
   }
 
   /** What the number stands for that is shown beside a button; null: nothing. */
   numbered(number: number): Click | null {
     return this.#clicks.find(({ clickable }) => clickable.number === number) ?? null;
+  }
+
+  /** The app's home, its buttons numbered with those of the messages. */
+  home(blocks: readonly unknown[]): string[] {
+    const shown = shownBlocks(blocks, this.#reader(), (actionId, value) => this.#numberOf(null, actionId, value));
+    this.#remember(null, shown);
+    return shown.lines.map((line) => `  │ ${line}`);
+  }
+
+  #numberOf(message: Message | null, actionId: string, value: string | undefined): number {
+    const known = this.#clicks.find(
+      (each) => each.message === message && each.clickable.actionId === actionId && each.clickable.value === value,
+    );
+    if (known) return known.clickable.number;
+    this.#count += 1;
+    return this.#count;
+  }
+
+  #remember(message: Message | null, { clickables }: Shown): void {
+    for (const clickable of clickables) {
+      const isKnown = this.#clicks.some((each) => each.clickable.number === clickable.number);
+      if (!isKnown) this.#clicks.push({ message, clickable });
+    }
   }
 
   /** It can still be cancelled, approved or chosen, so it will change. */

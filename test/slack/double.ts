@@ -136,11 +136,37 @@ export class SlackDouble {
     });
   }
 
-  /** Somebody submits a modal: `state` by block and action. */
-  submit(viewId: string, state: Record<string, Record<string, object>>, to: string | null): Promise<Delivered> {
+  /** Somebody clicks an element of the app's home. */
+  clickHome(actionId: string, user: string, to: string | null): Promise<Delivered> {
+    const view = this.workspace.homes.get(user);
+    const element = elementOf((view?.blocks ?? []) as unknown[], actionId, undefined);
+    if (!view || !element) throw new Error(`there is no ${actionId} to click in the home of ${user}`);
+    const id = `V${user}`;
+    return this.#courier.deliver(to, {
+      type: 'interactive',
+      payload: {
+        type: 'block_actions',
+        team: { id: 'T1', domain: 'test' },
+        user: { id: user, username: this.workspace.members.get(user)?.name ?? user, team_id: 'T1' },
+        api_app_id: 'A1',
+        token: 'legacy',
+        container: { type: 'view', view_id: id },
+        trigger_id: this.workspace.trigger(user, Date.now()),
+        view: { ...view, id, team_id: 'T1' },
+        actions: [{ ...element, action_ts: String(Date.now() / 1000) }],
+      },
+    });
+  }
+
+  /** Somebody submits a modal: `state` by block and action. It closes, unless the app says what is wrong at which field. */
+  async submit(
+    viewId: string,
+    state: Readonly<Record<string, Readonly<Record<string, object>>>>,
+    to: string | null,
+  ): Promise<Delivered> {
     const open = this.workspace.modals.find(({ id }) => id === viewId);
     if (!open) throw new Error(`modal ${viewId} is not open`);
-    return this.#courier.deliver(to, {
+    const delivered = await this.#courier.deliver(to, {
       type: 'interactive',
       payload: {
         type: 'view_submission',
@@ -152,6 +178,10 @@ export class SlackDouble {
         view: { ...open.view, id: viewId, state: { values: state }, hash: '1', team_id: 'T1' },
       },
     });
+    // Without an acknowledgement it stays, and its client says that something went wrong.
+    if (delivered.acknowledged && this.workspace.errorsOf(viewId, delivered.body) === null)
+      this.workspace.close(viewId);
+    return delivered;
   }
 
   /** Somebody opens the app's home. */

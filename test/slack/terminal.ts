@@ -14,7 +14,7 @@ export interface Reader {
   hasColours: boolean;
 }
 
-/** Something that can be clicked, numbered from 1 in the order in which it is shown. */
+/** Something that can be clicked, by its number. */
 export interface Clickable {
   number: number;
   actionId: string;
@@ -53,12 +53,16 @@ interface Block {
 const SHORT_MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 type Format = Parameters<typeof styleText>[0];
 
-/** The lines of blocks; `firstNumber` is what the first button gets. */
-export function shownBlocks(blocks: readonly unknown[], reader: Reader, firstNumber = 1): Shown {
+/** The lines of blocks; `numberOf` gives each button its number, else they are numbered from 1. */
+export function shownBlocks(
+  blocks: readonly unknown[],
+  reader: Reader,
+  numberOf: ((actionId: string, value: string | undefined) => number) | null = null,
+): Shown {
   const clickables: Clickable[] = [];
   const click = (element: Element): string => {
     const label = typeof element.text === 'object' ? element.text.text : (element.action_id ?? '?');
-    const number = firstNumber + clickables.length;
+    const number = numberOf?.(element.action_id ?? '', element.value) ?? clickables.length + 1;
     const confirm = element.confirm ? `${element.confirm.title.text} ${plainText(element.confirm.text, reader)}` : null;
     clickables.push({ number, actionId: element.action_id ?? '', value: element.value, label, confirm });
     const format: Format = element.style === 'danger' ? 'red' : element.style === 'primary' ? 'green' : 'white';

@@ -74,6 +74,25 @@ export class Workspace {
     return { ok: true, channel, ts, message_ts: ts, message: { ts, text: args.text ?? '', user: BOT_USER } };
   }
 
+  /** What an app says is wrong with a modal, by block; null: nothing. @throws Error where Slack would not take it */
+  errorsOf(viewId: string, body: string): Record<string, string> | null {
+    const said = body === '' ? {} : (JSON.parse(body) as { response_action?: string; errors?: Record<string, string> });
+    if (said.response_action !== 'errors') return null;
+    const errors = said.errors ?? {};
+    const { blocks = [] } = (this.modals.find(({ id }) => id === viewId)?.view ?? {}) as {
+      blocks?: { block_id?: string }[];
+    };
+    const unknown = Object.keys(errors).filter((block) => !blocks.some(({ block_id: id }) => id === block));
+    if (unknown.length > 0) throw new Error(`errors at ${unknown.join(', ')}, and there is no such block`);
+    return errors;
+  }
+
+  /** Somebody closes a modal, or it was submitted. */
+  close(viewId: string): void {
+    const at = this.modals.findIndex(({ id }) => id === viewId);
+    if (at >= 0) this.modals.splice(at, 1);
+  }
+
   call(method: string, args: Arguments, nowMs: number): Answer {
     const text = (name: string) => (typeof args[name] === 'string' ? args[name] : '');
     switch (method) {

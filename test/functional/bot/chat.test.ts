@@ -6,9 +6,9 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BotRig } from '../../bot/rig.ts';
 import { BOSS, Chat, NAMES, YOU } from '../../demo/chat.ts';
+import { FormTalk } from '../../demo/formtalk.ts';
 import { Screen, widthOf } from '../../demo/screen.ts';
 import { Window } from '../../demo/window.ts';
-import { shownBlocks } from '../../slack/terminal.ts';
 
 let rig: BotRig;
 let folder = '';
@@ -59,18 +59,54 @@ it('the demo shows what the bot says: the message as it changes, its buttons by 
   };
   await expect
     .poll(look, WITHIN)
-    .toMatch(/✋ Waits for approval: all servers of compute-2.*\[1 Approve\] \[2 Decline\] \[3 Withdraw\]/s);
-  const approve = window.numbered(1);
-  if (!approve) throw new Error('there is no button 1');
+    .toMatch(/✋ Waits for approval: all servers of compute-2.*\[\d+ Approve\] \[\d+ Decline\] \[\d+ Withdraw\]/s);
+  const approve = window.numbered(Number(/\[(\d+) Approve\]/.exec(drawn.join())?.[1]));
+  if (!approve?.message) throw new Error('there is no such button');
   await chat.click(approve.message, approve.clickable.actionId, approve.clickable.value, YOU);
   await expect.poll(said(printed), WITHIN).toContain('nobody approves what they asked for themselves');
   await chat.click(approve.message, approve.clickable.actionId, approve.clickable.value, BOSS);
   await expect.poll(() => look() + printed.join('\n'), WITHIN).toContain('👍 approved by @boss');
 
-  const home = shownBlocks(await chat.home(), reader()).lines.join('\n');
+  const home = window.home(await chat.home()).join('\n');
   expect(home).toMatch(/running · \d+ waiting/);
-  expect(home).toContain('[1 New migration] [2 Refresh]');
+  expect(home).toMatch(/\[\d+ New migration\] \[\d+ Refresh\]/);
   expect(home).toContain('compute-1');
+}, 60_000);
+
+it('the form is filled in on the terminal as in Slack: what is wrong stands at its field, and it moves what it says', async () => {
+  const printed: string[] = [];
+  const form = new FormTalk(chat, reader, (lines) => printed.push(...lines));
+  const type = async (line: string) => {
+    printed.length = 0;
+    expect(await form.typed(line)).toBe(true);
+    return printed.join('\n');
+  };
+  expect(await form.typed('nonsense')).toBe(false);
+  expect(await type('submit')).toContain('no form is open');
+  expect(await type('form')).toMatch(
+    /┌ Move servers.*Servers \(optional\)\n.*servers: \(web-1 web-2 db-\*\).*priority: as the policy says +one of: as the policy says, high/s,
+  );
+  expect(await type('set prio high')).toContain('there is no field prio: servers, drain, priority');
+  expect(await type('set priority urgent')).toContain('choose one of: as the policy says, high, medium, low');
+  expect(await type('set priority')).toContain('priority: (empty)');
+  expect(await type('submit')).toContain('✗ Please complete this required field.');
+  expect(await type('set priority low')).toContain('priority: low');
+  expect(await type('submit')).toContain('✗ Which servers? Name some here, or a host below.');
+  expect(await type('set servers vm-3, vm-4')).not.toContain('✗');
+  expect(await type('set deadline 00:00')).toContain('00:00');
+  expect(await type('submit')).toContain('✗ This time has passed.');
+  const day = new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10);
+  expect(await type(`set deadline ${day} 06:00`)).toContain(`deadline: ${day} 06:00`);
+  expect(await type('submit')).toBe('');
+  const said = () => JSON.stringify(chat.slack.workspace.messages.map(({ versions }) => versions.at(-1)));
+  await expect.poll(said, WITHIN).toContain(`/migrate low vm-3 vm-4 by ${day}T06:00:00Z`);
+  expect(chat.slack.workspace.modals).toEqual([]);
+  // Closed, it says nothing.
+  await type('form');
+  await type('set servers vm-5');
+  await type('close');
+  expect(chat.slack.workspace.modals).toEqual([]);
+  expect(await type('set servers vm-5')).toContain('no form is open');
 }, 60_000);
 
 it('what changes is drawn in its own place, lines that wrap counted', () => {
