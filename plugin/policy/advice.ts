@@ -34,7 +34,7 @@ export function adviceOn(root: Traced, issue: z.core.$ZodIssue, reading: Reading
   }
   const missing = path.length > 0 && value === null && issue.code !== 'custom';
   const message = missing ? `is missing: add it (${wordsFor(issue)})` : wordsFor(issue);
-  return [{ place, path: pathText(path), message: message + otherPlace(root, issue, reading) }];
+  return [{ place, path: pathText(path), message: message + otherPlaces(root, issue, reading) }];
 }
 
 /** The issue says that another kind of value was meant: a list, a map, a word. */
@@ -49,12 +49,15 @@ function unknownKey(key: string, known: readonly string[]): string {
   return `there is no such key: check the spelling, or delete it${list}`;
 }
 
-/** A rule of the schema that concerns two places names the path of the other (`params.other`). */
-function otherPlace(root: Traced, issue: z.core.$ZodIssue, { locate }: Reading): string {
-  const other: unknown = issue.code === 'custom' ? issue.params?.other : undefined;
-  if (!Array.isArray(other)) return '';
-  const { file, line, column } = locate(find(root, other).place);
-  return ` ${pathText(other)} at ${file}:${line}:${column}`;
+/** A rule of the schema that concerns other places too names their paths (`params.others`). */
+function otherPlaces(root: Traced, issue: z.core.$ZodIssue, { locate }: Reading): string {
+  const others: unknown = issue.code === 'custom' ? issue.params?.others : undefined;
+  if (!Array.isArray(others)) return '';
+  const texts = others.map((other: Path) => {
+    const { file, line, column } = locate(find(root, other).place);
+    return `${pathText(other)} at ${file}:${line}:${column}`;
+  });
+  return ` ${texts.join(' and ')}`;
 }
 
 function wordsFor(issue: z.core.$ZodIssue): string {

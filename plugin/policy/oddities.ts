@@ -8,7 +8,10 @@ export interface Oddity {
 
 /** Errors and warnings of the yaml library, as advice. */
 export function yamlErrors({ errors, warnings }: Document): Oddity[] {
-  return [...errors, ...warnings].map(fromYaml);
+  const all = [...errors, ...warnings];
+  // The library runs out of stack, and again for what stands behind that.
+  const endless = all.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+  return (endless ? [endless] : all).map(fromYaml);
 }
 
 function fromYaml(error: YAMLError): Oddity {
@@ -16,6 +19,8 @@ function fromYaml(error: YAMLError): Oddity {
     DUPLICATE_KEY: 'this key stands twice in the same map: delete one',
     TAG_RESOLVE_FAILED: `${error.message}: the policy language has no tags, delete it`,
     MULTIPLE_DOCS: 'a policy file is one document: delete the line ---',
+    RESOURCE_EXHAUSTION:
+      'nested too deep to be read: a policy has a few levels, delete the brackets that stand too often',
     TAB_AS_INDENT: 'a tab is no indentation in YAML: use spaces',
   };
   return { at: error.pos[0], message: advice[error.code] ?? `${error.message} (YAML ${error.code})` };

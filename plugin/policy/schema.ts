@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { across } from './schema/across.ts';
 import { LimitsRule } from './schema/limits.ts';
 import { Priorities } from './schema/priorities.ts';
 import { Caps, Floor, PostCopyGate, Stale } from './schema/safety.ts';
@@ -38,12 +39,14 @@ export const PolicyDocument = z.strictObject({
 });
 
 /** A policy's content, checked, in plain numbers: shares 0-1, times in ms, memory in bytes. */
-export const PolicyContent = PolicyDocument.superRefine(({ batchWindow, maxWait }, context) => {
-  if (maxWait > batchWindow) return;
-  const message =
-    'is no longer than batchWindow, so that everything goes before everything: write at least some minutes';
-  context.addIssue({ code: 'custom', path: ['maxWait'], message });
-}).transform(({ version, batchWindow, maxWait, downtime, ...rest }) => ({
+export const PolicyContent = PolicyDocument.superRefine(
+  ...across<{ batchWindow: number; maxWait: number }>(({ batchWindow, maxWait }, context) => {
+    if (batchWindow === undefined || maxWait === undefined || maxWait > batchWindow) return;
+    const message =
+      'is no longer than batchWindow, so that everything goes before everything: write at least some minutes';
+    context.addIssue({ code: 'custom', path: ['maxWait'], message });
+  }),
+).transform(({ version, batchWindow, maxWait, downtime, ...rest }) => ({
   ...rest,
   batchWindowMs: batchWindow,
   maxWaitMs: maxWait,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Amount, Bandwidth } from '../units.ts';
+import { across, type Right } from './across.ts';
 import { Text } from './words.ts';
 
 /** What workload traffic is promised on a link while a migration runs (Algorithm 2): at least lower, at most upper. */
@@ -8,14 +9,15 @@ export interface Limits {
   upper: Amount;
 }
 
-function checkLimits({ lower, upper }: Limits, context: z.RefinementCtx): void {
-  if ((lower.kind === 'rate' ? lower.bitsPerSecond : lower.fraction) === 0) {
+function checkLimits({ lower, upper }: Right<Limits>, context: z.RefinementCtx): void {
+  if (lower && plainAmount(lower) === 0) {
     context.addIssue({ code: 'custom', path: ['lower'], message: 'lower is 0: workload must be promised something' });
   }
-  if (lower.kind === 'share' && lower.fraction === 1) {
+  if (lower?.kind === 'share' && lower.fraction === 1) {
     const message = 'lower is the whole link, which leaves a migration nothing: write less, like 20 %';
     context.addIssue({ code: 'custom', path: ['lower'], message });
   }
+  if (!lower || !upper) return;
   if (lower.kind !== upper.kind) {
     context.addIssue({
       code: 'custom',
@@ -31,7 +33,11 @@ function plainAmount(amount: Amount): number {
   return amount.kind === 'rate' ? amount.bitsPerSecond : amount.fraction;
 }
 
-const LimitsOfLink = z.strictObject({ lower: Bandwidth, upper: Bandwidth }).superRefine(checkLimits);
+const LimitsOfLink = z.strictObject({ lower: Bandwidth, upper: Bandwidth }).superRefine(...across<Limits>(checkLimits));
+
+interface LimitsOfHost extends Right<Limits> {
+  nics?: Record<string, Limits> | undefined;
+}
 
 const LimitsOfHost = z
   .strictObject({
@@ -40,12 +46,16 @@ const LimitsOfHost = z
     /** By name of the NIC, for this host only. */
     nics: z.record(Text, LimitsOfLink).optional(),
   })
-  .superRefine(({ lower, upper, nics }, context) => {
-    if (lower && upper) checkLimits({ lower, upper }, context);
-    else if (lower || upper || !nics) {
+  .superRefine(
+    ...across<LimitsOfHost>((right, context) => {
+      checkLimits(right, context);
+      const { lower, upper, nics } = context.value;
+      // A key that is mistyped is told by itself.
+      if (context.issues.some(({ code }) => code === 'unrecognized_keys')) return;
+      if ((lower === undefined) === (upper === undefined) && (lower !== undefined || nics !== undefined)) return;
       context.addIssue({ code: 'custom', message: 'name both, lower and upper, or nics, or delete the host' });
-    }
-  });
+    }),
+  );
 
 /** `default`, for `nics` of a name on all hosts, for `hosts`, and for a NIC of a host; the last that is there counts. */
 export const LimitsRule = z.strictObject({

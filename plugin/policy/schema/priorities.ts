@@ -1,33 +1,47 @@
 import { z } from 'zod';
 import { Priority, Role } from '../../contract.ts';
 import { contradictions } from '../specificity.ts';
-import { selectorShape, selectsSomething } from './selectors.ts';
+import { acrossItems } from './across.ts';
+import { mustSelect, selectorShape } from './selectors.ts';
 
 /** So many rules are compared with each other at load without a noticeable pause. */
 const MOST_RULES = 1000;
+/** So many of those that a rule contradicts are named. */
+const MOST_NAMED = 5;
 
-const PriorityRule = z.strictObject({ ...selectorShape, priority: Priority }).refine(selectsSomething, {
-  error:
-    'this rule selects nothing: name project, name, flavor, image, host, zone, metadata, role or time, or set priorities.default instead',
-});
+const PriorityRule = z
+  .strictObject({ ...selectorShape, priority: Priority })
+  .refine(
+    ...mustSelect(
+      'this rule selects nothing: name project, name, flavor, image, host, zone, metadata, role or time, or set priorities.default instead',
+    ),
+  );
 export type PriorityRule = z.infer<typeof PriorityRule>;
 
 /** Who is urgent: the most specific rule that matches, else the default. */
-export const Priorities = z
-  .strictObject({
-    default: Priority,
-    /** The least role of the control API that may ask for a priority there; `request` where nothing is said. */
-    asking: z.strictObject({ high: Role, medium: Role, low: Role }).partial().default({}),
-    rules: z.array(PriorityRule).max(MOST_RULES, `more than ${MOST_RULES} rules`).default([]),
-  })
-  .superRefine(({ rules }, context) => {
-    for (const [first, second] of contradictions(rules)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['rules', second],
-        // The loader knows where the other one stands.
-        params: { other: ['priorities', 'rules', first] },
-        message: `as specific as another rule that can match the same server and says ${rules[first]?.priority}, this one ${rules[second]?.priority}: add a selector to one of them, or make both say the same; the other is`,
-      });
-    }
-  });
+export const Priorities = z.strictObject({
+  default: Priority,
+  /** The least role of the control API that may ask for a priority there; `request` where nothing is said. */
+  asking: z.strictObject({ high: Role, medium: Role, low: Role }).partial().default({}),
+  rules: z
+    .array(PriorityRule)
+    .max(MOST_RULES, `more than ${MOST_RULES} rules`)
+    .superRefine(...acrossItems(tellContradictions))
+    .default([]),
+});
+
+function tellContradictions(rightIndexes: number[], rules: PriorityRule[], context: z.RefinementCtx): void {
+  const pairs = contradictions(rightIndexes.flatMap((index) => rules[index] ?? []));
+  for (const [second, ofSecond] of Map.groupBy(pairs, (pair) => pair[1])) {
+    const others = ofSecond.slice(0, MOST_NAMED).map(([first]) => rightIndexes[first] ?? 0);
+    const said = [...new Set(others.map((index) => rules[index]?.priority))].join(' or ');
+    const own = rightIndexes[second] ?? 0;
+    context.addIssue({
+      code: 'custom',
+      path: [own],
+      // The loader knows where the others stand.
+      params: { others: others.map((index) => ['priorities', 'rules', index]) },
+      message: `as specific as another rule that can match the same server and says ${said}, this one ${rules[own]?.priority}: add a selector to one of them, or make both say the same; the other is`,
+    });
+  }
+}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Strategy, Technique } from '../../contract.ts';
 import { Bandwidth, Duration, Memory } from '../units.ts';
-import { selectorShape, selectsSomething } from './selectors.ts';
+import { mustSelect, selectorShape } from './selectors.ts';
 
 const Count = z
   .number({ error: 'is not a whole number above 0' })
@@ -58,9 +58,13 @@ export const PostCopyGate = z
     /** Not for servers that one of these matches. */
     never: z
       .array(
-        z.strictObject(selectorShape).refine(selectsSomething, {
-          error: 'this selects nothing: name project, name, flavor, image, host, zone, metadata, role or time',
-        }),
+        z
+          .strictObject(selectorShape)
+          .refine(
+            ...mustSelect(
+              'this selects nothing: name project, name, flavor, image, host, zone, metadata, role or time',
+            ),
+          ),
       )
       .default([]),
   })

@@ -41,7 +41,14 @@ export interface Selectors {
   time?: DailyWindow[] | undefined;
 }
 
-export function selectsSomething(rule: Selectors): boolean {
+/** For `refine`: a rule that names nothing is told so even where its priority is wrong, not where a key is mistyped. */
+export function mustSelect(error: string) {
+  const when = ({ value, issues }: z.core.ParsePayload) =>
+    typeof value === 'object' && value !== null && issues.every(({ code }) => code !== 'unrecognized_keys');
+  return [selectsSomething, { error, when }] as const;
+}
+
+function selectsSomething(rule: Selectors): boolean {
   return SELECTORS.some((selector) =>
     selector === 'metadata' ? Object.keys(rule.metadata ?? {}).length > 0 : rule[selector] !== undefined,
   );

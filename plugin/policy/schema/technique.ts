@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Cluster, Contention, Priority, Scenario, Technique } from '../../contract.ts';
 import { Duration, Share } from '../units.ts';
+import { across } from './across.ts';
 import { anyOf, total } from './words.ts';
 
 const TechniqueRow = z.strictObject({
@@ -13,7 +14,7 @@ const TechniqueRow = z.strictObject({
 export type TechniqueRow = z.infer<typeof TechniqueRow>;
 
 const Table = z.array(TechniqueRow).superRefine(
-  total({
+  ...total({
     contention: Contention.options,
     priority: Priority.options,
     cluster: Cluster.options,
@@ -47,12 +48,18 @@ const Weights = z
   })
   .refine((weights) => Object.values(weights).some((weight) => weight > 0), {
     error: 'all weights are 0, so every technique costs the same: give one of them a value',
+    when: ({ issues }) => issues.length === 0,
   });
 export type PredictWeights = z.infer<typeof Weights>;
 
 const Bound = Duration.refine((ms) => ms > 0, {
   error: 'no technique is without it, so that a bound of 0 says nothing: write a time, or delete this',
 });
+
+interface Bounds {
+  maxDowntime?: number | undefined;
+  maxStall?: number | undefined;
+}
 
 const Predict = z
   .strictObject({
@@ -65,11 +72,14 @@ const Predict = z
       error: 'nothing is cheaper by all of it, so that pre-copy would always stay: write less, like 5 %',
     }).default(0),
   })
-  .superRefine(({ maxDowntime, maxStall }, context) => {
-    if (maxDowntime === undefined || maxStall === undefined || maxDowntime <= maxStall) return;
-    const message = 'is below maxDowntime, although the blackout is part of the longest stall: raise it or lower that';
-    context.addIssue({ code: 'custom', path: ['maxStall'], message });
-  });
+  .superRefine(
+    ...across<Bounds>(({ maxDowntime, maxStall }, context) => {
+      if (maxDowntime === undefined || maxStall === undefined || maxDowntime <= maxStall) return;
+      const message =
+        'is below maxDowntime, although the blackout is part of the longest stall: raise it or lower that';
+      context.addIssue({ code: 'custom', path: ['maxStall'], message });
+    }),
+  );
 
 /**
  * How the technique is chosen: by the first matching row of a table, or by predicted cost (`predict`). Limits are in

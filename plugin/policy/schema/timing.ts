@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Priority } from '../../contract.ts';
 import { Duration } from '../units.ts';
+import { across, right } from './across.ts';
 import { checkWindow, type DailyWindow, toDailyWindow, windowShape } from './window.ts';
 import { oneOrMany } from './words.ts';
 
@@ -11,7 +12,10 @@ export type OrderKey = z.infer<typeof OrderKey>;
 export const Order = z
   .array(OrderKey)
   .min(1)
-  .refine((keys) => new Set(keys).size === keys.length, { error: 'a key stands twice: name each once' })
+  .refine((keys) => new Set(keys).size === keys.length, {
+    error: 'a key stands twice: name each once',
+    when: ({ value }) => Array.isArray(value),
+  })
   .default(['deadline', 'predicted', 'arrival']);
 
 /** A priority that is named in a window starts only while one of its windows is open. */
@@ -23,7 +27,7 @@ export const StartWindows = z
   .array(
     z
       .strictObject({ priority: oneOrMany(Priority), ...windowShape })
-      .superRefine(checkWindow)
+      .superRefine(...checkWindow)
       .transform(({ priority, ...window }): StartWindow => ({ priority, ...toDailyWindow(window) })),
   )
   .default([]);
@@ -45,12 +49,14 @@ export const Deadlines = z
     max: Some.optional(),
     admission: z.enum(['accept', 'warn', 'refuse']).default('accept'),
   })
-  .superRefine(({ default: defaults, max }, context) => {
-    for (const [priority, ms] of Object.entries(defaults)) {
-      if (max === undefined || ms === undefined || ms <= max) continue;
-      context.addIssue({ code: 'custom', path: ['default', priority], message: 'is above deadlines.max' });
-    }
-  })
+  .superRefine(
+    ...across<{ default: object; max?: number | undefined }>(({ max }, context) => {
+      for (const [priority, ms] of Object.entries(right(context.value.default, context.issues, ['default']))) {
+        if (max === undefined || typeof ms !== 'number' || ms <= max) continue;
+        context.addIssue({ code: 'custom', path: ['default', priority], message: 'is above deadlines.max' });
+      }
+    }),
+  )
   .transform(({ default: defaults, max = null, admission }) => {
     const { high = null, medium = null, low = null } = defaults;
     return { defaultMs: { high, medium, low }, maxMs: max, admission };

@@ -1,25 +1,33 @@
 import { z } from 'zod';
 import { Contention, Priority, Strategy } from '../../contract.ts';
 import { Share } from '../units.ts';
+import { across } from './across.ts';
 import { anyOf, total } from './words.ts';
 
 /** Thresholds of contention on a link (0-1), and how far below one a level is left again. */
-export const ContentionLevels = z
-  .strictObject({ moderate: Share, high: Share, hysteresis: Share })
-  .superRefine(({ moderate, high, hysteresis }, context) => {
-    if (moderate === 0 || moderate >= high) {
+export const ContentionLevels = z.strictObject({ moderate: Share, high: Share, hysteresis: Share }).superRefine(
+  ...across<{ moderate: number; high: number; hysteresis: number }>(({ moderate, high, hysteresis }, context) => {
+    if (moderate === undefined) return;
+    if (moderate === 0 || (high !== undefined && moderate >= high)) {
       context.addIssue({ code: 'custom', path: ['moderate'], message: 'moderate must lie above 0 % and below high' });
-    } else if (hysteresis >= Math.min(moderate, high - moderate)) {
+    } else if (hysteresis !== undefined && hysteresis >= Math.min(moderate, (high ?? Infinity) - moderate)) {
       context.addIssue({
         code: 'custom',
         path: ['hysteresis'],
         message: 'hysteresis must be smaller than moderate and than high - moderate, or a level could never be left',
       });
     }
-  });
+  }),
+);
 
 const HIGHEST_IDLE = 0.5;
 const FUZZY_DEFAULTS = { fuzzifier: 2, tolerance: 1e-5, maxIterations: 100 };
+
+interface FuzzyKeys {
+  fuzzifier?: number | undefined;
+  tolerance?: number | undefined;
+  maxIterations?: number | undefined;
+}
 
 /**
  * How VMs are told inbound, outbound or idle: by the larger of their rates (`threshold`), or by fuzzy c-means over
@@ -38,14 +46,16 @@ export const Clusters = z
     tolerance: z.number().gt(0, 'the tolerance must be above 0').lt(1, 'the tolerance must be below 1').optional(),
     maxIterations: z.number().int('is not a whole number').min(1).max(10_000).optional(),
   })
-  .superRefine(({ method, fuzzifier, tolerance, maxIterations }, context) => {
-    if (method === 'fuzzy-c-means') return;
-    for (const [key, value] of Object.entries({ fuzzifier, tolerance, maxIterations })) {
-      if (value === undefined) continue;
-      const message = 'says nothing without method: fuzzy-c-means: add that or delete this';
-      context.addIssue({ code: 'custom', path: [key], message });
-    }
-  })
+  .superRefine(
+    ...across<FuzzyKeys & { method: string }>(({ method, fuzzifier, tolerance, maxIterations }, context) => {
+      if (method !== 'threshold') return;
+      for (const [key, value] of Object.entries({ fuzzifier, tolerance, maxIterations })) {
+        if (value === undefined) continue;
+        const message = 'says nothing without method: fuzzy-c-means: add that or delete this';
+        context.addIssue({ code: 'custom', path: [key], message });
+      }
+    }),
+  )
   .transform(({ idle, method, fuzzifier, tolerance, maxIterations }) => {
     if (method === 'threshold') return { idle, fuzzy: null };
     return {
@@ -67,4 +77,4 @@ const StrategyRow = z.strictObject({
 /** Serial or parallel; rows are tried from the top. */
 export const StrategyTable = z
   .array(StrategyRow)
-  .superRefine(total({ contention: Contention.options, priority: Priority.options }));
+  .superRefine(...total({ contention: Contention.options, priority: Priority.options }));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { across } from './across.ts';
 import { oneOrMany } from './words.ts';
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
@@ -33,9 +34,12 @@ export const windowShape = {
   timeZone: TimeZone,
 };
 
-interface WrittenWindow {
+interface Times {
   from: number;
   to: number;
+}
+
+interface WrittenWindow extends Times {
   days: (typeof DAYS)[number][];
   timeZone: string;
 }
@@ -52,18 +56,18 @@ export interface DailyWindow {
   timeZone: string;
 }
 
-/** `from` and `to` that say nothing are refused; pure. */
-export function checkWindow({ from, to }: WrittenWindow, context: z.RefinementCtx): void {
+/** For `superRefine`: `from` and `to` that say nothing are refused; pure. */
+export const checkWindow = across<Times>(({ from, to }, context) => {
   if (from === MINUTES_OF_A_DAY) {
     context.addIssue({ code: 'custom', path: ['from'], message: 'a window cannot begin at 24:00: write 00:00' });
-  } else if (from === to || to === 0) {
+  } else if (to !== undefined && (from === to || to === 0)) {
     const message =
       to === 0
         ? 'a window that ends at midnight is written to: "24:00"'
         : 'the window begins and ends at the same time: write from: "00:00", to: "24:00" for whole days';
     context.addIssue({ code: 'custom', path: ['to'], message });
   }
-}
+});
 
 export function toDailyWindow({ from, to, days, timeZone }: WrittenWindow): DailyWindow {
   const numbers = [...new Set(days.map((day) => DAYS.indexOf(day)))].sort();
@@ -78,4 +82,7 @@ export function formatWindow({ fromMinute, toMinute, days, timeZone }: DailyWind
 }
 
 /** `{ from: "22:00", to: "06:00", days: [fri, sat], timeZone: Europe/Berlin }` */
-export const Window = z.strictObject(windowShape).superRefine(checkWindow).transform(toDailyWindow);
+export const Window = z
+  .strictObject(windowShape)
+  .superRefine(...checkWindow)
+  .transform(toDailyWindow);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { uncoveredCells, unreachableRows } from '../table.ts';
+import { acrossItems } from './across.ts';
 
 /** A text that YAML reads as a text. */
 export const Text = z.string({ error: 'is not a text: write it in quotes' }).min(1, 'is empty');
@@ -16,10 +17,17 @@ export function anyOf<T extends string>(schema: z.ZodType<T>, values: readonly T
   return oneOrMany(schema).default([...values]);
 }
 
-/** Checks that the rows decide every combination, and that each row can be reached. */
+/**
+ * For `superRefine`: checks that the rows decide every combination, and that each row can be reached. Where what one
+ * decides is wrong, what it matches is known all the same; a row of which that is not known is left out, and may be the
+ * one that decides what no other does.
+ */
 export function total<Row extends object>(domain: Record<string, readonly string[]>) {
-  return (rows: Row[], context: z.RefinementCtx): void => {
-    const cells = uncoveredCells(domain, rows);
+  const isOfResult = ({ code, path = [] }: z.core.$ZodRawIssue) =>
+    code !== 'unrecognized_keys' && path.length > 1 && !Object.hasOwn(domain, String(path[1]));
+  return acrossItems<Row>((known, all, context) => {
+    const rows = known.flatMap((index) => all[index] ?? []);
+    const cells = known.length === all.length ? uncoveredCells(domain, rows) : [];
     const [first] = cells;
     if (first) {
       const text = Object.entries(first).map(([key, value]) => `${key} ${value}`);
@@ -31,9 +39,9 @@ export function total<Row extends object>(domain: Record<string, readonly string
     for (const index of unreachableRows(domain, rows)) {
       context.addIssue({
         code: 'custom',
-        path: [index],
+        path: known.slice(index, index + 1),
         message: 'this row can never be reached, rows above it decide everything it matches: delete it or move it up',
       });
     }
-  };
+  }, isOfResult);
 }

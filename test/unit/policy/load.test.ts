@@ -240,6 +240,114 @@ describe('parsePolicy', () => {
     expect(lines).toEqual([...lines].sort((a, b) => a - b));
   });
 
+  it('tells what is wrong between values that are right, beside what is wrong in itself', () => {
+    const rules = `  rules:
+    - { name: a*, priority: high }
+    - { name: "*b", priority: low }
+    - { name: 3, priority: lo }
+`;
+    const priorities = SEED.slice(SEED.indexOf('priorities:'), SEED.indexOf('# What workload traffic'));
+    const text = SEED.replace(priorities, `priorities:\n  default: medium\n${rules}`).replace(
+      'maxWait: 30 min',
+      'maxWait: 1 s',
+    );
+    const line = (of: string) => text.slice(0, text.indexOf(of)).split('\n').length;
+    expect(errorsOf(text)).toEqual([
+      expect.stringMatching(
+        `^evil\\.yaml:${line('name: "*b"')}:7: priorities\\.rules\\[1\\]: as specific as .* says high, this one low.* priorities\\.rules\\[0\\] at evil\\.yaml:${line('name: a*')}:7$`,
+      ),
+      `evil.yaml:${line('name: 3')}:15: priorities.rules[2].name: is not a text: write it in quotes`,
+      `evil.yaml:${line('name: 3')}:28: priorities.rules[2].priority: must be one of high, medium, low`,
+      expect.stringMatching(`^evil\\.yaml:${line('maxWait:')}:10: maxWait: is no longer than batchWindow`),
+    ]);
+  });
+
+  // In the order of the pairs: what is wrong beside it, then what is wrong between values that are right.
+  it.each([
+    [
+      'limits',
+      'limits:\n  default: { lower: 20 %, upper: 60 % }',
+      'limits: { default: { lower: 70 %, upper: 60 %, x: 1 }, nics: { eth0: { lower: 0 %, upper: 60 } } }',
+      ['limits.default.lower', 'limits.default.x', 'limits.nics.eth0.lower', 'limits.nics.eth0.upper'],
+    ],
+    [
+      'limits of a host',
+      'limits:\n  default: { lower: 20 %, upper: 60 % }',
+      'limits: { default: { lower: 20 %, upper: 60 % }, hosts: { a: { lower: 1, nics: { b: 1 } }, c: { lowr: 1 % } } }',
+      ['limits.hosts.a', 'limits.hosts.a.lower', 'limits.hosts.a.nics.b', 'limits.hosts.c.lowr'],
+    ],
+    [
+      'contention',
+      'moderate: 40 %, high: 70 %, hysteresis: 5 %',
+      'moderate: 80 %, high: 70 %, hysteresis: 5',
+      ['contention.moderate', 'contention.hysteresis'],
+    ],
+    ['clusters', '{ idle: 1 % }', '{ idle: 1, fuzzifier: 2 }', ['clusters.idle', 'clusters.fuzzifier']],
+    [
+      'a window',
+      'strict: false',
+      'strict: false\nwindows: [{ priority: lo, from: "22:00", to: "00:00", timeZone: UTC }, { priority: low, from: "24:00", to: 3, timeZone: UTC }]',
+      ['windows[0].priority', 'windows[0].to', 'windows[1].from', 'windows[1].to'],
+    ],
+    ['order', 'strict: false', 'strict: false\norder: [deadline, deadline, x]', ['order', 'order[2]']],
+    [
+      'deadlines',
+      'strict: false',
+      'strict: false\ndeadlines: { default: { high: 2, low: 3 h }, max: 1 h, admission: x }',
+      ['deadlines.default.high', 'deadlines.default.low', 'deadlines.admission'],
+    ],
+    [
+      'rules that select nothing',
+      'linkLostWithin: 10 min',
+      'linkLostWithin: 10 min, never: [{}, { nme: x }]',
+      ['postCopyGate.never[0]', 'postCopyGate.never[1].nme'],
+    ],
+    [
+      'prediction',
+      SEED.slice(SEED.indexOf('technique:\n'), SEED.indexOf('\nstrategy:')),
+      'technique: { predict: { weights: { high: { time: 1 }, medium: { time: -1 }, low: {} }, maxDowntime: 2 s, maxStall: 1 s } }',
+      ['technique.predict.weights.medium.time', 'technique.predict.weights.low', 'technique.predict.maxStall'],
+    ],
+  ])('compares the right values of %s though others are wrong', (_, from, to, paths) => {
+    expect(errorsOf(changed(from, to).text).map((error) => error.split(': ')[1])).toEqual(paths);
+  });
+
+  it('names every rule that one contradicts', () => {
+    const { text } = changed(
+      'default: medium\n  rules:',
+      'default: medium\n  rules:\n    - { name: a*, priority: high }\n    - { name: "*b", priority: medium }\n    - { name: "*c*", priority: low }',
+    );
+    const [second, third, ...more] = errorsOf(text);
+    expect(more).toEqual([]);
+    expect(second).toMatch(
+      /rules\[1\]: .* says high, this one medium: .* the other is priorities\.rules\[0\] at [^ ]*$/,
+    );
+    expect(third).toMatch(
+      /rules\[2\]: .* says high or medium, this one low: .* the other is priorities\.rules\[0\] at \S* and priorities\.rules\[1\] at \S*$/,
+    );
+  });
+
+  it('judges a table by what its rows match, though what one decides is wrong', () => {
+    const row = '  - { contention: high, priority: low, technique: hybrid-copy }\n';
+    const below = changed(row, row + row.replace('hybrid-copy', 'hybrid'));
+    expect(errorsOf(below.text)).toEqual([
+      expect.stringContaining('technique[4]: this row can never be reached'),
+      expect.stringContaining('technique[4].technique: must be one of'),
+    ]);
+    // What it matches is not known: it may be all that is not decided.
+    const unknown = changed(row, row.replace('priority: low', 'priority: lo'));
+    expect(errorsOf(unknown.text)).toEqual([expect.stringContaining('technique[3].priority: must be one of')]);
+    const open = changed(
+      '  - { contention: low, technique: pre-copy }\n',
+      '  - { contention: moderate, technique: x }\n',
+    );
+    expect(errorsOf(open.text).map((error) => error.split(': ')[1])).toEqual([
+      'technique',
+      'technique[7]',
+      'technique[7].technique',
+    ]);
+  });
+
   it.each([
     ['nothing', ''],
     ['only a comment', '# nothing yet\n'],
@@ -255,10 +363,20 @@ describe('parsePolicy', () => {
         .join('\n')}\n`,
     ],
     ['deep nesting', '['.repeat(5000)],
+    ['nesting without end', '['.repeat(50_000)],
     ['too much of it', `${SEED}#${' '.repeat(2 ** 20)}\n`],
     ['binary', '\u0000\u0001\ufffd'],
   ])('answers with errors, not with an exception, to %s', (_, text) => {
     expect(errorsOf(text).length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['['.repeat(50_000)],
+    [`${'['.repeat(50_000)}${']'.repeat(50_000)}`],
+    ['- '.repeat(50_000)],
+    ['{ a: '.repeat(50_000)],
+  ])('says of a document that is nested 50,000 deep that it is, once (%#)', (text) => {
+    expect(errorsOf(text)).toEqual([expect.stringMatching(/^evil\.yaml:1:\d+: nested too deep to be read: /)]);
   });
 
   it('refuses every truncation of seed.yaml that loses a value', () => {
