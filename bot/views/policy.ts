@@ -46,6 +46,7 @@ const MARKS: Readonly<Record<Notice['code'], string>> = {
   'policy-refused': '⛔',
   'windows-changed': '🕑',
   'lookahead-failed': '⚠️',
+  'plan-broken': '⚠️',
   unmanaged: '⚠️',
 };
 

@@ -26,6 +26,9 @@ export class Figures {
   /** By the code of the reason. */
   readonly unmanaged = new Map<string, number>();
 
+  /** Rules that plans broke. */
+  breaches = 0;
+
   /** Questions to Nova about migrations that run, by why they were asked then. */
   readonly asked = new Map<string, number>();
 
@@ -50,6 +53,10 @@ export class Figures {
 
   addPlan(seconds: number): void {
     this.planningSeconds.add(seconds);
+  }
+
+  addBreaches(count: number): void {
+    this.breaches += count;
   }
 
   /** An answer of the proxy. */

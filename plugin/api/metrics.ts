@@ -95,7 +95,11 @@ function migrationFamilies({ figures, unfinished }: MetricsInput): (Family | His
       'How far the predicted total migration time was from the measured one, as a share of it.',
       figures.predictionError,
     ),
-    { ...histogram('planning_seconds', 'Time that one plan took.', new Map()), samples: [figures.planningSeconds] },
+    {
+      ...histogram('planning_seconds', 'Time that one plan took, with its check.', new Map()),
+      samples: [figures.planningSeconds],
+    },
+    counter('plan_breaches', 'Rules that the independent check found broken by a plan: a fault.', figures.breaches),
     counter(
       'unmanaged',
       'Migrations that went to Nova unchanged, or were decided without samples, by the reason.',

@@ -5,12 +5,12 @@ import { MigrationEvent } from './migration.ts';
 /**
  * Something that concerns no single migration: a policy took effect or was refused, a window opened or closed, nobody
  * could look ahead (it is decided all the same, without start times and ETAs), migrations went to Nova unchanged or were
- * decided without samples.
+ * decided without samples, a plan broke its own rules (what would break one is held a while).
  */
 export const Notice = z.object({
   id: z.number().int().positive(),
   atMs: z.number(),
-  code: z.enum(['policy-loaded', 'policy-refused', 'windows-changed', 'lookahead-failed', 'unmanaged']),
+  code: z.enum(['policy-loaded', 'policy-refused', 'windows-changed', 'lookahead-failed', 'plan-broken', 'unmanaged']),
   text: z.string(),
   /** policy-refused: every error as `file:line:column: path: what to do`. */
   details: z.array(z.string()),

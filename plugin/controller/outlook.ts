@@ -5,6 +5,7 @@ import { describeError } from '../errors.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import type { Experience } from './execute/experience.ts';
+import { PlanGuard } from './guard.ts';
 import type { Lookout } from './lookout.ts';
 import type { LookAhead } from './plan/lookahead.ts';
 import { type Action, contentionLevels, planAhead, refusal, type World } from './plan/plan.ts';
@@ -28,6 +29,7 @@ export interface OutlookParts {
 /** The world as it is in this moment, what the plan makes of it, and what was foreseen last. */
 export class Outlook {
   readonly #parts: OutlookParts;
+  readonly #guard: PlanGuard;
   #contention: ReadonlyMap<string, Contention> = new Map();
   #ahead: LookAhead | null = null;
   /** Why nobody could look ahead in the last round; null: it was done. */
@@ -35,6 +37,8 @@ export class Outlook {
 
   constructor(parts: OutlookParts) {
     this.#parts = parts;
+    const { store, figures, log } = parts;
+    this.#guard = new PlanGuard({ figures, tell: (notice) => store.addNotice(notice), log });
   }
 
   /** What the last round foresaw. */
@@ -72,7 +76,8 @@ export class Outlook {
     this.#ahead = null;
     if (world.queue.length === 0 && world.inFlight.length === 0) return [];
     const beganAtMs = performance.now();
-    const { actions, ahead, failure } = planAhead(world);
+    const { actions: planned, ahead, failure } = planAhead(world);
+    const actions = this.#guard.guarded(world, planned);
     this.#parts.figures.addPlan((performance.now() - beganAtMs) / 1000);
     this.#ahead = ahead;
     this.#contention = contentionLevels(world);

@@ -1,4 +1,6 @@
 /** How long the controller needs for one round over a long queue: deciding, looking ahead, and the search for an order. */
+
+import { checkPlan } from '../../../plugin/controller/plan/check.ts';
 import { decide } from '../../../plugin/controller/plan/decide.ts';
 import { planAhead, type World } from '../../../plugin/controller/plan/plan.ts';
 import { host, NOW, queued, seedPolicy, vm } from '../../unit/controller/plan/worlds.ts';
@@ -28,7 +30,9 @@ const SHAPES: readonly Shape[] = [
 
 /** Prints the table; returns the goals that were missed. */
 export function benchController(): string[] {
-  console.log(`\nOne round of the controller, ms (median of ${REPEATS}; in brackets without looking ahead)\n`);
+  console.log(
+    `\nOne round of the controller, ms (median of ${REPEATS}; in brackets without looking ahead, and the check of it)\n`,
+  );
   console.log(`| cloud | ${SIZES.map((size) => `${size} queued`).join(' | ')} | grows as the number to the power of |`);
   console.log(`| --- | ${SIZES.map(() => '---:').join(' | ')} | ---: |`);
   return SHAPES.flatMap((shape) => {
@@ -37,9 +41,17 @@ export function benchController(): string[] {
       const blind = () => {
         throw new Error('not measured');
       };
-      return { size, ms: median(() => planAhead(world)), blindMs: median(() => planAhead(world, blind)) };
+      const { actions } = planAhead(world);
+      return {
+        size,
+        ms: median(() => planAhead(world)),
+        blindMs: median(() => planAhead(world, blind)),
+        checkMs: median(() => checkPlan(world, actions)),
+      };
     });
-    const cells = rows.map(({ ms, blindMs }) => `${ms.toFixed(1)} (${blindMs.toFixed(1)})`);
+    const cells = rows.map(
+      ({ ms, blindMs, checkMs }) => `${ms.toFixed(1)} (${blindMs.toFixed(1)}, ${checkMs.toFixed(1)})`,
+    );
     const [first, last] = [rows[0], rows.at(-1)];
     const power = first && last ? Math.log(last.ms / first.ms) / Math.log(last.size / first.size) : Number.NaN;
     console.log(`| ${shape.name} | ${cells.join(' | ')} | ${power.toFixed(2)} |`);

@@ -41,19 +41,23 @@ export function viewOf(world: World, policy: Policy, actions: readonly Action[])
   });
   const flying = world.inFlight.map(running);
   const times = startTimes(policy, world.nowMs);
+  // Asked of each pair of those that wait; the rules of the policy are matched once for each of them.
+  const standing = new Map(
+    world.queue.map((migration) => {
+      const { priority } = priorityOf(world, policy, migration);
+      const isAged = waitedMs(times[priority], migration.receivedAtMs, world.nowMs) >= policy.maxWaitMs;
+      const level = isAged ? 0 : 1 + GROUPS.indexOf(priority);
+      return [migration.id, { level, eligible: mayStart(policy, priority, world.nowMs) }];
+    }),
+  );
   return {
     starts,
     held: world.queue.filter(({ id }) => byId.get(id)?.kind === 'hold'),
     refused: world.queue.filter(({ id }) => byId.get(id)?.kind === 'refuse'),
     flying,
     running: [...flying, ...starts.map(running)],
-    eligible: (migration) => mayStart(policy, priorityOf(world, policy, migration).priority, world.nowMs),
-    level: (migration) => {
-      const { priority } = priorityOf(world, policy, migration);
-      return waitedMs(times[priority], migration.receivedAtMs, world.nowMs) >= policy.maxWaitMs
-        ? 0
-        : 1 + GROUPS.indexOf(priority);
-    },
+    eligible: ({ id }) => standing.get(id)?.eligible ?? false,
+    level: ({ id }) => standing.get(id)?.level ?? GROUPS.length,
   };
 }
 
