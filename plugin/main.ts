@@ -109,7 +109,8 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   });
   policy.on('loaded', (loaded) => {
     log.info({ policy: loaded.id }, 'policy in effect');
-    notice('policy-loaded', `${loaded.id} is in effect`);
+    const commit = policy.status.source?.commit ?? null;
+    notice('policy-loaded', `${loaded.id} is in effect`, commit === null ? [] : [`commit ${commit}`]);
     alarm.watch(loaded);
     running.wake();
   });

@@ -43,6 +43,8 @@ export const Approval = z.object({
   reason: z.string(),
   /** Who may give it, for people; absent in what older bots wrote. */
   who: z.string().optional(),
+  /** What would have happened if it had begun when it was asked for; absent in what older bots wrote. */
+  outlook: z.array(z.string()).optional(),
   expiresAtMs: z.number(),
   /** Slack user who decided; null: nobody yet. */
   by: z.string().nullable(),

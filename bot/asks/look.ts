@@ -1,10 +1,7 @@
-import type { ServerView, WhatIfAnswer } from 'drover-plugin/contract';
+import type { ServerView } from 'drover-plugin/contract';
 import type { Request } from '../command/command.ts';
 import type { DroverClient } from '../drover/client.ts';
-import { approvalEndsAtMs, approvalReason } from '../rights/approval.ts';
-import { lossOf } from '../rights/loss.ts';
 import type { Deed, Move } from '../rights/may.ts';
-import type { Approval, Rights } from '../rights/schema.ts';
 import { drainOf } from '../targets/drain.ts';
 import { isResolved, MOST_SERVERS, resolveTargets, type Unknown } from '../targets/resolve.ts';
 import type { Ask, Choice } from './ask.ts';
@@ -37,7 +34,7 @@ export async function lookFor(wish: Request, drover: DroverClient): Promise<Mean
   }
   const all = await candidates(wish, drover);
   const found = resolveTargets(wish.targets, all);
-  if (isResolved(found)) return { kind: 'servers', servers: found.servers, text: null };
+  if (isResolved(found)) return leaving(found.servers, wish.destination);
   const texts = [
     ...found.unknown.map((unknown) => nobody('server', unknown)),
     ...found.empty.map((pattern) => `no server is called ${pattern}`),
@@ -49,6 +46,33 @@ export async function lookFor(wish: Request, drover: DroverClient): Promise<Mean
   }
   const choices = found.ambiguous.map(({ written, choices: servers }) => ({ pattern: written, servers }));
   return { kind: 'ambiguous', choices };
+}
+
+/** What is at its destination stays, and the others go. */
+function leaving(servers: readonly ServerView[], destination: string | null): Meant {
+  const [there, away] = [
+    servers.filter(({ host }) => host === destination),
+    servers.filter(({ host }) => host !== destination),
+  ];
+  if (destination === null || there.length === 0) return { kind: 'servers', servers: [...servers], text: null };
+  const texts = there.map(({ name }) => `${name} is on ${destination} already`);
+  return away.length === 0 ? { kind: 'wrong', texts } : { kind: 'servers', servers: away, text: texts.join('\n') };
+}
+
+/** What is wrong with a name that should be one server's, in texts for people; null: nothing. @throws ControlError */
+export async function wrongWith(name: string, drover: DroverClient): Promise<string[] | null> {
+  const wish = { priority: null, destination: null, deadlineAtMs: null, startAtMs: null };
+  const meant = await lookFor({ kind: 'migrate', targets: [{ pattern: name, isGlob: false }], ...wish }, drover);
+  if (meant.kind === 'servers') return null;
+  return meant.kind === 'wrong' ? meant.texts : ambiguousTexts(meant.choices);
+}
+
+/** Where nothing can be clicked: each id with its host. */
+export function ambiguousTexts(choices: readonly Choice[]): string[] {
+  return choices.map(({ pattern, servers }) => {
+    const which = servers.map(({ id, host }) => `${id} (on ${host ?? 'no host'})`).join(', ');
+    return `${servers.length} servers are called ${pattern}, name one by its id: ${which}`;
+  });
 }
 
 /** The servers that have the nearest names, or the ids that begin so. */
@@ -102,44 +126,4 @@ export function approvingOf(
 ): Extract<Deed, { act: 'approve' }> {
   const drains = wish.kind === 'drain' ? wish.host : null;
   return { act: 'approve', askedBy, priority: wish.priority, moves, drains };
-}
-
-export interface Rules {
-  rights: Rights;
-  approval: Approval;
-}
-
-/** What would happen, as far as a second person's word depends on it; null: it does not. @throws ControlError */
-export async function approvalOf(
-  ask: Pick<Ask, 'wish'>,
-  servers: readonly Moving[],
-  rules: Rules,
-  drover: DroverClient,
-): Promise<{ reason: string; expiresAtMs: number } | null> {
-  const { wish } = ask;
-  const moves = movesOf(servers, wish);
-  if (rules.approval.rules.length === 0) return null;
-  const answer = await whatIf(wish, servers, drover);
-  const reason = approvalReason(rules.approval, {
-    priority: wish.priority,
-    foreseenPriorities: answer.migrations.flatMap(({ priority }) => priority ?? []),
-    drains: wish.kind === 'drain' ? wish.host : null,
-    moves,
-    loss: lossOf(answer),
-  });
-  return reason === null ? null : { reason, expiresAtMs: approvalEndsAtMs(rules.approval, Date.now()) };
-}
-
-/** What is known of a server that is asked about. */
-type Moving = Pick<ServerView, 'id' | 'name' | 'projectId' | 'host'>;
-
-const MOST_IN_WHAT_IF = 200;
-
-/** @throws ControlError */
-export function whatIf(wish: Request, servers: readonly Moving[], drover: DroverClient): Promise<WhatIfAnswer> {
-  const { destination, priority, deadlineAtMs } = wish;
-  const migrations = servers
-    .slice(0, MOST_IN_WHAT_IF)
-    .map(({ id }) => ({ vm: id, destination, priority, deadlineAtMs }));
-  return drover.whatIf({ migrations });
 }

@@ -1,6 +1,16 @@
 import type { MigrationEvent, MigrationRecord, Priority } from 'drover-plugin/contract';
 import type { Slip } from '../command/slip.ts';
-import { type Ask, type AskedVm, type Choice, hasEnded, isFinal, isUnderway, type Order, type Refusal } from './ask.ts';
+import {
+  type Approval,
+  type Ask,
+  type AskedVm,
+  type Choice,
+  hasEnded,
+  isFinal,
+  isUnderway,
+  type Order,
+  type Refusal,
+} from './ask.ts';
 
 /** What happens to an ask. */
 export type Happening =
@@ -13,7 +23,7 @@ export type Happening =
   | {
       kind: 'resolved';
       vms: AskedVm[];
-      approval: { reason: string; expiresAtMs: number; who?: string } | null;
+      approval: Pick<Approval, 'reason' | 'expiresAtMs' | 'who' | 'outlook'> | null;
       text: string | null;
     }
   | { kind: 'approved'; by: string }

@@ -7,7 +7,8 @@ import { ControlError, describeError } from '../errors.ts';
 import type { People } from '../people.ts';
 import { type Ask, type AskedVm, hasEnded, type Refusal } from './ask.ts';
 import type { Asks } from './asks.ts';
-import { approvalOf, approvingOf, deedOf, lookFor, movesOf, type Rules } from './look.ts';
+import { approvalOf, type Rules } from './foresee.ts';
+import { approvingOf, deedOf, lookFor, movesOf } from './look.ts';
 import { carryOut } from './orders.ts';
 import { approversText, refusalOf } from './refusal.ts';
 import { inTurns } from './turns.ts';
@@ -93,8 +94,17 @@ export class Work {
       if (ask.state === 'submitting' || ask.state === 'following') await carryOut(ask.id, this.#parts);
       this.#calm(id);
     } catch (error) {
-      await this.#again(ask, error);
+      const isNo = error instanceof ControlError && !error.isPassing && ask.state === 'received';
+      if (!isNo) return this.#again(ask, error);
+      this.#calm(id);
+      await this.#turnedDown(ask, error).catch((again: unknown) => this.#again(ask, again));
     }
+  }
+
+  /** The control API takes no such request, however often it is asked. */
+  async #turnedDown(ask: Ask, { code, message: text }: ControlError): Promise<void> {
+    await this.#parts.asks.happen(ask.id, { kind: 'refused', text });
+    this.#parts.audit.note(ask.askedBy, 'ask', ask.id, code, { text: ask.text, why: text });
   }
 
   #calm(id: string): void {

@@ -91,9 +91,10 @@ function requestOf(words: readonly Word[], clock: Clock, end: Span): Request {
   if (wish.deadlineAtMs !== null && wish.startAtMs !== null && wish.deadlineAtMs <= wish.startAtMs) {
     throw new CommandError('it must end before it may start', seen.get('by') ?? end);
   }
-  return drains
-    ? { kind: 'drain', host: hostNamed(names, first, end), ...wish }
-    : { kind: 'migrate', targets: targetsOf(names, end), ...wish };
+  if (!drains) return { kind: 'migrate', targets: targetsOf(names, end), ...wish };
+  const host = hostNamed(names, first, end);
+  if (wish.destination === host) throw new CommandError('it cannot be drained to itself', seen.get('to') ?? end);
+  return { kind: 'drain', host, ...wish };
 }
 
 /** Gives how many of the words behind it the option took. */

@@ -1,7 +1,8 @@
 import type { MigrationRecord } from 'drover-plugin/contract';
 import { type Ask, isFinal, isUnderway } from '../asks/ask.ts';
 import type { Asks } from '../asks/asks.ts';
-import { movesOf, type Rules } from '../asks/look.ts';
+import type { Rules } from '../asks/foresee.ts';
+import { movesOf, wrongWith } from '../asks/look.ts';
 import { refusalOf } from '../asks/refusal.ts';
 import type { Audit } from '../audit.ts';
 import type { Content } from '../channel/content.ts';
@@ -54,7 +55,10 @@ export class Cancel {
     }
     const running = (await drover.migrationsOf(target)).filter((migration) => !isFinal(migration));
     const [migration, ...others] = running;
-    if (!migration) return answers.tooLate(`nothing of ${target} waits or runs`);
+    if (!migration) {
+      const wrong = await wrongWith(target, drover);
+      return wrong ? answers.notFound(wrong) : answers.tooLate(`nothing of ${target} waits or runs`);
+    }
     if (others.length > 0) {
       return answers.tooLate(`${running.length} servers of that name are being moved: name one by its id`);
     }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Ask } from '../asks/ask.ts';
 import type { Asks } from '../asks/asks.ts';
-import { lookFor, type Rules, whatIf } from '../asks/look.ts';
+import { type Rules, whatIf } from '../asks/foresee.ts';
+import { ambiguousTexts, lookFor, wrongWith } from '../asks/look.ts';
 import { refusalOf } from '../asks/refusal.ts';
 import type { Audit } from '../audit.ts';
+import type { Content } from '../channel/content.ts';
 import type { Address, Replies } from '../channel/replies.ts';
 import type { Command, Request } from '../command/command.ts';
 import { parseCommand } from '../command/parse.ts';
@@ -103,7 +105,7 @@ export class Commands {
       case 'policy':
         return replies.insist(to, answers.policy(await drover.policy(), nowMs));
       case 'explain':
-        return replies.insist(to, answers.explain(await drover.explain(command.target), nowMs));
+        return replies.insist(to, await this.#explained(command.target));
       case 'plan': {
         const meant = await lookFor(command.request, drover);
         if (meant.kind === 'wrong') {
@@ -121,6 +123,8 @@ export class Commands {
           return replies.insist(to, answers.ownStatus(own, nowMs));
         }
         const records = await (target === 'all' ? drover.unfinished() : drover.migrationsOf(target));
+        const wrong = target === 'all' || records.length > 0 ? null : await wrongWith(target, drover);
+        if (wrong) return replies.insist(to, answers.notFound(wrong));
         return replies.insist(to, answers.status(target, records, nowMs));
       }
       case 'cancel':
@@ -128,13 +132,16 @@ export class Commands {
         await replies.answer(to, await cancel.byName(command.target, to.user));
     }
   }
-}
 
-function ambiguousTexts(
-  choices: readonly { pattern: string; servers: readonly { id: string; host: string | null }[] }[],
-) {
-  return choices.map(({ pattern, servers }) => {
-    const which = servers.map(({ id, host }) => `${id} (on ${host ?? 'no host'})`).join(', ');
-    return `${servers.length} servers are called ${pattern}, name one by its id: ${which}`;
-  });
+  async #explained(target: string): Promise<Content> {
+    const { drover } = this.#parts;
+    try {
+      return answers.explain(await drover.explain(target), Date.now());
+    } catch (error) {
+      if (!(error instanceof ControlError) || error.isPassing) throw error;
+      const wrong = await wrongWith(target, drover);
+      if (wrong === null) throw error;
+      return answers.notFound(wrong);
+    }
+  }
 }

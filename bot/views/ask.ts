@@ -57,7 +57,9 @@ function stateBlocks(ask: Ask, nowMs: number): types.KnownBlock[] {
   const blocks: types.KnownBlock[] = [];
   if (state === 'choosing') blocks.push(...choiceBlocks(ask));
   if (approval && state === 'awaiting-approval') {
+    const { outlook = [] } = approval;
     blocks.push(
+      ...(outlook.length > 0 ? [section(md`🔮 *If it began now:* ${outlook.join(' · ')}`)] : []),
       section(
         md`✋ *A second person must agree:* ${approval.reason}.\nUntil ${moment(approval.expiresAtMs, dayOrTime(approval.expiresAtMs, nowMs))}, else nothing is done${approval.who === undefined ? '' : `; ${approval.who}`}.`,
       ),

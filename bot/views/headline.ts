@@ -100,8 +100,12 @@ export function wishLine(ask: Ask, { priority, strategies, count }: Totals, nowM
   const now = priority ?? wish.priority;
   if (now !== null) parts.push(md`priority *${now}*${wish.priority === null ? ' (by the policy)' : ''}`);
   if (wish.destination !== null) parts.push(md`to ${code(wish.destination)}`);
-  if (wish.startAtMs !== null) parts.push(whenPart('from', wish.startAtMs, nowMs));
-  if (wish.deadlineAtMs !== null) parts.push(whenPart('deadline', wish.deadlineAtMs, nowMs));
+  const isOver = ask.endedAtMs !== null;
+  if (wish.startAtMs !== null) parts.push(whenPart('from', wish.startAtMs, nowMs, isOver));
+  if (wish.deadlineAtMs !== null) {
+    const kept = isOver && isKept(ask, wish.deadlineAtMs) ? md`, kept` : md``;
+    parts.push(md`${whenPart('deadline', wish.deadlineAtMs, nowMs, isOver)}${kept}`);
+  }
   if (count > 1 && strategies.size > 0) {
     const texts = [...strategies].map(([strategy, many]) => (strategies.size === 1 ? strategy : `${many} ${strategy}`));
     parts.push(md`${texts.join(', ')}`);
@@ -110,9 +114,18 @@ export function wishLine(ask: Ask, { priority, strategies, count }: Totals, nowM
 }
 
 /** The reader's own clock says when; how long it is until then needs no clock. */
-function whenPart(word: string, atMs: number, nowMs: number): Mrkdwn {
-  const left = atMs > nowMs ? ` (in ${span(atMs - nowMs)})` : '';
+function whenPart(word: string, atMs: number, nowMs: number, isOver: boolean): Mrkdwn {
+  // What has ended is not shown anew.
+  const left = atMs > nowMs && !isOver ? ` (in ${span(atMs - nowMs)})` : '';
   return md`${word} ${moment(atMs, dayOrTime(atMs, nowMs))}${left}`;
+}
+
+/** All of it was moved by then. */
+function isKept({ vms }: Ask, deadlineAtMs: number): boolean {
+  return (
+    vms.length > 0 &&
+    vms.every(({ migration }) => migration?.state === 'completed' && (migration.endedAtMs ?? 0) <= deadlineAtMs)
+  );
 }
 
 function nameOf(name: string): string {

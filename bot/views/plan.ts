@@ -8,14 +8,14 @@ import { listBlocks } from './list.ts';
 import { code, joined, type Mrkdwn, md, moment, prose } from './mrkdwn.ts';
 import { dayOrTime } from './vmline.ts';
 
-/** What would happen if it were asked for now. */
-export function plan(request: Request, answer: WhatIfAnswer, nowMs: number): Message {
-  const { migrations, refused, delayed, workloads, policy } = answer;
+/** What would happen, in a few words each: when all is done, what workloads lose, whom it delays, deadlines. */
+export function outlookOf(answer: WhatIfAnswer, nowMs: number): string[] {
+  const { migrations, refused, delayed } = answer;
   const ends = migrations.map(({ endAtMs }) => endAtMs.value);
   const last = ends.includes(null) ? null : Math.max(nowMs, ...ends.filter((each) => each !== null));
   const loss = lossOf(answer);
   const late = migrations.filter(({ deadline }) => deadline?.verdict === 'late').length;
-  const verdicts = [
+  return [
     ...(migrations.length > 0 ? [last === null ? 'no foreseeable end' : `all done in ${span(last - nowMs)}`] : []),
     ...(loss
       ? [
@@ -32,7 +32,22 @@ export function plan(request: Request, answer: WhatIfAnswer, nowMs: number): Mes
         : []),
     ...(refused.length > 0 ? [`${refused.length} would not be taken`] : []),
   ];
+}
+
+/** What would happen if it were asked for now. */
+export function plan(request: Request, answer: WhatIfAnswer, nowMs: number): Message {
+  const { migrations, refused, delayed, workloads, policy } = answer;
+  const verdicts = outlookOf(answer, nowMs);
   const [first, ...rest] = verdicts;
+  const { startAtMs } = request;
+  const later =
+    startAtMs === null
+      ? []
+      : [
+          context(
+            md`🕑 planned as if it began now: it would wait until ${moment(startAtMs, dayOrTime(startAtMs, nowMs))}`,
+          ),
+        ];
   const lines = workloads.filter(({ lostBits }) => lostBits > 0).map(workloadLine);
   return message(md`Plan: ${verdicts.join(', ')}. Nothing is changed.`, [
     header(`🔮 ${counted(migrations.length, 'server')}: ${first ?? 'nothing would move'}`),
@@ -40,6 +55,7 @@ export function plan(request: Request, answer: WhatIfAnswer, nowMs: number): Mes
     context(
       md`if ${code(`/migrate ${writeCommand(request)}`, 200)} were asked for now, by ${code(policy ?? 'no policy')}; nothing is changed`,
     ),
+    ...later,
     ...listBlocks(
       md`*In this order*`,
       migrations.map((one, index) => plannedLine(one, index, nowMs)),

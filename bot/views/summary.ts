@@ -29,8 +29,10 @@ export function measuredLoss({ totalMigrationTimeMs, workload: { before, during 
 
 interface Sum {
   tmtMs: number | null;
+  meanTmtMs: number | null;
   downtimeMs: number | null;
   lostBits: number | null;
+  /** In the mean. */
   predictedTmtMs: number | null;
   predictedDowntimeMs: number | null;
   predictedLostBits: number | null;
@@ -44,8 +46,12 @@ export function outcomeLines(ask: Pick<Ask, 'vms'>): Mrkdwn[] {
   const sum = sumOf(done);
   const against = (measured: string, predicted: number | null, write: (value: number | null) => string): Mrkdwn =>
     predicted === null ? md`${measured}` : md`${measured} (predicted ${write(predicted)})`;
+  const tmt =
+    others.length === 0
+      ? duration(sum.tmtMs)
+      : `${duration(sum.tmtMs)} together, ${duration(sum.meanTmtMs)} each in the mean`;
   return [
-    md`*TMT* ${against(duration(sum.tmtMs), others.length > 0 ? null : sum.predictedTmtMs, duration)}`,
+    md`*TMT* ${against(tmt, sum.predictedTmtMs, duration)}`,
     md`*Downtime* ${against(duration(sum.downtimeMs), sum.predictedDowntimeMs, duration)}${others.length > 0 ? ', the longest' : ''}`,
     md`*Workloads lost* ${against(sum.lostBits === null ? 'not measured' : bits(sum.lostBits), sum.predictedLostBits, bits)}`,
     ...(others.length === 0 ? moved(only) : []),
@@ -72,7 +78,8 @@ function sumOf(done: readonly MigrationRecord[]): Sum {
     tmtMs: others.length === 0 ? (only?.outcome?.totalMigrationTimeMs ?? null) : whole,
     downtimeMs: most(done.map(({ outcome }) => outcome?.downtimeMs ?? null)),
     lostBits: total(done.map(lostOf)),
-    predictedTmtMs: only?.decision?.prediction?.totalMigrationTimeMs.value ?? null,
+    meanTmtMs: mean(done.map(({ outcome }) => outcome?.totalMigrationTimeMs ?? null)),
+    predictedTmtMs: mean(done.map(({ decision }) => decision?.prediction?.totalMigrationTimeMs.value ?? null)),
     predictedDowntimeMs: most(done.map(({ decision }) => decision?.prediction?.downtimeMs.value ?? null)),
     predictedLostBits: total(done.map(predictedLostOf)),
   };
@@ -124,4 +131,9 @@ function most(values: readonly (number | null)[]): number | null {
 function total(values: readonly (number | null)[]): number | null {
   const known = values.filter((each) => each !== null);
   return known.length === 0 ? null : known.reduce((sum, each) => sum + each, 0);
+}
+
+function mean(values: readonly (number | null)[]): number | null {
+  const known = values.filter((each) => each !== null);
+  return known.length === 0 ? null : known.reduce((sum, each) => sum + each, 0) / known.length;
 }

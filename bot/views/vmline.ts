@@ -142,7 +142,10 @@ function techniqueNow({ decision, state }: MigrationRecord, progress: ProgressRe
 }
 
 function waitingParts(migration: MigrationRecord, nowMs: number, width: Width): Mrkdwn[] {
-  const { planned, decision } = migration;
+  const { planned, decision, asked } = migration;
+  const from = planned?.reason?.code === 'not-before' ? (asked?.notBeforeAtMs ?? null) : null;
+  if (from !== null)
+    return [md`not before ${moment(from, dayOrTime(from, nowMs))}`, ...deadlineParts(migration, nowMs)];
   const start = planned?.startAtMs ?? null;
   const end = planned?.endAtMs.value ?? null;
   const why = planned?.reason ?? migration.stateReason;

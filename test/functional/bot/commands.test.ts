@@ -81,6 +81,16 @@ describe('a request', () => {
     expect(rig.messages()).toEqual([]);
   });
 
+  it('to a host that there is not is refused at once, with the nearest; what is there already stays', async () => {
+    await rig.type('low vm-0 to compte-3');
+    await told(/compte-3 is no other compute host that is up; vm-0 could go to .*did you mean compute-3\?/);
+    const { host = '' } = [...rig.cloud.machines.machines.values()].find(({ name }) => name === 'vm-0') ?? {};
+    await rig.type(`low vm-0 to ${host}`);
+    await told(new RegExp(`vm-0 is on ${host} already`));
+    expect(rig.messages()).toEqual([]);
+    expect(await recordsOf('vm-0')).toEqual([]);
+  });
+
   it('is asked once more by a click on the name that was meant, once however often that is clicked', async () => {
     const at = new Date(Date.now() + 3600_000).toISOString().slice(0, 16);
     await rig.type(`low vm-100 at ${at}Z`);
@@ -182,6 +192,19 @@ describe('a question', () => {
     await told(answer);
     expect(rig.messages()).toEqual([]);
   });
+
+  it.each(['explain', 'status', 'cancel'])(
+    '%s of no server is answered with the nearest, of two with their ids',
+    async (what) => {
+      await rig.type(`${what} vm-l1`);
+      await told(/there is no server vm-l1; did you mean vm-1/);
+      const [first, second] = [...rig.cloud.machines.machines.values()].slice(12, 14);
+      if (!first || !second) throw new Error('too few machines');
+      [first.name, second.name] = ['pair', 'pair'];
+      await rig.type(`${what} pair`);
+      await told(/2 servers are called pair, name one by its id/);
+    },
+  );
 
   it('opens the home with what waits, runs and ended', async () => {
     await rig.slack.openHome(OPS, null);
@@ -285,6 +308,7 @@ describe('an approval', () => {
   it('is a second person’s: not the asker’s, nor anybody’s who may not; once given it moves', async () => {
     await rig.type('high vm-8');
     const waits = await message(/ask\.approve/);
+    expect(shown(waits)).toMatch(/If it began now:\* all done in/);
     expect(shown(waits)).toMatch(/else nothing is done; who may: [^@]*Boss/);
     expect(await recordsOf('vm-8')).toEqual([]);
     await rig.click(waits, 'ask.approve', OPS);

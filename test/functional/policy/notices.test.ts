@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ import { deadPort } from '../proxy/rig.ts';
 
 const SEED = readFileSync(new URL('../../../policies/seed.yaml', import.meta.url), 'utf8');
 
+const COMMIT = '0123456789abcdef0123456789abcdef01234567';
+
 let folder = '';
 let plugin: RunningPlugin | null = null;
 
@@ -20,6 +22,8 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'drover-notices-'));
   for (const name of ['password', 'ca.crt', 'plugin.crt', 'plugin.key']) writeFileSync(join(folder, name), 'x');
   putPolicy(join(folder, 'policy.yaml'), SEED);
+  mkdirSync(join(folder, '.git'));
+  writeFileSync(join(folder, '.git', 'HEAD'), `${COMMIT}\n`);
   const nobody = `http://127.0.0.1:${await deadPort()}`;
   writeFileSync(
     join(folder, 'plugin.yaml'),
@@ -62,6 +66,7 @@ it('a policy that takes effect and one that is refused make one notice each, tol
   // It is read anew twice a second.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   const [loaded, refused, ...more] = await notices();
+  expect(loaded?.details).toEqual([`commit ${COMMIT}`]);
   expect(more).toEqual([]);
   expect(refused?.details).toEqual([expect.stringMatching(/^policy\.yaml:\d+:8: floor: so high a floor/)]);
   expect(refused?.text).toMatch(/^refused with 1 error\(s\), policy\.yaml@[0-9a-f]{8} stays in effect$/);

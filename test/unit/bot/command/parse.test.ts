@@ -106,6 +106,7 @@ describe('what is typed behind /migrate', () => {
     ['*', '         ^ this would be every server'],
     ['host', '             ^ which host?'],
     ['host a b', '                ^ one host at a time'],
+    ['host a low to a', '                    ^^ it cannot be drained to itself'],
     ['host a;b', '              ^^^ this cannot be the name'],
     ['cancel', '               ^ a server is missing'],
     ['cancel a b', '                  ^ cancel takes nothing more'],

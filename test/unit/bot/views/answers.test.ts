@@ -148,6 +148,9 @@ describe('answers to a command', () => {
     expect(text).toContain('web-1 tx 0.30 Gbit (21 %) in 14.0 s, of 100 Mbit/s now, 0.10 Gbit of it anyway');
     expect(text).toContain('if /migrate high web-1 by 2026-11-24T17:00:00Z were asked for now');
     expect(message.text).toContain('Nothing is changed.');
+    const { request: later } = parseCommand('plan web-1 at 18:00', clock) as { kind: 'plan'; request: never };
+    const delayed = read(plan(later, whatIf('web-1', 'p'), NOW_MS));
+    expect(delayed).toContain('🕑 planned as if it began now: it would wait until 2026-11-24 17:00 UTC');
   });
 
   it('explains with the rule that decides, those that do not, and the technique with what was rejected', () => {

@@ -56,6 +56,46 @@ describe('the message of an ask', () => {
     expect(buttons).toContain('ask.cancel');
   });
 
+  it('says until when one waits that was asked for later, by the reader’s clock', () => {
+    const asked = { ...record('web-1').asked, notBeforeAtMs: NOW_MS + 3600_000, deadlineAtMs: null } as never;
+    const reason = { code: 'not-before', text: 'it was asked for from 2026-11-24T17:30:00.000Z on' };
+    const planned = { startAtMs: null, endAtMs: { value: null, low: null, high: null }, reason };
+    const migration = record('web-1', { state: 'queued', progress: null, planned, asked });
+    const { read } = shown({ vms: [askedVm('web-1', { migration })] });
+    expect(read).toMatch(/⏳ ░{10} waits web-1 .* · not before 2026-11-24 17:30 UTC$/m);
+  });
+
+  it('at the end says whether the deadline was kept, and nothing that is true for a moment only', () => {
+    const wish = { ...ask().wish, deadlineAtMs: NOW_MS + 60_000 };
+    const vms = [askedVm('web-1', { migration: completed('web-1') })];
+    const over = { state: 'ended' as const, endedAtMs: NOW_MS, wish };
+    expect(shown({ ...over, vms }).read).toContain('deadline 2026-11-24 16:31 UTC, kept');
+    const failed = [askedVm('web-1', { migration: completed('web-1', { state: 'failed' }) })];
+    expect(shown({ ...over, vms: failed }).read).toMatch(/deadline 2026-11-24 16:31 UTC$/m);
+    expect(shown({ wish }).read).toContain('deadline 2026-11-24 16:31 UTC (in 1 min)');
+  });
+
+  it('of several sums up TMT, downtime and loss against what was predicted', () => {
+    const vms = many(2, (index) => {
+      const { outcome, ...rest } = completed(`web-${index}`, { endedAtMs: NOW_MS - 1000 + index * 500 });
+      const one = { ...rest, outcome: outcome && { ...outcome, totalMigrationTimeMs: 5000 + index * 1000 } };
+      return { migration: one };
+    });
+    expect(shown({ state: 'ended', endedAtMs: NOW_MS, vms }).read).toContain(
+      'TMT 9.5 s together, 5.5 s each in the mean (predicted 4.8 s)\nDowntime 71 ms (predicted 60 ms), the longest\nWorkloads lost 0.44 Gbit (predicted 0.36 Gbit)',
+    );
+  });
+
+  it('that waits for a second person says what they agree to', () => {
+    const approval = { reason: 'a drain', expiresAtMs: NOW_MS + 1, by: null, atMs: null, verdict: null };
+    const outlook = ['all done in 40 s', 'workloads lose nothing'];
+    const { read } = shown({ state: 'awaiting-approval', approval: { ...approval, who: 'who may: @leads', outlook } });
+    expect(read).toContain('🔮 If it began now: all done in 40 s · workloads lose nothing');
+    expect(read).toContain('else nothing is done; who may: @leads.');
+    // As an older bot wrote it.
+    expect(shown({ state: 'awaiting-approval', approval }).read).toContain('else nothing is done.');
+  });
+
   it('offers each priority above the one that counts', () => {
     const low = record('web-1', { decision: decision({ priority: 'low' }) });
     expect(shown({ vms: [askedVm('web-1', { migration: low })] }).buttons).toEqual([
@@ -219,6 +259,8 @@ describe('any ask', () => {
               vms: all.map((each) => vmOf(each, foreign(each.name), foreign(each.text))),
               approval: {
                 reason: foreign(text),
+                who: foreign(text),
+                outlook: [foreign(text), foreign(text)],
                 expiresAtMs: NOW_MS,
                 by: state === 'ended' ? 'U0BOSS001' : null,
                 atMs: NOW_MS,
