@@ -46,6 +46,8 @@ const Config = z.strictObject({
     projectDomainId: z.string().default('default'),
     region: z.string().optional(),
   }),
+  /** Where Placement is; absent: where the catalogue says. */
+  placement: z.strictObject({ url: z.url({ protocol: /^https?$/ }) }).optional(),
   /** Roles of which a caller needs one before a migration of theirs is accepted to wait (Nova's default policy: admin). */
   liveMigrateRoles: z.array(z.string()).min(1).default(['admin']),
   /** A file, a directory, or a list of them; later ones over earlier ones (policy/watch.ts, policy/trace.ts). */

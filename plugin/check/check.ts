@@ -7,6 +7,7 @@ import { judgeCloud } from './judge/cloud.ts';
 import { judgeHosts } from './judge/hosts.ts';
 import { judgeDatabase, judgePassword, judgePlace, judgePolicy } from './judge/local.ts';
 import { judgeNotifications } from './judge/notifications.ts';
+import { judgePlacement } from './judge/placement.ts';
 import { judgeOther, judgeServed } from './judge/served.ts';
 import { probeCertificates } from './probe/certificates.ts';
 import { probeClock, probeCloud } from './probe/cloud.ts';
@@ -42,6 +43,10 @@ export async function check(configFile: string): Promise<CheckReport> {
       return (await Promise.all(others.map((url) => probeOther(url, ca)))).map(judgeOther);
     }),
     guarded('keystone', async () => judgeCloud((await cloud).facts, config.liveMigrateRoles, config.listen.port)),
+    guarded('placement', async () => {
+      const { placement } = await cloud;
+      return placement === null ? [] : [judgePlacement(placement)];
+    }),
     guarded('notifications', async () => {
       const { notifications } = config;
       return notifications ? judgeNotifications(await probeNotifications(notifications)) : [];

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { type CallOptions, computeUrl, DEFAULT_TIMEOUT_MS, type OpenStackConfig } from './config.ts';
-import { exchange, faultMessage, type HttpAnswer, parseBody, requireSuccess } from './http.ts';
+import { type CallOptions, computeUrl, type OpenStackConfig } from './config.ts';
+import { faultMessage, type HttpAnswer, parseBody, requireSuccess } from './http.ts';
 import { Identity, type TokenInfo } from './identity.ts';
+import { PlacementClient } from './placement.ts';
 import {
   ComputeService,
   Hypervisor,
@@ -11,6 +12,7 @@ import {
   ServerMigration,
   VersionAnswer,
 } from './schema.ts';
+import { type Call, callService, type ServiceKind } from './service.ts';
 
 /** 2.80 (Train) is the first with everything that is read here: embedded flavor, migration uuid, user and project. */
 const DEFAULT_MICROVERSION = '2.80';
@@ -54,21 +56,29 @@ export interface MigrationFilter {
 const Servers = z.object({ servers: z.array(Server), servers_links: z.array(z.unknown()).optional() });
 const Migrations = z.object({ migrations: z.array(Migration), migrations_links: z.array(z.unknown()).optional() });
 
-interface Call extends CallOptions {
-  method: 'GET' | 'POST' | 'DELETE';
-  path: string;
-  query?: Record<string, string | undefined>;
-  body?: unknown;
-}
-
 /** The calls of Keystone and Nova that Drover makes. Safe to share; it holds one token for all callers. */
 export class OpenStackClient {
+  /** With the same token. */
+  readonly placement: PlacementClient;
   readonly #config: OpenStackConfig;
   readonly #identity: Identity;
+  readonly #nova: ServiceKind;
 
   constructor(config: OpenStackConfig) {
     this.#config = config;
     this.#identity = new Identity(config);
+    this.placement = new PlacementClient(config, this.#identity);
+    this.#nova = {
+      type: 'compute',
+      endpoint: config.computeEndpoint,
+      baseUrl: computeUrl,
+      // Releases before Newton know only the second one.
+      versionHeaders: (microversion) => ({
+        'openstack-api-version': `compute ${microversion}`,
+        'x-openstack-nova-api-version': microversion,
+      }),
+      defaultMicroversion: DEFAULT_MICROVERSION,
+    };
   }
 
   /** Who holds a token, and with which roles; null if it is not valid (any more). */
@@ -230,7 +240,6 @@ export class OpenStackClient {
     };
   }
 
-  /** A 401 to the client's own token means it was revoked: one new login, one more try. A 401 was not executed. */
   /** All pages of a list; `marker` names the last item of a page, where the next one begins. */
   async #list<Item>(
     path: string,
@@ -250,40 +259,13 @@ export class OpenStackClient {
     return found;
   }
 
-  async #send(call: Call): Promise<HttpAnswer> {
-    for (let attempt = 1; ; attempt += 1) {
-      const token = call.as ?? (await this.#identity.ownToken()).id;
-      const endpoint =
-        this.#config.computeEndpoint ?? this.#identity.endpoint(await this.#identity.ownToken(), 'compute');
-      const microversion = call.microversion ?? DEFAULT_MICROVERSION;
-      const answer = await exchange({
-        method: call.method,
-        url: computeUrl(endpoint) + call.path + queryString(call.query),
-        headers: {
-          'x-auth-token': token,
-          'openstack-api-version': `compute ${microversion}`,
-          // Releases before Newton know only this one.
-          'x-openstack-nova-api-version': microversion,
-          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(call.body === undefined ? {} : { body: call.body }),
-        timeoutMs: call.timeoutMs ?? this.#config.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        signal: call.signal,
-        mayGo: call.mayGo,
-      });
-      if (answer.status !== 401 || call.as !== undefined || attempt > 1) return answer;
-      this.#identity.forget(token);
-    }
+  #send(call: Call): Promise<HttpAnswer> {
+    return callService(this.#nova, this.#config, this.#identity, call);
   }
 }
 
 function migrationPath(serverId: string, migrationId: number): string {
   return `/servers/${encodeURIComponent(serverId)}/migrations/${migrationId}`;
-}
-
-function queryString(query: Record<string, string | undefined> = {}): string {
-  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 }
 
 function echoedMicroversion(answer: HttpAnswer): string | null {

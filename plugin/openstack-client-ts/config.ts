@@ -15,6 +15,8 @@ export interface OpenStackConfig {
   interface?: 'public' | 'internal' | 'admin';
   /** Nova's URL, instead of the catalogue's. `/v2.1` is appended where no version is named. */
   computeEndpoint?: string;
+  /** Placement's URL, instead of the catalogue's. */
+  placementEndpoint?: string;
   /** Longest time of one call; default 30,000. */
   timeoutMs?: number;
 }

@@ -100,9 +100,16 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The service's own words in an error answer: `{"itemNotFound": {"code": 404, "message": "..."}}` and alike. */
+/**
+ * The service's own words in an error answer: `{"itemNotFound": {"code": 404, "message": "..."}}` and alike, or Placement's
+ * `{"errors": [{"detail": "..."}]}`.
+ */
 export function faultMessage(body: unknown): string | null {
   if (typeof body !== 'object' || body === null) return null;
+  if ('errors' in body && Array.isArray(body.errors)) {
+    const detail: unknown = body.errors[0]?.detail;
+    return typeof detail === 'string' ? detail.trim() : null;
+  }
   for (const fault of Object.values(body)) {
     if (typeof fault === 'object' && fault !== null && typeof fault.message === 'string') return fault.message;
   }

@@ -3,15 +3,22 @@ import type { Config } from '../../config.ts';
 import { describeError } from '../../errors.ts';
 import type { ServiceClock } from '../judge/clock.ts';
 import type { CloudFacts, TriedCall } from '../judge/cloud.ts';
+import type { PlacementFacts } from '../judge/placement.ts';
+import { probePlacement } from './placement.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** Asks Keystone and Nova what Drover would ask them; changes nothing. `computeHosts` is null where Nova refused. */
-export async function probeCloud(
-  config: Config,
-  password: string,
-): Promise<{ facts: CloudFacts; computeHosts: string[] | null }> {
-  const { keystone, nova } = config;
+export interface Probed {
+  facts: CloudFacts;
+  /** Null: Nova refused. */
+  computeHosts: string[] | null;
+  /** Null: there was no token to ask with. */
+  placement: PlacementFacts | null;
+}
+
+/** Asks Keystone, Nova and Placement what Drover would ask them; changes nothing. */
+export async function probeCloud(config: Config, password: string): Promise<Probed> {
+  const { keystone, nova, placement } = config;
   const client = new OpenStackClient({
     authUrl: keystone.authUrl,
     username: keystone.username,
@@ -21,6 +28,7 @@ export async function probeCloud(
     projectDomainId: keystone.projectDomainId,
     ...(keystone.region === undefined ? {} : { region: keystone.region }),
     computeEndpoint: nova.url,
+    ...(placement === undefined ? {} : { placementEndpoint: placement.url }),
     timeoutMs: TIMEOUT_MS,
   });
   const facts: CloudFacts = {
@@ -39,13 +47,17 @@ export async function probeCloud(
     facts.loginError = describeError(error);
     // Nova tells its versions to anybody.
     const versionsError = await reachError(nova.url);
-    return { facts: { ...facts, versionsError: versionsError ?? 'not asked without a token' }, computeHosts: null };
+    return {
+      facts: { ...facts, versionsError: versionsError ?? 'not asked without a token' },
+      computeHosts: null,
+      placement: null,
+    };
   }
   facts.versions = await client.versions().catch((error: unknown) => {
     facts.versionsError = describeError(error);
     return null;
   });
-  if (facts.versions === null) return { facts, computeHosts: null };
+  if (facts.versions === null) return { facts, computeHosts: null, placement: null };
   let computeHosts: string[] | null = null;
   const since = { changesSinceMs: Date.now() };
   facts.calls = await Promise.all([
@@ -56,7 +68,7 @@ export async function probeCloud(
     tried('nova.migrations', 'migrations are listed', () => client.listMigrations(since)),
     tried('keystone.tokens', "callers' tokens are checked", () => client.validateToken('drover-check')),
   ]);
-  return { facts, computeHosts };
+  return { facts, computeHosts, placement: await probePlacement(client) };
 }
 
 async function tried(check: string, what: string, call: () => Promise<unknown>): Promise<TriedCall> {

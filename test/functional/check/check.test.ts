@@ -44,17 +44,35 @@ async function hostd(role: 'read' | 'reserve'): Promise<string> {
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Nova with one compute host. */
+const HYPERVISOR = {
+  id: '1',
+  hypervisor_hostname: 'compute-1.example',
+  hypervisor_type: 'QEMU',
+  hypervisor_version: 10000002,
+  state: 'up',
+  status: 'enabled',
+  service: { host: 'compute-1' },
+};
+const PROVIDER = { uuid: '5d2f5c0e-0001-4000-8000-000000000001', name: 'compute-1.example' };
+
+/** What is answered to a path with this in it; anything else gets Nova's versions. */
+const ANSWERS: [string, object][] = [
+  ['/os-services', { services: [{ binary: 'nova-compute', host: 'compute-1', status: 'enabled', state: 'up' }] }],
+  ['/os-hypervisors', { hypervisors: [HYPERVISOR] }],
+  ['/servers', { servers: [] }],
+  ['/os-migrations', { migrations: [] }],
+  ['/resource_providers', { resource_providers: [{ ...PROVIDER, root_provider_uuid: PROVIDER.uuid }] }],
+  ['/allocation_candidates', { allocation_requests: [], provider_summaries: {} }],
+];
+
+/** Nova with one compute host, and Placement. */
 async function novaCloud(): Promise<Cloud> {
   const double = await cloud();
   double.nova = ({ path }, response) => {
-    const answer = path.includes('/os-services')
-      ? { services: [{ id: 'x', binary: 'nova-compute', host: 'compute-1', status: 'enabled', state: 'up' }] }
-      : path.includes('/servers')
-        ? { servers: [] }
-        : path.includes('/os-migrations')
-          ? { migrations: [] }
-          : { version: { id: 'v2.1', version: '2.93', min_version: '2.1' } };
+    const [, answer] = ANSWERS.find(([part]) => path.includes(part)) ?? [
+      '',
+      { version: { id: 'v2.1', version: '2.93', min_version: '2.1' } },
+    ];
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   };
   return double;
@@ -103,6 +121,7 @@ describe('drover-plugin check', () => {
         'keystone.role',
         'nova.api',
         'nova.services',
+        'placement.api',
         'hostd.names',
         'clock',
       ]),
@@ -132,6 +151,13 @@ describe('drover-plugin check', () => {
       'hostd.reach fail',
     ]);
     expect(existsSync(join(dir, 'no'))).toBe(false);
+  });
+
+  it('warns of a Placement that is not there or tells nothing: no migration needs it', async () => {
+    const file = configure(double.url, await hostd('reserve'));
+    double.hasPlacement = false;
+    expect(await notOk(file)).toEqual(['placement.api warn']);
+    expect(await notOk(configure(double.url, await hostd('reserve'), { placement: { url: double.url } }))).toEqual([]);
   });
 
   it('names a right that Nova does not give', async () => {

@@ -17,6 +17,8 @@ export interface Cloud {
   /** Tokens that Nova takes; null: all. */
   valid: Set<string> | null;
   logins: number;
+  /** The catalogue names it. */
+  hasPlacement: boolean;
   /** Answers everything that is not Keystone's. */
   nova: (asked: Asked, response: ServerResponse) => void;
 }
@@ -29,6 +31,7 @@ export async function cloud(): Promise<Cloud> {
     tokenLifeMs: 3_600_000,
     valid: null,
     logins: 0,
+    hasPlacement: true,
     nova: (_asked, response) => json(response, 200, {}),
   };
   const server = createServer(async (request, response) => {
@@ -70,6 +73,14 @@ function keystone(self: Cloud, asked: Asked, response: ServerResponse): void {
       ],
       catalog: [
         { type: 'identity', endpoints: [] },
+        ...(self.hasPlacement
+          ? [
+              {
+                type: 'placement',
+                endpoints: [{ interface: 'public', region_id: 'one', url: `${self.url}/placement/` }],
+              },
+            ]
+          : []),
         {
           type: 'compute',
           endpoints: [
