@@ -10,6 +10,7 @@ const PURE_FILES = [
   'plugin/proxy/(intercept|headers|json|microversion|path|errors|touched|http/.+)',
   'plugin/proxy/overlay/(answers|document|handler|identity|links|list|overlay|proof|request|select|target|views|servers/.+)',
   'plugin/nova/phase',
+  'plugin/placement/(room-of|pace)',
   'plugin/notifications/(envelope|meaning|trust|backoff|advice)',
   'plugin/replica/resume',
   'plugin/check/judge/.+',

@@ -16,6 +16,7 @@ import { describeError } from './errors.ts';
 import { NotificationListener } from './notifications/listener.ts';
 import { Notifier } from './notify.ts';
 import { createNovaCalls } from './nova/calls.ts';
+import { RoomWatch } from './placement/watch.ts';
 import { WindowAlarm } from './policy/alarm.ts';
 import { formatPolicyError } from './policy/load.ts';
 import { PolicyFiles } from './policy/watch.ts';
@@ -53,6 +54,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
     ...(keystone.region === undefined ? {} : { region: keystone.region }),
     // Not the catalogue's: that one may point at Drover itself.
     computeEndpoint: config.nova.url,
+    ...(config.placement === undefined ? {} : { placementEndpoint: config.placement.url }),
   });
   const policy = new PolicyFiles(config.policy);
   const store = new Store(locateDatabase(config));
@@ -62,7 +64,8 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   const calls = createNovaCalls(client);
   let replica: Replica | null = null;
   const nova = config.replica ? whileLeading(calls, () => replica?.election ?? null) : calls;
-  const parts = { store, tracker, policy, nova, log };
+  const room = new RoomWatch({ calls: client, changed: () => controller?.wake(), log });
+  const parts = { store, tracker, policy, nova, room, log };
   const traces = config.traces ? new TraceExport(config.traces, VERSION, (id) => store.events(id), log) : null;
   const listener = config.notifications
     ? new NotificationListener({
@@ -164,6 +167,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
       await retention.stop();
       await begun.stop();
       await running.stop();
+      await room.stop();
       await traces?.stop();
       await proxy.stop();
       await tracker.stop();

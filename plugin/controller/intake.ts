@@ -4,6 +4,7 @@ import type { Figures } from '../api/figures.ts';
 import type { AuditEntry } from '../contract.ts';
 import { DroverError, describeError } from '../errors.ts';
 import type { NovaCalls } from '../nova/control.ts';
+import type { RoomWatch } from '../placement/watch.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
 import { admit } from './admit.ts';
@@ -23,6 +24,7 @@ export interface IntakeParts {
   /** See HANDLE_WITHIN_MS. */
   handleWithinMs?: number | undefined;
   unmanaged: Unmanaged;
+  room?: Pick<RoomWatch, 'ready'> | undefined;
   figures: Figures;
   audit?: ((entry: Omit<AuditEntry, 'id'>) => void) | undefined;
   /** The database has been read. */
@@ -107,8 +109,8 @@ export class Intake {
 
   /** The verdict, or null: it stands in the queue, and the waiter gets it. */
   async #take(request: LiveMigrateRequest, waiter: Waiter, taken: Taken): Promise<Verdict | null> {
-    const { nova, liveMigrateRoles, log } = this.#parts;
-    const admission = await admit(request, nova, liveMigrateRoles);
+    const { nova, liveMigrateRoles, room, log } = this.#parts;
+    const [admission] = await Promise.all([admit(request, nova, liveMigrateRoles), room?.ready(request.serverId)]);
     if (waiter.sent) return null;
     if (this.#parts.stopping()) return { kind: 'forward' };
     if (admission.kind === 'pass') {

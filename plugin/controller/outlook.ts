@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Figures } from '../api/figures.ts';
 import type { Contention } from '../contract.ts';
 import { describeError } from '../errors.ts';
+import type { RoomWatch } from '../placement/watch.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import type { Tracker } from '../tracker/tracker.ts';
 import type { Experience } from './execute/experience.ts';
@@ -23,6 +24,8 @@ export interface OutlookParts {
   /** Another one after each start. */
   experience: () => Experience;
   figures: Figures;
+  /** Absent: nobody asks Placement. */
+  room?: Pick<RoomWatch, 'room'> | undefined;
   log: Logger;
 }
 
@@ -59,6 +62,7 @@ export class Outlook {
       hosts: tracker.hosts,
       previousContention: this.#contention,
       calibration: experience().calibration,
+      room: this.#parts.room?.room() ?? null,
     };
   }
 

@@ -4,6 +4,7 @@ import { mayActAs } from '../api/roles.ts';
 import type { Asked, MigrationRequest, Priority, Role } from '../contract.ts';
 import { DroverError } from '../errors.ts';
 import type { NovaCalls, ServerDetails } from '../nova/control.ts';
+import type { RoomWatch } from '../placement/watch.ts';
 import type { Policy } from '../policy/schema.ts';
 import { newRequestId } from '../proxy/live-migrate.ts';
 import { type Admission, judge } from './admit.ts';
@@ -29,6 +30,7 @@ export interface RequestParts {
   policy: () => Policy | null;
   /** Why a migration like this would be refused for its deadline if it were asked for now, null: it would not. */
   refusal: (migration: { vmUuid: string; taken: Taken; asked: Asked }) => string | null;
+  room?: Pick<RoomWatch, 'ready'> | undefined;
   wake: () => void;
 }
 
@@ -176,6 +178,7 @@ export class Requests {
       nova.computeHosts(),
       nova.newestMigration(vmUuid),
       this.#caller(vmUuid, asker),
+      this.#parts.room?.ready(vmUuid),
     ]);
     const destination = wanted.destination ?? null;
     const judged = { host: destination, hosts, ...caller, microversion: MICROVERSION, newestBefore };

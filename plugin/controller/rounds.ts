@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { describeError } from '../errors.ts';
+import type { RoomWatch } from '../placement/watch.ts';
 import type { Execution } from './execute/execute.ts';
 import type { Lookout } from './lookout.ts';
 import { asAskedFor, isEarly, type Outlook } from './outlook.ts';
@@ -14,6 +15,7 @@ export interface RoundParts {
   queue: Queue;
   /** Another one after each start. */
   execution: () => Execution;
+  room?: Pick<RoomWatch, 'round'> | undefined;
   log: Logger;
 }
 
@@ -83,6 +85,12 @@ export class Rounds {
   }
 
   #lookAround(): void {
+    const { queue, room } = this.#parts;
+    const nowMs = Date.now();
+    room?.round(
+      queue.entries().filter((entry) => waits(entry) && !isEarly(entry, nowMs)),
+      queue.inFlight(),
+    );
     this.#parts.lookout.lookAround().catch((error: unknown) => {
       this.#parts.log.error({ error: describeError(error) }, 'a look at the servers of waiting migrations failed');
     });

@@ -5,6 +5,7 @@ import { DroverError, describeError } from '../errors.ts';
 import type { ServerEvent } from '../notifications/envelope.ts';
 import { meaningOf } from '../notifications/meaning.ts';
 import type { NovaCalls } from '../nova/control.ts';
+import type { RoomWatch } from '../placement/watch.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import type { LiveMigrateRequest, UpstreamAnswer, Verdict } from '../proxy/live-migrate.ts';
 import type { MigrationsSource } from '../proxy/overlay/request.ts';
@@ -28,6 +29,8 @@ export interface ControllerParts {
   tracker: Tracker;
   policy: PolicyFiles;
   nova: NovaCalls;
+  /** Of the hosts; absent: nobody asks Placement. */
+  room?: Pick<RoomWatch, 'round' | 'ready' | 'room'>;
   liveMigrateRoles: string[];
   log: Logger;
   /** See HANDLE_WITHIN_MS. */
@@ -72,7 +75,7 @@ export class Controller {
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
-    const { store, tracker, policy, nova, liveMigrateRoles, log } = parts;
+    const { store, tracker, policy, nova, room, liveMigrateRoles, log } = parts;
     const { figures } = this;
     this.#queue = new Queue(store, (entry) => {
       figures.addEnded(entry);
@@ -86,12 +89,12 @@ export class Controller {
     this.#lookout = new Lookout(queue, nova, log);
     const lookout = this.#lookout;
     const experience = () => this.#experience;
-    this.#outlook = new Outlook({ store, queue, lookout, tracker, policy, experience, figures, log });
-    this.#rounds = new Rounds({ outlook: this.#outlook, lookout, queue, execution, log });
+    this.#outlook = new Outlook({ store, queue, lookout, tracker, policy, experience, figures, room, log });
+    this.#rounds = new Rounds({ outlook: this.#outlook, lookout, queue, execution, room, log });
     this.views = new Views({ store, queue, outlook: this.#outlook, tracker, policy, nova });
     this.#execution = this.#newExecution();
     this.#intake = new Intake({
-      ...{ queue, execution, policy, nova, liveMigrateRoles, figures, wake, log },
+      ...{ queue, execution, policy, nova, liveMigrateRoles, figures, room, wake, log },
       unmanaged: this.#unmanaged,
       handleWithinMs: parts.handleWithinMs,
       audit: parts.audit,
@@ -99,7 +102,7 @@ export class Controller {
       stopping: () => this.#stop.signal.aborted,
     });
     this.#requests = new Requests({
-      ...{ store, queue, execution, nova, liveMigrateRoles, wake },
+      ...{ store, queue, execution, nova, liveMigrateRoles, room, wake },
       policy: () => policy.policy,
       refusal: (migration) => this.#outlook.refusal(migration),
     });

@@ -54,6 +54,7 @@ export interface MigrationFilter {
 }
 
 const Servers = z.object({ servers: z.array(Server), servers_links: z.array(z.unknown()).optional() });
+const Hypervisors = z.object({ hypervisors: z.array(Hypervisor), hypervisors_links: z.array(z.unknown()).optional() });
 const Migrations = z.object({ migrations: z.array(Migration), migrations_links: z.array(z.unknown()).optional() });
 
 /** The calls of Keystone and Nova that Drover makes. Safe to share; it holds one token for all callers. */
@@ -224,8 +225,10 @@ export class OpenStackClient {
   }
 
   async hypervisors(options: CallOptions = {}): Promise<Hypervisor[]> {
-    const answer = requireSuccess(await this.#send({ ...options, method: 'GET', path: '/os-hypervisors/detail' }));
-    return parseBody(answer, z.object({ hypervisors: z.array(Hypervisor) })).hypervisors;
+    return this.#list('/os-hypervisors/detail', { limit: String(PAGE_SIZE) }, options, (answer) => {
+      const { hypervisors, hypervisors_links } = parseBody(answer, Hypervisors);
+      return { items: hypervisors, more: Boolean(hypervisors_links?.length), marker: hypervisors.at(-1)?.id };
+    });
   }
 
   async #act(call: Call): Promise<NovaAnswer> {

@@ -40,6 +40,14 @@ export interface ProviderSummary {
   used: Resources;
 }
 
+const Inventories = z.object({
+  inventories: z.record(
+    z.string(),
+    z.object({ total: z.number(), reserved: z.number(), allocation_ratio: z.number() }),
+  ),
+});
+const Usages = z.object({ usages: Amounts });
+
 const Allocations = z.object({
   allocations: z.record(z.string(), z.object({ resources: Amounts })),
 });
@@ -82,6 +90,22 @@ export class PlacementClient {
       capacity: Object.fromEntries(Object.entries(all).map(([name, { capacity }]) => [name, capacity])),
       used: Object.fromEntries(Object.entries(all).map(([name, { used }]) => [name, used])),
     }));
+  }
+
+  /** What one provider has and what is used of it, full or not; null: it is gone. */
+  async provider(uuid: string, options: CallOptions = {}): Promise<Pick<ProviderSummary, 'capacity' | 'used'> | null> {
+    const path = `/resource_providers/${encodeURIComponent(uuid)}`;
+    const [inventories, usages] = await Promise.all([
+      this.#get(`${path}/inventories`, {}, options),
+      this.#get(`${path}/usages`, {}, options),
+    ]);
+    if (inventories.status === 404 || usages.status === 404) return null;
+    const { inventories: all } = parseBody(requireSuccess(inventories), Inventories);
+    const capacity = Object.entries(all).map(([name, { total, reserved, allocation_ratio: ratio }]) => [
+      name,
+      Math.trunc((total - reserved) * ratio),
+    ]);
+    return { capacity: Object.fromEntries(capacity), used: parseBody(requireSuccess(usages), Usages).usages };
   }
 
   /**

@@ -8,6 +8,7 @@ import { answerKeystone, ownerOf } from './keystone.ts';
 import type { Ledger, Moment } from './ledger.ts';
 import { Machines } from './machines.ts';
 import { answerNova } from './nova.ts';
+import { answerPlacement } from './placement.ts';
 import { Trouble } from './trouble.ts';
 
 export interface CloudOptions {
@@ -16,6 +17,8 @@ export interface CloudOptions {
   machines: number;
   /** Share of readings that meet a fault; of what changes something three times as many do. */
   faults: number;
+  /** Servers that a host has room for; default 1000. */
+  capacity?: number;
   /** How long one runs, in ms: [least, most]; absent: a fraction of a second. Then none fails. */
   runMs?: readonly [number, number];
   /** Nova's max_concurrent_live_migrations on each host; absent: 4. */
@@ -35,7 +38,7 @@ export interface CloudAddresses {
 }
 
 /**
- * A small, fast OpenStack: Keystone, Nova and a hostd for each compute host, over real HTTP and TLS, with faults, and a
+ * A small, fast OpenStack: Keystone, Nova, Placement and a hostd for each compute host, over real HTTP and TLS, with faults, and a
  * ledger of every live migration. A migration takes 0.2 to 1.5 s.
  */
 export class Cloud {
@@ -54,6 +57,7 @@ export class Cloud {
     const random = seeded(options.seed);
     const moment = (which: Moment) => this.onMoment(which);
     this.machines = new Machines(options.hosts, options.machines, random, moment, options.runMs);
+    this.machines.capacity = options.capacity ?? this.machines.capacity;
     this.#trouble = new Trouble(random, options.faults);
     const tlsDir = join(options.folder, 'tls');
     this.hosts = options.hosts.map((host, index) => {
@@ -116,6 +120,7 @@ export class Cloud {
         for await (const chunk of request) chunks.push(chunk);
         const body = Buffer.concat(chunks);
         if (request.url?.startsWith('/identity/')) await answerKeystone(parts, request, response);
+        else if (request.url?.startsWith('/placement/')) await answerPlacement(parts, request, response);
         else {
           this.onRequest(request, body);
           await answerNova(parts, request, response, body.toString());

@@ -25,11 +25,11 @@ export async function answerKeystone(
     return send(response, fault.status, { error: { code: fault.status, message: 'fault' } });
   if (request.method === 'POST') {
     response.setHeader('X-Subject-Token', `service-${process.pid}-${Date.now()}`);
-    return send(response, 201, tokenOf('service'));
+    return send(response, 201, tokenOf('service', request));
   }
   const owner = ownerOf(String(request.headers['x-subject-token'] ?? ''));
   if (owner === null) return send(response, 404, { error: { code: 404, message: 'Failed to validate token' } });
-  send(response, 200, tokenOf(owner));
+  send(response, 200, tokenOf(owner, request));
 }
 
 /** Their id in Keystone, which Nova keeps with what they ask for. */
@@ -37,14 +37,15 @@ export function userOf(owner: 'caller' | 'service'): string {
   return `user-${owner}`;
 }
 
-function tokenOf(name: 'caller' | 'service'): unknown {
+function tokenOf(name: 'caller' | 'service', request: IncomingMessage): unknown {
+  const url = `http://${request.headers.host}/placement`;
   return {
     token: {
       expires_at: new Date(Date.now() + TOKEN_LIFE_MS).toISOString(),
       user: { id: userOf(name), name, domain: { id: 'default', name: 'Default' } },
       project: { id: 'project', name: 'project' },
       roles: [{ id: 'r1', name: 'admin' }],
-      catalog: [],
+      catalog: [{ type: 'placement', endpoints: [{ interface: 'public', region_id: 'one', url }] }],
     },
   };
 }

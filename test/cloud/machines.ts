@@ -39,6 +39,8 @@ const POST_COPY_MS = [50, 300] as const;
 const FORCE_MS = [20, 120] as const;
 const FAILS_IN_CHECKS = 0.04;
 const FAILS_RUNNING = 0.05;
+/** Of each server. */
+export const MEMORY_MB = 256;
 const FINAL = ['completed', 'failed', 'error', 'cancelled'];
 
 export type TakeAnswer = { taken: Taken } | { refused: 404 | 409 | 400; message: string };
@@ -51,6 +53,10 @@ export class Machines {
   readonly hosts: readonly string[];
   readonly #random: Random;
   readonly #moment: (moment: Moment) => void;
+  /** Servers that a host has room for. */
+  capacity = 1000;
+  /** Whether the scheduler lets a server go to this host. */
+  accepts: (host: string) => boolean = () => true;
   /** Called at every change that a hostd would see. */
   changed: () => void = () => {};
 
@@ -129,14 +135,27 @@ export class Machines {
     return 202;
   }
 
+  /** For so many more servers; what is on its way there has its place already. */
+  roomOn(host: string): number {
+    const here = [...this.machines.values()].filter((machine) => machine.host === host).length;
+    const coming = this.migrations.filter(({ endedAtMs, destination }) => endedAtMs === null && destination === host);
+    return this.capacity - here - coming.length;
+  }
+
+  /** The host on which a server itself has its place; while it is on its way its migration has that at the source. */
+  placeOf({ id, host }: Machine): string {
+    const flight = this.migrations.find(({ machine, endedAtMs }) => machine.id === id && endedAtMs === null);
+    return flight?.destination ?? host;
+  }
+
   #find(id: string, migrationId: number): MachineMigration | undefined {
     return this.migrations.find((migration) => migration.id === migrationId && migration.machine.id === id);
   }
 
   async #carryOut(machine: Machine, taken: Taken, wanted: string | null): Promise<void> {
     await this.#after(RECORD_MS);
-    const others = this.hosts.filter((host) => host !== machine.host);
-    const destination = wanted ?? this.#random.pick(others as [string, ...string[]]);
+    const others = this.hosts.filter((host) => host !== machine.host && this.roomOn(host) > 0);
+    const chosen = wanted ?? (others.length === 0 ? null : this.#random.pick(others as [string, ...string[]]));
     const nowMs = Date.now();
     const migration: MachineMigration = {
       id: this.migrations.length + 1,
@@ -158,8 +177,9 @@ export class Machines {
     this.#moment('recorded');
     await this.#after(QUEUE_MS);
     const fails = (share: number) => this.#runMs === undefined && this.#random.chance(share);
-    if (destination === machine.host || fails(FAILS_IN_CHECKS)) return this.#end(migration, 'error');
-    migration.destination = destination;
+    const isValid = chosen !== null && chosen !== machine.host && this.roomOn(chosen) > 0 && this.accepts(chosen);
+    if (!isValid || fails(FAILS_IN_CHECKS)) return this.#end(migration, 'error');
+    migration.destination = chosen;
     this.#set(migration, 'queued');
     await this.#after(QUEUE_MS);
     this.#set(migration, 'preparing');

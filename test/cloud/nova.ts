@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { userOf } from './keystone.ts';
 import type { Moment } from './ledger.ts';
 import type { Machine, MachineMigration, Machines } from './machines.ts';
+import { nodeOf } from './placement.ts';
 import type { Fault, Trouble } from './trouble.ts';
 
 export interface NovaParts {
@@ -109,6 +110,9 @@ async function read(
     reply(request, response, 200, { services });
     return moment('services-shown');
   }
+  if (path === '/os-hypervisors/detail') {
+    return reply(request, response, 200, { hypervisors: machines.hosts.map(hypervisorOf) });
+  }
   if (path === '/servers/detail') {
     return reply(request, response, 200, { servers: [...machines.machines.values()].map(serverOf) });
   }
@@ -166,6 +170,19 @@ function serverOf({ id, name, host, metadata, taskState }: Machine): unknown {
     'OS-EXT-STS:task_state': taskState,
     'OS-EXT-STS:vm_state': 'active',
     'OS-EXT-STS:power_state': 1,
+  };
+}
+
+function hypervisorOf(host: string): unknown {
+  return {
+    id: host,
+    hypervisor_hostname: nodeOf(host),
+    hypervisor_type: 'QEMU',
+    hypervisor_version: 10000002,
+    state: 'up',
+    status: 'enabled',
+    host_ip: '192.0.2.1',
+    service: { host },
   };
 }
 

@@ -15,10 +15,15 @@ const OF_THE_HOP = /^(connection|x-forwarded-.*|forwarded|via):/i;
 let count = 0;
 
 /** Sends one live migration, written in an unusual but legal way, and watches what arrives at the cloud double. */
-export async function sendMigration(port: number, cloud: Cloud, vmUuid: string): Promise<Exchange> {
+export async function sendMigration(
+  port: number,
+  cloud: Cloud,
+  vmUuid: string,
+  host: string | null = null,
+): Promise<Exchange> {
   count += 1;
   const tag = `sender-${count}`;
-  const body = `{ "os-migrateLive" :\n  {"block_migration": "auto",\t"host": null} }`;
+  const body = `{ "os-migrateLive" :\n  {"block_migration": "auto",\t"host": ${JSON.stringify(host)}} }`;
   const target = `/v2.1/servers/${vmUuid}/action`;
   const fields = [
     'Host: nova.example:8774',

@@ -5,6 +5,7 @@ import { checkDeadlines, checkRefusal } from './check/deadlines.ts';
 import { checkIdle, checkOrder, checkSerial, checkTiming } from './check/order.ts';
 import { checkOvertaken } from './check/overtaken.ts';
 import { checkReservation } from './check/reservation.ts';
+import { checkRoom } from './check/room.ts';
 import { checkTechnique } from './check/technique.ts';
 import { viewOf } from './check/view.ts';
 import type { Action, World } from './world.ts';
@@ -42,6 +43,7 @@ export function breachesOf(world: World, actions: readonly Action[]): Breach[] {
         ...checkOrder(view, started),
         ...checkSerial(view, started),
         ...checkCounts(world, policy, view, started),
+        ...checkRoom(world, view, started),
         ...checkTechnique(world, policy, started),
         ...checkReservation(world, policy, started.decision.priority, started, started.decision.reservation),
       ]),

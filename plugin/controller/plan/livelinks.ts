@@ -5,9 +5,10 @@ import { amountOn } from '../../policy/units.ts';
 import type { LiveHost, LiveLink } from '../../schedule/live/world.ts';
 import { linkReservation, novaLimit } from './decide.ts';
 import { workloadOn } from './features.ts';
+import { freeNow } from './room.ts';
 import { linkKey, sampledHost, type World } from './world.ts';
 
-/** Where those go whose destination Nova has not chosen: it has room, and no link of its own. */
+/** Where those go whose destination Nova has not chosen: it has no link, and the room of one of their `choices`. */
 export const ANYWHERE = '';
 
 /** The links and hosts of a plan that looks ahead, numbered as they are asked for. */
@@ -30,6 +31,7 @@ export function liveNetwork(world: World, policy: Policy): LiveNetwork {
   const floors: number[] = [];
   const linkNumbers = new Map<string, number>();
   const hostNumbers = new Map<string, number>();
+  const free = freeNow(world);
   const { parallelPerLink, perSource, perDestination } = policy.caps;
   const best = Math.max(
     1,
@@ -68,10 +70,8 @@ export function liveNetwork(world: World, policy: Policy): LiveNetwork {
     const known = hostNumbers.get(name);
     if (known !== undefined) return known;
     const limit = name === ANYWHERE ? 0 : novaLimit(world, name);
-    // Nova itself checks the memory of a destination; no part of Drover measures it.
-    const freeMemoryBytes = Number.POSITIVE_INFINITY;
     const mostLeaving = limit > 0 ? limit : Number.POSITIVE_INFINITY;
-    const number = hosts.push({ name, freeMemoryBytes, mostLeaving }) - 1;
+    const number = hosts.push({ name, free: free.get(name) ?? null, mostLeaving }) - 1;
     hostNumbers.set(name, number);
     return number;
   }

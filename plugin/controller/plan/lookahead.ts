@@ -6,6 +6,7 @@ import type { LiveMigration, LivePlan, LiveWorld } from '../../schedule/live/wor
 import { type Duration, durationLeft, durationOf } from './duration.ts';
 import { ANYWHERE, type LiveNetwork, liveNetwork } from './livelinks.ts';
 import type { Candidate } from './occupancy.ts';
+import { choicesOf, needsOf } from './room.ts';
 import { type InFlightMigration, linksOf, type World } from './world.ts';
 
 /** A candidate with what keeps it from being looked at before some time. */
@@ -22,6 +23,8 @@ export interface Foreseen {
   source: string;
   destination: string | null;
   links: string[];
+  /** The host whose room it takes, also where Nova will choose; null: not known. */
+  roomOf: string | null;
   /** Null: it runs without Drover. */
   decision: Decision | null;
   running: boolean;
@@ -43,6 +46,8 @@ export interface LookAhead {
   /** Ids of those that wait, in the order in which they are looked at inside their groups. */
   order: number[];
   byId: ReadonlyMap<number, Foreseen>;
+  /** Ids of those that wait for room which nothing frees: they go to Nova all the same, which decides. */
+  roomless: ReadonlySet<number>;
 }
 
 /** What a second of a migration's completion costs beside others. */
@@ -77,8 +82,8 @@ export function roundsFor(waiting: number, running: number): number {
  * @param hopefuls in the policy's order, the first of each group first.
  */
 export function lookAhead(world: World, policy: Policy, hopefuls: readonly Hopeful[]): LookAhead {
-  const { live, durations } = liveWorldOf(world, policy, hopefuls);
-  const plan = planSchedule(live, { rounds: roundsFor(hopefuls.length, world.inFlight.length) });
+  const { live: given, durations } = liveWorldOf(world, policy, hopefuls);
+  const { live, plan, roomless } = scheduled(given, roundsFor(hopefuls.length, world.inFlight.length));
   const place = new Map(plan.order.map((id, at) => [id, at]));
   const stretched = (by: 'low' | 'high') =>
     planSchedule(
@@ -110,6 +115,7 @@ export function lookAhead(world: World, policy: Policy, hopefuls: readonly Hopef
       source: subject.source,
       destination: subject.destination,
       links: linksOf(subject),
+      roomOf: planned.destination === null ? null : live.hosts[planned.destination]?.name || null,
       decision: candidate?.decision ?? flight?.decision ?? null,
       running: flight !== undefined,
       startAtMs: flight ? (flight.submittedAtMs ?? world.nowMs) : startMs,
@@ -125,7 +131,28 @@ export function lookAhead(world: World, policy: Policy, hopefuls: readonly Hopef
       reason: whyNot(world, planned, own, durations.get(id)),
     });
   });
-  return { order: plan.order, byId };
+  return { order: plan.order, byId, roomless };
+}
+
+/**
+ * The plan in which nobody waits for room that nothing frees: two full hosts that want to exchange guests, or one that is
+ * too small. Such are planned as if they needed none, since Nova has to say what becomes of them.
+ */
+export function scheduled(
+  given: LiveWorld,
+  rounds: number,
+): { live: LiveWorld; plan: LivePlan; roomless: ReadonlySet<number> } {
+  const roomless = new Set<number>();
+  let live = given;
+  let isSettled = given.hosts.every(({ free }) => free === null);
+  for (;;) {
+    const plan = planSchedule(live, { rounds: isSettled ? rounds : 0 });
+    if (plan.short.length === 0 && isSettled) return { live, plan, roomless };
+    isSettled = plan.short.length === 0;
+    for (const id of plan.short) roomless.add(id);
+    const migrations = live.migrations.map((own) => (roomless.has(own.id) ? { ...own, needs: {} } : own));
+    live = { ...live, migrations };
+  }
 }
 
 function whyNot(
@@ -196,7 +223,7 @@ function flightOf(
   migration: InFlightMigration,
   { remainingMs }: Duration,
 ): LiveMigration {
-  const { id, vmUuid, decision, submittedAtMs, server } = migration;
+  const { id, vmUuid, decision, submittedAtMs } = migration;
   const priority = decision?.priority ?? null;
   return {
     ...placeOf(network, migration, priority ?? 'medium'),
@@ -206,7 +233,7 @@ function flightOf(
     weight: priority === null ? 0 : WEIGHT[priority],
     serial: decision?.strategy === 'serial',
     receivedAtMs: submittedAtMs ?? world.nowMs,
-    memoryBytes: server?.memoryBytes ?? 0,
+    needs: needsOf(world, migration),
     running: true,
     remainingMs,
   };
@@ -222,6 +249,7 @@ function waiterOf(
 ): LiveMigration {
   const { migration, decision, deadlineAtMs } = candidate;
   const { priority, strategy } = decision;
+  const choices = choicesOf(world, migration).map((name) => network.hostOf(name));
   return {
     ...placeOf(network, migration, priority),
     id: migration.id,
@@ -233,7 +261,8 @@ function waiterOf(
     ...(opensAtMs > world.nowMs ? { notBeforeMs: opensAtMs, claims: true } : {}),
     ...(windows ? { windows } : {}),
     deadlineMs: Number.isFinite(deadlineAtMs) ? deadlineAtMs : null,
-    memoryBytes: migration.server.memoryBytes,
+    needs: needsOf(world, migration),
+    ...(choices.length === 0 ? {} : { choices }),
     running: false,
     remainingMs: duration.remainingMs,
     turn,

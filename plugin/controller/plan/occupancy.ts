@@ -1,6 +1,7 @@
 import type { Decision, Priority, Reason } from '../../contract.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { novaLimit } from './decide.ts';
+import { roomBook } from './room.ts';
 import { type InFlightMigration, linkKey, linksOf, type QueuedMigration, type World } from './world.ts';
 
 /** Order of the groups; one that waited longer than the policy's maxWait stands before all of them. */
@@ -21,25 +22,37 @@ export interface Candidate {
 
 export interface Occupancy {
   /** This one runs from now on. */
-  run(migration: InFlightMigration): void;
+  run(migration: QueuedMigration & Pick<InFlightMigration, 'decision'>): void;
   /** This one waits. Candidates come highest first, so the first that waits on a link is of its highest group. */
   wait(candidate: Candidate): void;
   /** Why this one may not start now, or null. */
   obstacle(candidate: Candidate): Reason | null;
+  /** Why there is no room for one that starts all the same, or null. */
+  withoutRoom(candidate: Candidate): Reason | null;
 }
 
-/** Who uses and who waits for each link, filled while a plan is made; begins with what is in flight. */
-export function occupancy(world: World, policy: Policy): Occupancy {
+/**
+ * Who uses and who waits for each link and whose room is taken, filled while a plan is made; begins with what is in flight.
+ *
+ * @param roomless those that need not wait for room, null: nobody has looked ahead, so none does.
+ */
+export function occupancy(world: World, policy: Policy, roomless: ReadonlySet<number> | null): Occupancy {
+  const room = roomBook(world);
   const running = new Map<string, InFlightMigration[]>();
   const waiting = new Map<string, Candidate>();
   const fromSource = new Map<string, number>();
   const vms = new Set<string>();
   let count = 0;
   const on = (link: string) => running.get(link) ?? [];
-  for (const migration of [...world.inFlight].sort((a, b) => a.id - b.id)) run(migration);
-  return { run, wait, obstacle };
+  for (const migration of [...world.inFlight].sort((a, b) => a.id - b.id)) use(migration);
+  return { run, wait, obstacle, withoutRoom };
 
-  function run(migration: InFlightMigration): void {
+  function run(migration: QueuedMigration & Pick<InFlightMigration, 'decision'>): void {
+    if (roomless?.has(migration.id) === false) room.take(migration);
+    use(migration);
+  }
+
+  function use(migration: InFlightMigration): void {
     for (const link of linksOf(migration)) running.set(link, [...on(link), migration]);
     fromSource.set(migration.source, (fromSource.get(migration.source) ?? 0) + 1);
     vms.add(migration.vmUuid);
@@ -68,7 +81,17 @@ export function occupancy(world: World, policy: Policy): Occupancy {
       const text = `Nova runs at most ${limit} live migration(s) at a time from ${migration.source} (max_concurrent_live_migrations)`;
       return { code: 'nova-limit', text };
     }
-    return overCap(candidate);
+    const capped = overCap(candidate);
+    if (capped || roomless?.has(migration.id) !== false) return capped;
+    const lack = room.lack(migration);
+    return lack === null ? null : { code: 'no-room', text: `${lack}: it waits until others have left` };
+  }
+
+  function withoutRoom({ migration }: Candidate): Reason | null {
+    const lack = roomless?.has(migration.id) === false ? null : room.lack(migration);
+    if (lack === null) return null;
+    if (roomless === null) return { code: 'room-unforeseen', text: `${lack}, and nobody can look ahead: Nova decides` };
+    return { code: 'room-never', text: `${lack}, and nothing that is planned frees more: Nova decides` };
   }
 
   function overCap({ migration: { source, destination }, links }: Candidate): Reason | null {

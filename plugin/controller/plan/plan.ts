@@ -75,7 +75,7 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
   const { ahead, failure } = looked(() => look(world, policy, taken));
   const ordered = ahead ? inOrder(taken, ahead.order) : taken;
 
-  const links = occupancy(world, policy);
+  const links = occupancy(world, policy, ahead?.roomless ?? null);
   const before: Candidate[] = [];
   for (const { candidate, opensAtMs: opens } of ordered) {
     const { id } = candidate.migration;
@@ -93,10 +93,11 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
       if (!closed) links.wait(candidate);
       actions.push({ kind: 'hold', id, untilMs: early ? opens : (closed?.untilMs ?? null), reason, warning });
     } else {
+      const lack = links.withoutRoom(candidate);
       const flight = { ...candidate.migration, decision: candidate.decision };
       links.run(flight);
       starting.push(flight);
-      actions.push({ kind: 'start', id, decision: withOrder(policy, candidate, warning), warning });
+      actions.push({ kind: 'start', id, decision: withOrder(policy, candidate, warning, lack), warning });
     }
   }
   return { actions: [...adjustments(world, policy, starting), ...actions], ahead, failure };
@@ -233,12 +234,13 @@ function withOrder(
   policy: Policy,
   { decision, rank, waitedMs, predictedMs, links }: Candidate,
   warning: Reason | null,
+  lack: Reason | null,
 ): Decision {
   const text =
     rank === AGED
       ? `waited ${Math.round(waitedMs / 1000)} s, longer than maxWait (${policy.maxWaitMs / 1000} s): before all groups`
       : `group ${decision.priority}: nothing of a higher group on ${links.join(', ')}` +
         (Number.isFinite(predictedMs) ? `, predicted ${(predictedMs / 1000).toFixed(1)} s` : '');
-  const reasons = [...decision.reasons, ...(warning ? [warning] : [])];
+  const reasons = [...decision.reasons, ...(warning ? [warning] : []), ...(lack ? [lack] : [])];
   return { ...decision, reasons: [...reasons, { code: rank === AGED ? 'aged' : 'order', text }] };
 }

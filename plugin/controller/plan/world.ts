@@ -3,6 +3,7 @@ import type { Contention, Decision, Priority, Reason } from '../../contract.ts';
 import type { Calibration } from '../../model/calibrate.ts';
 import { type Circumstances, matchPriority, type PriorityMatch, type ServerFacts } from '../../policy/match.ts';
 import type { Policy } from '../../policy/schema.ts';
+import type { Resources } from '../../schedule/live/world.ts';
 
 /** Everything that a plan is made from, at one moment. `AtMs` is Unix time on the plugin's clock. */
 export interface World {
@@ -19,6 +20,8 @@ export interface World {
   previousContention: ReadonlyMap<string, Contention>;
   /** What finished migrations have taught; default: nothing yet. */
   calibration?: Calibration;
+  /** Free memory, vCPUs and more of the hosts; absent or null: nobody tells, and Nova alone decides. */
+  room?: Room | null;
 }
 
 export interface QueuedMigration {
@@ -63,6 +66,27 @@ export interface WorldHost {
   /** When its hostd last stopped answering, null if it never did. */
   linkLostAtMs: number | null;
   reachable: boolean;
+}
+
+/** What Placement and Nova told of the compute hosts, at one moment. */
+export interface Room {
+  /** By Nova's host name. */
+  hosts: ReadonlyMap<string, HostRoom>;
+  /** What a server holds on its host, by its uuid; absent: not asked yet. */
+  holds: ReadonlyMap<string, Resources>;
+  /** Servers on their way that hold their place at the destination already: it is gone from `free`. */
+  settled: ReadonlySet<string>;
+  /** Servers that have come to a host since then, so that their place is not gone from `free` yet. */
+  arrived: readonly { vmUuid: string; host: string; needs: Resources }[];
+}
+
+export interface HostRoom {
+  /** (total - reserved) × allocation ratio - used, by resource class. */
+  free: Resources;
+  /** Availability zone, null: none is told. */
+  zone: string | null;
+  /** Its nova-compute is enabled and up. */
+  accepts: boolean;
 }
 
 /**

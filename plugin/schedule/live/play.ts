@@ -1,3 +1,4 @@
+import { plus, roomiest } from './resources.ts';
 import { shareAmong } from './share.ts';
 import { AGED, groupOf, type LiveMigration, type LivePlan, type LiveWorld, type PlannedMigration } from './world.ts';
 
@@ -31,9 +32,9 @@ interface Flight {
 export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   const { migrations, links, hosts, mostRunning = Number.POSITIVE_INFINITY } = world;
   const planned = migrations.map(
-    ({ id }): PlannedMigration => ({ id, startMs: null, endMs: null, rates: [], lateMs: 0 }),
+    ({ id }): PlannedMigration => ({ id, startMs: null, endMs: null, destination: null, rates: [], lateMs: 0 }),
   );
-  const freeMemory = hosts.map(({ freeMemoryBytes }) => freeMemoryBytes);
+  const free = hosts.map((host) => host.free);
   const leaving = new Int32Array(hosts.length);
   const onLink = links.map((): Flight[] => []);
   const flyingVms = new Map<string, number>();
@@ -67,7 +68,8 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
     nowMs = nextMs;
     for (const flight of flights) if (flight.endMs <= nowMs) finish(flight);
   }
-  return { migrations: planned, order: places.map((index) => of(index).id), cost: costOf(world, planned) };
+  const short = shortOfRoom();
+  return { migrations: planned, order: places.map((index) => of(index).id), short, cost: costOf(world, planned) };
 
   function of(index: number): LiveMigration {
     return migrations[index] as LiveMigration;
@@ -136,7 +138,7 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   function mayStart(own: LiveMigration, rank: number): boolean {
     if ((leaving[own.source] as number) >= (hosts[own.source]?.mostLeaving ?? 1)) return false;
     if (flights.size >= mostRunning || (own.vmUuid !== undefined && (flyingVms.get(own.vmUuid) ?? 0) > 0)) return false;
-    if ((freeMemory[own.destination] as number) < own.memoryBytes) return false;
+    if (!hasRoom(own)) return false;
     return own.links.every((link) => {
       const first = wantedAt[link] === look ? (wantedBy[link] as number) : Number.POSITIVE_INFINITY;
       if (first < rank || first === AGED) return false;
@@ -144,6 +146,33 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
       if (users.length >= (links[link]?.mostMigrations ?? 1)) return false;
       return users.every((user) => isCompatible(own, rank, user.own)) && hasLeast(own, link, users);
     });
+  }
+
+  /** The host whose room it would take; null: there is none. */
+  function roomFor({ needs, destination, choices = [destination] }: LiveMigration): number | null {
+    return roomiest(needs, choices, free);
+  }
+
+  function hasRoom(own: LiveMigration): boolean {
+    return roomFor(own) !== null;
+  }
+
+  /** Nobody can say when what flies now ends, but it does, and then what waits behind it leaves as well. */
+  function shortOfRoom(): number[] {
+    let left = waiting.map(of);
+    if (flights.size > 0) {
+      for (const { own } of flights) move(own, own.source, 1);
+      for (let leaving = left.filter(hasRoom); leaving.length > 0; leaving = left.filter(hasRoom)) {
+        for (const own of leaving) move(own, own.source, 1);
+        left = left.filter((own) => !leaving.includes(own));
+      }
+    }
+    return left.filter((own) => !hasRoom(own)).map(({ id }) => id);
+  }
+
+  function move({ needs }: LiveMigration, host: number, times: 1 | -1): void {
+    const before = free[host];
+    if (before) free[host] = plus(before, needs, times);
   }
 
   function isCompatible(own: LiveMigration, rank: number, user: LiveMigration): boolean {
@@ -178,8 +207,9 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
       touched.add(link);
     }
     leaving[own.source] = (leaving[own.source] as number) + 1;
-    if (!own.running) freeMemory[own.destination] = (freeMemory[own.destination] as number) - own.memoryBytes;
-    (planned[index] as PlannedMigration).startMs = nowMs;
+    const destination = own.running ? own.destination : (roomFor(own) ?? own.destination);
+    if (!own.running) move(own, destination, -1);
+    Object.assign(planned[index] as PlannedMigration, { startMs: nowMs, destination });
   }
 
   function finish(flight: Flight): void {
@@ -192,7 +222,7 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
       touched.add(link);
     }
     leaving[own.source] = (leaving[own.source] as number) - 1;
-    freeMemory[own.source] = (freeMemory[own.source] as number) + own.memoryBytes;
+    move(own, own.source, 1);
     const result = planned[flight.index] as PlannedMigration;
     result.endMs = nowMs;
     result.lateMs = Math.max(0, nowMs - (own.deadlineMs ?? Number.POSITIVE_INFINITY));

@@ -14,7 +14,7 @@ const TOLERANCE = 1e-6;
 export function verifyLive(world: LiveWorld, plan: LivePlan): string[] {
   const pairs = world.migrations.map((own): Pair => {
     const found = plan.migrations.find(({ id }) => id === own.id);
-    return { own, plan: found ?? { id: own.id, startMs: null, endMs: null, rates: [], lateMs: 0 } };
+    return { own, plan: found ?? { id: own.id, startMs: null, endMs: null, destination: null, rates: [], lateMs: 0 } };
   });
   const broken = plan.migrations.length === pairs.length ? [] : ['it has not one entry for each migration'];
   for (const pair of pairs) {
@@ -176,17 +176,37 @@ function checkStart(world: LiveWorld, pairs: readonly Pair[], pair: Pair, atMs: 
     const users = flying.filter(({ own: other }) => other.links.includes(link)).length;
     if (users > (world.links[link]?.mostMigrations ?? 0)) broken.push(`${own.id}: too many on a link`);
   }
-  if (freeMemory(world, pairs, own.destination, atMs) < 0) broken.push(`${own.id}: no memory on its destination`);
+  const { destination } = pair.plan;
+  if (destination === null || !placesOf(own).includes(destination)) {
+    broken.push(`${own.id}: goes to a host that is none of its own`);
+  } else {
+    const short = overdrawn(world, pairs, own, destination, atMs);
+    if (short.length > 0) broken.push(`${own.id}: no ${short.join(', ')} on its destination`);
+  }
   return broken;
 }
 
-/** After all starts and ends up to that time. */
-function freeMemory(world: LiveWorld, pairs: readonly Pair[], host: number, atMs: number): number {
-  return pairs.reduce((free, { own, plan: { startMs, endMs } }) => {
-    const came = !own.running && own.destination === host && startMs !== null && startMs <= atMs;
-    const left = own.source === host && endMs !== null && endMs <= atMs;
-    return free - (came ? own.memoryBytes : 0) + (left ? own.memoryBytes : 0);
-  }, world.hosts[host]?.freeMemoryBytes ?? 0);
+function placesOf({ destination, choices }: LiveMigration): readonly number[] {
+  return choices ?? [destination];
+}
+
+/** The classes that it needs of which more is taken on a host than there is, after all starts and ends up to that time. */
+function overdrawn(world: LiveWorld, pairs: readonly Pair[], own: LiveMigration, host: number, atMs: number): string[] {
+  const free = world.hosts[host]?.free ?? null;
+  if (free === null) return [];
+  return Object.keys(own.needs).filter((name) => {
+    const left = pairs.reduce(
+      (sum, { own: other, plan: { startMs, endMs, destination } }) => {
+        const comes = !other.running && destination === host && startMs !== null && startMs <= atMs;
+        const leaves = other.source === host && endMs !== null && endMs <= atMs;
+        // What a host does not have nobody brings there.
+        const amount = name in free ? (other.needs[name] ?? 0) : 0;
+        return sum + (leaves ? amount : 0) - (comes ? amount : 0);
+      },
+      name in free ? (free[name] ?? 0) : -(own.needs[name] ?? 0),
+    );
+    return left < 0;
+  });
 }
 
 /** One without a start has something to wait for when all that ends has ended. */
@@ -198,8 +218,13 @@ function checkStuck(world: LiveWorld, pairs: readonly Pair[], { own }: Pair): st
   ]);
   const atMs = Math.max(world.nowMs, ...times);
   const others = pairs.filter((other) => other.own.id !== own.id && other.plan.endMs === null);
+  const besides = pairs.filter((pair) => pair.own.id !== own.id);
+  const lacksRoom = placesOf(own).every((destination) => {
+    const started = { own, plan: { id: own.id, startMs: atMs, endMs: null, destination, rates: [], lateMs: 0 } };
+    return overdrawn(world, [...besides, started], own, destination, atMs).length > 0;
+  });
   const obstacles = [
-    freeMemory(world, pairs, own.destination, atMs) < own.memoryBytes,
+    lacksRoom,
     (world.hosts[own.source]?.mostLeaving ?? 0) < 1,
     own.links.some((link) => carried(world, link, GROUP.low) < own.leastBitsPerSecond),
     own.windows !== undefined,

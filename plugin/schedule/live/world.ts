@@ -1,8 +1,8 @@
 import type { Priority } from '../../contract.ts';
 
 /**
- * All live migrations that run or wait, and what there is for them: what `planSchedule` plans. Rates in bit/s, memory in
- * bytes, times in ms (Unix time on the plugin's clock).
+ * All live migrations that run or wait, and what there is for them: what `planSchedule` plans. Rates in bit/s, times in ms
+ * (Unix time on the plugin's clock).
  */
 export interface LiveWorld {
   nowMs: number;
@@ -16,6 +16,9 @@ export interface LiveWorld {
   mostRunning?: number;
 }
 
+/** Amounts by Placement's resource class, whose name says the unit: `{ MEMORY_MB: 4096, VCPU: 2 }`. */
+export type Resources = Readonly<Record<string, number>>;
+
 export interface LiveLink {
   name: string;
   /** What the workload leaves to all migrations together where the highest of them is of that priority. */
@@ -26,8 +29,11 @@ export interface LiveLink {
 
 export interface LiveHost {
   name: string;
-  /** Free for VMs that arrive, with those that are arriving already counted; infinite: not limited. */
-  freeMemoryBytes: number;
+  /**
+   * Free for VMs that arrive, with those that are arriving already counted; of a class that is not named there is none.
+   * Null: not known, so not limited.
+   */
+  free: Resources | null;
   /** Nova's max_concurrent_live_migrations; infinite: no limit. */
   mostLeaving: number;
 }
@@ -37,6 +43,8 @@ export interface LiveMigration {
   /** Indices into `hosts`. */
   source: number;
   destination: number;
+  /** It takes the room of one of these instead of the destination's: Nova will choose among them. */
+  choices?: readonly number[];
   /** Indices into `links`. */
   links: readonly number[];
   /** Null: it runs without Drover, in no group. */
@@ -59,7 +67,8 @@ export interface LiveMigration {
   /** Changes places only with those of its group that have the same. Default: with all of them. */
   peers?: string;
   deadlineMs?: number | null;
-  memoryBytes: number;
+  /** What it holds on its host: there until its end, at its destination from its start on. Empty: nothing is counted. */
+  needs: Resources;
   /** It is given to Nova already: it cannot be stopped, but slowed. */
   running: boolean;
   /** It runs with no less than this, whoever comes. */
@@ -82,6 +91,8 @@ export interface LivePlan {
   migrations: PlannedMigration[];
   /** Ids of those that wait, in the order in which they are looked at inside their groups. */
   order: number[];
+  /** Ids of those that wait for room which nothing frees that flies or is planned. */
+  short: number[];
   /** Sum of weight × seconds from arrival to end; a late one counts its lateness ten times more. */
   cost: number;
 }
@@ -91,6 +102,8 @@ export interface PlannedMigration {
   /** `nowMs` for one that runs; null: it waits for something that does not come by itself. */
   startMs: number | null;
   endMs: number | null;
+  /** Whose room it takes; null: it has no start. */
+  destination: number | null;
   /** From each time on this rate; what `bandwidth/reserve` is to give it. */
   rates: { fromMs: number; bitsPerSecond: number }[];
   /** How long after its deadline it ends, 0 if before or without one. */

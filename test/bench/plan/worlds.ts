@@ -3,10 +3,15 @@ import type { LiveMigration, LiveWindows, LiveWorld } from '../../../plugin/sche
 
 const NOW = 1_795_000_000_000;
 const GIGABYTE = 1e9;
+const GIBIBYTE_MB = 1024;
 
 const host = fc.record({
   bitsPerSecond: fc.constantFrom(100e6, 500e6, 1e9),
-  freeGigabytes: fc.constantFrom(0, 2, 4, 8, Number.POSITIVE_INFINITY),
+  /** Null: Placement does not tell of it. */
+  freeGibibytes: fc.constantFrom(0, 2, 4, 8, null),
+  freeVcpus: fc.constantFrom(0, 4, 16, 16),
+  /** One of five has no such device at all. */
+  hasDevice: fc.integer({ min: 0, max: 4 }).map((n) => n > 0),
   mostLeaving: fc.constantFrom(1, 1, 2, Number.POSITIVE_INFINITY),
   mostMigrations: fc.constantFrom(1, 2, 4),
   workloadShare: fc.constantFrom(0, 0, 0.4),
@@ -27,6 +32,10 @@ const migration = fc.record({
   hasGroup: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
   deadline: fc.constantFrom(null, null, 30_000, 120_000),
   gigabytes: fc.integer({ min: 1, max: 4 }),
+  vcpus: fc.constantFrom(1, 2, 4),
+  needsDevice: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+  /** Nova chooses among so many of the other hosts; null: it has the one destination. */
+  choices: fc.option(fc.integer({ min: 1, max: 4 }), { freq: 3 }),
   dirtyShare: fc.constantFrom(0, 0, 0.2, 0.5),
   leastShare: fc.constantFrom(0.05, 0.1, 0.3),
   mostShare: fc.constantFrom(1, 1, 0.5),
@@ -60,11 +69,21 @@ export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
         mostMigrations,
       })),
     ),
-    hosts: hosts.map(({ freeGigabytes, mostLeaving }, index) => ({
-      name: `host ${index}`,
-      freeMemoryBytes: freeGigabytes * GIGABYTE,
-      mostLeaving,
-    })),
+    hosts: [
+      ...hosts.map(({ freeGibibytes, freeVcpus, hasDevice, mostLeaving }, index) => ({
+        name: `host ${index}`,
+        free:
+          freeGibibytes === null
+            ? null
+            : {
+                MEMORY_MB: freeGibibytes * GIBIBYTE_MB,
+                VCPU: freeVcpus,
+                ...(hasDevice ? { CUSTOM_DEVICE: 1 } : {}),
+              },
+        mostLeaving,
+      })),
+      { name: 'anywhere', free: null, mostLeaving: Number.POSITIVE_INFINITY },
+    ],
     migrations: migrations.map((drawn, index): LiveMigration => {
       const source = drawn.source % hosts.length;
       const destination = (source + 1 + ((drawn.step - 1) % (hosts.length - 1))) % hosts.length;
@@ -72,11 +91,14 @@ export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
       const leastBitsPerSecond = drawn.leastShare * path;
       const dirty = drawn.dirtyShare * leastBitsPerSecond;
       const memoryBytes = drawn.gigabytes * GIGABYTE;
+      const others = hosts.map((_, at) => at).filter((at) => at !== source);
+      const choices = drawn.choices === null ? null : others.slice(0, drawn.choices);
       return {
         id: index + 1,
         source,
-        destination,
-        links: [2 * source, 2 * destination + 1],
+        destination: choices ? hosts.length : destination,
+        ...(choices && !drawn.running ? { choices } : {}),
+        links: choices ? [2 * source] : [2 * source, 2 * destination + 1],
         priority: drawn.running && !drawn.hasGroup ? null : drawn.priority,
         weight: drawn.weight,
         serial: drawn.serial,
@@ -86,7 +108,11 @@ export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
         ...(drawn.vm === null ? {} : { vmUuid: `vm ${drawn.vm}` }),
         peers: drawn.peers,
         deadlineMs: drawn.deadline === null ? null : NOW + drawn.deadline,
-        memoryBytes,
+        needs: {
+          MEMORY_MB: drawn.gigabytes * GIBIBYTE_MB,
+          VCPU: drawn.vcpus,
+          ...(drawn.needsDevice ? { CUSTOM_DEVICE: 1 } : {}),
+        },
         running: drawn.running,
         leastBitsPerSecond,
         mostBitsPerSecond: drawn.mostShare * path,

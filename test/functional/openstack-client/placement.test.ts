@@ -56,6 +56,22 @@ test('it tells capacity and use of each candidate', async () => {
   expect(self.asked.at(-1)?.path).toBe('/placement/allocation_candidates?resources=MEMORY_MB%3A1%2CVCPU%3A1');
 });
 
+test('it tells capacity and use of a full one too, as Placement counts', async () => {
+  const self = await cloud();
+  const memory = { total: 7691, reserved: 512, allocation_ratio: 1.5, min_unit: 1, max_unit: 7691, step_size: 1 };
+  self.nova = ({ path }, response) => {
+    if (!path.includes(ROOT)) return json(response, 404, { errors: [{ status: 404, detail: 'no such provider' }] });
+    const generation = { resource_provider_generation: 7 };
+    if (path.endsWith('usages')) return json(response, 200, { ...generation, usages: { MEMORY_MB: 10768 } });
+    json(response, 200, { ...generation, inventories: { MEMORY_MB: memory } });
+  };
+  expect(await placementOf(self).provider(ROOT)).toEqual({
+    capacity: { MEMORY_MB: 10768 },
+    used: { MEMORY_MB: 10768 },
+  });
+  expect(await placementOf(self).provider(CHILD)).toBeNull();
+});
+
 test('it tells what a server holds, and that another one holds nothing', async () => {
   const self = await cloud();
   const held = { [ROOT]: { generation: 7, resources: { MEMORY_MB: 256, VCPU: 1 } } };

@@ -1,12 +1,14 @@
 import { deadlineOf } from '../../../policy/deadline.ts';
 import type { Policy } from '../../../policy/schema.ts';
 import { priorityOf, type QueuedMigration, type World } from '../world.ts';
+import { lacksRoom } from './room.ts';
 import { shares, type View } from './view.ts';
 
 /** Where only one start of its own group keeps it waiting, that one has no later deadline, if deadlines order first. */
 export function checkDeadlines(world: World, policy: Policy, view: View, waiting: QueuedMigration): string[] {
   const { starts, running, held, level, eligible } = view;
   if (policy.order[0] !== 'deadline' || !eligible(waiting) || level(waiting) === 0) return [];
+  if (lacksRoom(world, view, waiting)) return [];
   // Whoever opened its batch arrived no later: by then it is over for certain.
   if (world.nowMs < waiting.receivedAtMs + policy.batchWindowMs) return [];
   const users = running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid);

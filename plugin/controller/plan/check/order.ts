@@ -1,6 +1,7 @@
 import type { Policy } from '../../../policy/schema.ts';
 import { mayStart } from '../../../policy/starting.ts';
 import type { QueuedMigration, World } from '../world.ts';
+import { lacksRoom } from './room.ts';
 import { GROUPS, type Started, shares, type View } from './view.ts';
 
 export function checkTiming(world: World, policy: Policy, started: Started): string[] {
@@ -50,18 +51,15 @@ export function checkSerial({ running, flying, level }: View, started: Started):
     .map((other) => `${started.id}: runs beside ${other.id}, one of them serial`);
 }
 
-/** One whose links nobody uses and nobody of a higher group waits for has nothing to wait for. */
-export function checkIdle(
-  world: World,
-  policy: Policy,
-  { running, held, level, eligible }: View,
-  waiting: QueuedMigration,
-): string[] {
+/** One whose links nobody uses, that nobody of a higher group waits for, and that has room has nothing to wait for. */
+export function checkIdle(world: World, policy: Policy, view: View, waiting: QueuedMigration): string[] {
+  const { running, held, level, eligible } = view;
   const obstacles = [
     ...running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid),
     ...held.filter((other) => shares(waiting, other) && standsBefore(level, other, waiting) && eligible(other)),
   ];
   const mayGo = eligible(waiting) && running.length < (policy.caps.clusterWide ?? Number.POSITIVE_INFINITY);
   const windowOver = world.nowMs >= waiting.receivedAtMs + policy.batchWindowMs;
-  return obstacles.length > 0 || !windowOver || !mayGo ? [] : [`${waiting.id}: waits for nothing`];
+  const isFree = obstacles.length === 0 && windowOver && mayGo && !lacksRoom(world, view, waiting);
+  return isFree ? [`${waiting.id}: waits for nothing`] : [];
 }

@@ -2,6 +2,7 @@
 import { checkPlan } from '../../../../plugin/controller/plan/check.ts';
 import { type Foreseen, liveWorldOf, lookAhead } from '../../../../plugin/controller/plan/lookahead.ts';
 import { type Decided, planAhead, type World } from '../../../../plugin/controller/plan/plan.ts';
+import { planSchedule } from '../../../../plugin/schedule/live/plan.ts';
 import { verifyLive } from '../../../../plugin/schedule/live/verify.ts';
 import type { LivePlan, LiveWorld } from '../../../../plugin/schedule/live/world.ts';
 
@@ -33,12 +34,17 @@ export function ruleFaults(world: World, { actions, ahead, failure }: Decided): 
   return faults;
 }
 
-/** A rule of the live planner that what is foreseen breaks at any time, and an entry without an end or a reason. */
-export function foresightFaults(world: World, { ahead, live }: Planned): string[] {
-  if (!ahead || !live) return [];
+/**
+ * A rule of the live planner that what is foreseen breaks at any time, an entry without an end or a reason, and one that
+ * waits for room which nothing frees.
+ */
+export function foresightFaults(world: World, { ahead, live: given }: Planned): string[] {
+  if (!ahead || !given) return [];
   const foreseen = [...ahead.byId.values()];
+  const live = withoutNeeds(given, ahead.roomless);
   return [
-    ...verifyLive(live, livePlanOf(world, foreseen)),
+    ...verifyLive(live, livePlanOf(world, live, foreseen)),
+    ...planSchedule(live, { rounds: 0 }).short.map((id) => `${id}: waits for room that never comes`),
     ...foreseen.flatMap(({ id, running, startAtMs, endAtMs, reason }) => [
       ...((startAtMs === null || !Number.isFinite(endAtMs.value)) === (reason !== null)
         ? []
@@ -67,13 +73,19 @@ function written({ actions, ahead }: Decided): string {
   return JSON.stringify([actions, ahead?.order, [...(ahead?.byId.values() ?? [])]]);
 }
 
-function livePlanOf({ nowMs }: World, foreseen: readonly Foreseen[]): LivePlan {
-  const migrations = foreseen.map(({ id, running, startAtMs, endAtMs: { value }, rates, lateMs }) => ({
+/** Those that go to Nova whether there is room or not are planned as if they needed none. */
+function withoutNeeds(live: LiveWorld, ids: ReadonlySet<number>): LiveWorld {
+  return { ...live, migrations: live.migrations.map((own) => (ids.has(own.id) ? { ...own, needs: {} } : own)) };
+}
+
+function livePlanOf({ nowMs }: World, live: LiveWorld, foreseen: readonly Foreseen[]): LivePlan {
+  const migrations = foreseen.map(({ id, running, startAtMs, endAtMs: { value }, roomOf, rates, lateMs }) => ({
     id,
+    destination: startAtMs === null ? null : live.hosts.findIndex(({ name }) => name === (roomOf ?? '')),
     startMs: running ? nowMs : startAtMs,
     endMs: Number.isFinite(value) ? value : null,
     rates,
     lateMs: Number.isFinite(lateMs) ? lateMs : 0,
   }));
-  return { migrations, order: [], cost: 0 };
+  return { migrations, order: [], short: [], cost: 0 };
 }

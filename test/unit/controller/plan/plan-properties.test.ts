@@ -110,6 +110,7 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
       'serial-busy',
       'nova-limit',
       'link-cap',
+      'no-room',
     ];
     const decided = ['pre-copy', 'post-copy', 'hybrid-copy', 'serial', 'parallel'];
     expect([...seen].sort()).toEqual(['adjust', 'pass', 'refuse', 'start', ...holds, ...decided].sort());

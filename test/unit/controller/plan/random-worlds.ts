@@ -4,7 +4,7 @@ import type { VmSample } from 'drover-hostd/contract';
 import fc from 'fast-check';
 import type { Contention, Decision, Priority } from '../../../../plugin/contract.ts';
 import { decide } from '../../../../plugin/controller/plan/decide.ts';
-import type { InFlightMigration, World } from '../../../../plugin/controller/plan/world.ts';
+import type { HostRoom, InFlightMigration, Room, World } from '../../../../plugin/controller/plan/world.ts';
 import { linkKey } from '../../../../plugin/controller/plan/world.ts';
 import type { OrderKey, StartWindow } from '../../../../plugin/policy/schema/timing.ts';
 import type { Policy } from '../../../../plugin/policy/schema.ts';
@@ -104,6 +104,38 @@ const window = fc.record({
   timeZone: fc.constantFrom('UTC', 'Europe/Berlin'),
 });
 
+/** Of hosts that Placement does not tell of, of full ones, and of roomy ones. */
+const roomOfHost = fc.option(
+  fc.record({
+    memoryMb: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 0, max: 400_000 })),
+    vcpus: fc.constantFrom(0, 4, 64, 64),
+    accepts: mostly,
+  }),
+  { freq: 6 },
+);
+const room = fc.record({
+  hosts: fc.tuple(roomOfHost, roomOfHost, roomOfHost, roomOfHost),
+  holds: fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 20 }),
+  settled: fc.array(fc.integer({ min: 21, max: 30 }), { maxLength: 5 }),
+  arrived: fc.array(fc.constantFrom(...names), { maxLength: 2 }),
+});
+type Told = typeof room extends fc.Arbitrary<infer T> ? T : never;
+
+function roomOf({ hosts, holds, settled, arrived }: Told, requests: readonly { memoryBytes: number }[]): Room {
+  const needs = (id: number) => ({ MEMORY_MB: Math.ceil((requests[id - 1]?.memoryBytes ?? 4e9) / 2 ** 20), VCPU: 2 });
+  const known = hosts.flatMap((own, at): [string, HostRoom][] => {
+    if (own === null) return [];
+    const free = { MEMORY_MB: own.memoryMb, VCPU: own.vcpus };
+    return [[names[at] ?? '', { free, zone: null, accepts: own.accepts }]];
+  });
+  return {
+    hosts: new Map(known),
+    holds: new Map(holds.map((id) => [vmUuid(id), needs(id)])),
+    settled: new Set(settled.map(vmUuid)),
+    arrived: arrived.map((name, at) => ({ vmUuid: vmUuid(50 + at), host: name, needs: needs(50) })),
+  };
+}
+
 const policyParts = fc.record({
   caps: fc.record({ perSource: few, perDestination: few, clusterWide: few }),
   windows: fc.oneof(
@@ -148,8 +180,9 @@ export const randomWorlds: fc.Arbitrary<World> = fc
     noPolicy: fc.integer({ min: 0, max: 20 }),
     strict: seldom,
     more: policyParts,
+    room: fc.option(room),
   })
-  .map(({ requests, running: flights, hosts, levels, cap, noPolicy, strict, more }) => {
+  .map(({ requests, running: flights, hosts, levels, cap, noPolicy, strict, more, room: told }) => {
     const queue = requests.map((r, index) => {
       const own = queued(index + 1, {
         ...r.place,
@@ -202,6 +235,7 @@ export const randomWorlds: fc.Arbitrary<World> = fc
       inFlight,
       hosts: new Map(hostsWith(inFlight)),
       previousContention: new Map(keys.map((key, index) => [key, levels[index] ?? 'low'])),
+      ...(told ? { room: roomOf(told, requests) } : {}),
     };
   });
 

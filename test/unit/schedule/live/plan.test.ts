@@ -19,14 +19,17 @@ function world(migrations: LiveMigration[], more: Partial<LiveWorld> = {}): Live
       bitsPerSecond: { high: GIGABIT, medium: GIGABIT, low: GIGABIT },
       mostMigrations: 8,
     })),
-    hosts: ['a', 'b', 'c'].map((name) => ({ name, freeMemoryBytes: Number.POSITIVE_INFINITY, mostLeaving: 8 })),
+    hosts: ['a', 'b', 'c'].map((name) => ({ name, free: null, mostLeaving: 8 })),
     migrations,
     ...more,
   };
 }
 
-function migration(id: number, more: Partial<LiveMigration> = {}): LiveMigration {
-  const { source = 0, destination = 1, memoryBytes = 1e9 } = more;
+function migration(
+  id: number,
+  { gigabytes = 1, ...more }: Partial<LiveMigration> & { gigabytes?: number } = {},
+): LiveMigration {
+  const { source = 0, destination = 1 } = more;
   return {
     id,
     source,
@@ -36,11 +39,11 @@ function migration(id: number, more: Partial<LiveMigration> = {}): LiveMigration
     weight: 1,
     serial: false,
     receivedAtMs: NOW,
-    memoryBytes,
+    needs: { MEMORY_MB: 1000 * gigabytes },
     running: false,
     leastBitsPerSecond: 50e6,
     mostBitsPerSecond: GIGABIT,
-    remainingMs: (rate) => (8000 * memoryBytes) / rate,
+    remainingMs: (rate) => (8e12 * gigabytes) / rate,
     ...more,
   };
 }
@@ -66,7 +69,7 @@ describe('planSchedule', () => {
   }, 60_000);
 
   it('puts the short one first inside a group, one after the other where one is serial', () => {
-    const plan = planSchedule(world([migration(1, { memoryBytes: 4e9, serial: true }), migration(2)]));
+    const plan = planSchedule(world([migration(1, { gigabytes: 4, serial: true }), migration(2)]));
     expect(times(plan)).toEqual([
       [8000, 40_000],
       [0, 8000],
@@ -130,7 +133,7 @@ describe('planSchedule', () => {
   });
 
   it('changes the places of peers only', () => {
-    const long = migration(1, { memoryBytes: 4e9, serial: true, turn: 1 });
+    const long = migration(1, { gigabytes: 4, serial: true, turn: 1 });
     const short = migration(2, { serial: true, turn: 2 });
     const starts = (peers: string[]) =>
       times(
@@ -143,7 +146,7 @@ describe('planSchedule', () => {
 
   it('lets urgent work overtake: a low one that runs is slowed to its least, and then goes on', () => {
     const low = migration(1, { priority: 'low', running: true });
-    const high = migration(2, { priority: 'high', memoryBytes: 0.95e9, mostBitsPerSecond: 0.95e9 });
+    const high = migration(2, { priority: 'high', gigabytes: 0.95, mostBitsPerSecond: 0.95e9 });
     const plan = planSchedule(world([low, high]));
     expect(times(plan)).toEqual([
       [0, 15_600],
@@ -156,11 +159,11 @@ describe('planSchedule', () => {
   });
 
   it('starts no lower one on a link that a higher one waits for, unless it waited too long', () => {
-    const high = migration(1, { priority: 'high', memoryBytes: 4e9 });
+    const high = migration(1, { priority: 'high', gigabytes: 4 });
     const full = {
-      hosts: [0, 0, 9e9].map((freeMemoryBytes, at) => ({ name: `${at}`, freeMemoryBytes, mostLeaving: 8 })),
+      hosts: [0, 0, 9000].map((free, at) => ({ name: `${at}`, free: { MEMORY_MB: free }, mostLeaving: 8 })),
     };
-    const leaves = migration(2, { source: 1, destination: 2, memoryBytes: 4e9, running: true });
+    const leaves = migration(2, { source: 1, destination: 2, gigabytes: 4, running: true });
     const low = migration(3, { priority: 'low', destination: 2 });
     const plan = planSchedule(world([high, leaves, low], full));
     expect(times(plan)).toEqual([
@@ -173,7 +176,7 @@ describe('planSchedule', () => {
   });
 
   it('keeps a deadline by going first, though it is longer', () => {
-    const long = migration(1, { memoryBytes: 2e9, deadlineMs: NOW + 17_000, serial: true });
+    const long = migration(1, { gigabytes: 2, deadlineMs: NOW + 17_000, serial: true });
     const plan = planSchedule(world([long, migration(2)]));
     expect(plan.migrations.map(({ lateMs }) => lateMs)).toEqual([0, 0]);
     expect(times(plan)[0]).toEqual([0, 16_000]);
@@ -193,9 +196,9 @@ describe('planSchedule', () => {
   it('finds a better order than shortest first where two links cross', () => {
     // 1 stands in the way of both others, which could run side by side.
     const moves = [
-      migration(1, { memoryBytes: 1e9, serial: true }),
-      migration(2, { source: 0, destination: 2, memoryBytes: 1.1e9 }),
-      migration(3, { source: 2, destination: 1, memoryBytes: 1.1e9 }),
+      migration(1, { gigabytes: 1, serial: true }),
+      migration(2, { source: 0, destination: 2, gigabytes: 1.1 }),
+      migration(3, { source: 2, destination: 1, gigabytes: 1.1 }),
     ];
     const first = planSchedule(world(moves), { rounds: 0 });
     const best = planSchedule(world(moves), { rounds: 200 });
@@ -204,8 +207,43 @@ describe('planSchedule', () => {
     expect(best.cost).toBeCloseTo(8.8 + 8.8 + 16.8, 6);
   });
 
+  it('starts one when those before it have left its host, by every class that it needs', () => {
+    const needs = { MEMORY_MB: 1000, VCPU: 4 };
+    const hosts = ['a', 'b', 'c'].map((name) => ({ name, free: { MEMORY_MB: 9000, VCPU: 4 }, mostLeaving: 8 }));
+    const moves = [
+      migration(1, { needs, running: true, source: 1, destination: 2, gigabytes: 2 }),
+      migration(2, { needs, gigabytes: 1 }),
+      migration(3, { needs, gigabytes: 1, turn: 1 }),
+    ];
+    const plan = planSchedule(world(moves, { hosts }));
+    expect(times(plan)).toEqual([
+      [0, 16_000],
+      [0, 8000],
+      [16_000, 24_000],
+    ]);
+    expect(plan.migrations.map(({ destination }) => destination)).toEqual([2, 1, 1]);
+  });
+
+  it('takes for one that Nova is to place the roomiest host, and waits while none of its hosts has room', () => {
+    const hosts = [0, 1000, 2000].map((free, at) => ({ name: `${at}`, free: { MEMORY_MB: free }, mostLeaving: 8 }));
+    const placed = (id: number) => migration(id, { choices: [1, 2], destination: 1, links: [0] });
+    const leaves = migration(5, { source: 1, destination: 0, needs: {}, running: true });
+    const plan = planSchedule(world([1, 2, 3, 4].map(placed).concat(leaves), { hosts }));
+    expect(plan.migrations.map(({ destination }) => destination)).toEqual([2, 1, 2, null, 0]);
+    expect(plan.short).toEqual([4]);
+  });
+
+  it('calls nobody short of room who waits for one that flies, though nobody can say when that ends', () => {
+    const hosts = ['a', 'b', 'c'].map((name) => ({ name, free: { MEMORY_MB: 0 }, mostLeaving: 8 }));
+    const endless = migration(1, { source: 1, destination: 2, running: true, remainingMs: () => Infinity });
+    const behind = migration(3, { source: 2, destination: 1 });
+    const plan = planSchedule(world([endless, migration(2), behind], { hosts }));
+    expect([plan.migrations.map(({ startMs }) => startMs), plan.short]).toEqual([[NOW, null, null], []]);
+    expect(planSchedule(world([migration(2)], { hosts })).short).toEqual([2]);
+  });
+
   it('gives no start to what waits for room that never comes', () => {
-    const hosts = ['a', 'b', 'c'].map((name) => ({ name, freeMemoryBytes: 0, mostLeaving: 1 }));
+    const hosts = ['a', 'b', 'c'].map((name) => ({ name, free: { MEMORY_MB: 0 }, mostLeaving: 1 }));
     const swap = world([migration(1), migration(2, { source: 1, destination: 0 })], { hosts });
     const plan = planSchedule(swap);
     expect(plan.migrations.map(({ startMs }) => startMs)).toEqual([null, null]);
@@ -239,5 +277,21 @@ describe('verifyLive', () => {
       changed(({ migrations: [, high] }) => high?.rates.splice(0, 1, { fromMs: NOW, bitsPerSecond: 2e9 })),
     ).toMatch(/2: faster than it can.*2: does 2 of its work/);
     expect(changed(({ migrations }) => migrations.pop())).toContain('not one entry for each');
+  });
+
+  it('sees a start without room, by any class, and one on a host that is none of its own', () => {
+    const full = world([migration(1, { needs: { MEMORY_MB: 1000, VCPU: 4 } }), migration(2, { choices: [1, 2] })], {
+      hosts: ['a', 'b', 'c'].map((name) => ({ name, free: { MEMORY_MB: 1000, VCPU: 4 }, mostLeaving: 8 })),
+    });
+    const right = planSchedule(full);
+    expect(verifyLive(full, right)).toEqual([]);
+    const elsewhere = (destination: number) => ({
+      ...right,
+      migrations: right.migrations.map((own) => (own.id === 2 ? { ...own, destination } : own)),
+    });
+    expect(verifyLive(full, elsewhere(1)).join()).toContain('no MEMORY_MB on its destination');
+    expect(verifyLive(full, elsewhere(0)).join()).toContain('2: goes to a host that is none of its own');
+    const fewVcpus = { ...full, hosts: full.hosts.map((host) => ({ ...host, free: { MEMORY_MB: 9000, VCPU: 3 } })) };
+    expect(verifyLive(fewVcpus, right).join()).toContain('1: no VCPU on its destination');
   });
 });
