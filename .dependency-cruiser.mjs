@@ -4,7 +4,7 @@ const PURE_FILES = [
   'plugin/controller/(admit|standing)',
   'plugin/controller/execute/(follow|outcome|cadence)',
   'plugin/cli/(scene|cases|ordinary)',
-  'plugin/bandwidth/reserve',
+  'plugin/bandwidth/(reserve|choice)',
   'plugin/tracker/(classify|clock|cluster)',
   'plugin/policy/(schema|schema/.+|match|table|units|glob|window|starting|deadline|specificity|trace|oddities|suggest|advice|whereabouts)',
   'plugin/proxy/(intercept|headers|json|microversion|path|errors|touched|http/.+)',

@@ -71,8 +71,9 @@ export function why(ask: Ask, _nowMs: number): Message {
   return message(words, [...listBlocks(md`*Why so?*`, lines, MOST_TEXT - 5500), ...cost]);
 }
 
-/** Technique and strategy with the reasons, and what was not chosen. */
-function decisionLines({ technique, strategy, reasons, alternatives, classification, prediction }: Decision): Mrkdwn[] {
+/** Technique, strategy and reservation with the reasons, and what was not chosen. */
+function decisionLines(decision: Decision): Mrkdwn[] {
+  const { technique, strategy, reasons, alternatives, strategyAlternatives, classification, prediction } = decision;
   const traffic = classification
     ? [
         md`• traffic: ${percent(classification.utilisation)} of the busier link (${classification.contention} contention), scenario ${classification.scenario}, server ${classification.cluster}`,
@@ -85,7 +86,21 @@ function decisionLines({ technique, strategy, reasons, alternatives, classificat
     ...alternatives
       .slice(0, 3)
       .map((one) => md`• not ${one.technique}: ${prose(one.reason.text, 200)}${predicted(one.prediction)}`),
+    ...strategyAlternatives.map((one) => md`• not ${one.strategy}: ${prose(one.reason.text, 200)}`),
+    ...reservedLines(decision),
   ];
+}
+
+function reservedLines({ reservation, reservationChoices }: Decision): Mrkdwn[] {
+  const ends = [
+    ['the source', reservation.sourceTx, reservationChoices.sourceTx],
+    ['the destination', reservation.destinationRx, reservationChoices.destinationRx],
+  ] as const;
+  return ends.flatMap(([end, reserved, choice]) => {
+    if (!choice) return [];
+    const share = reserved ? md`${rate(reserved.migration.rateBitsPerSecond)} for the migration` : md`nothing`;
+    return [md`• reserved on ${end}: ${share}; ${prose(choice.reason.text, 200)}`];
+  });
 }
 
 function predicted(prediction: Prediction | null): string {

@@ -1,4 +1,4 @@
-import type { PolicyExplanation, Prediction } from '../contract.ts';
+import type { Decision, PolicyExplanation, Prediction } from '../contract.ts';
 import type { CaseResult } from './cases.ts';
 import { duration, megabits } from './figures.ts';
 
@@ -24,8 +24,36 @@ export function explanationReport(explanation: PolicyExplanation): string {
     ...decision.alternatives.map(
       ({ technique, reason: why }) => `    not       ${technique}: ${why.text} [${why.code}]`,
     ),
+    ...decision.strategyAlternatives.map(
+      ({ strategy, reason: why }) => `    not       ${strategy}: ${why.text} [${why.code}]`,
+    ),
+    ...reservedLines(`${source ?? 'source'} tx`, decision.reservation.sourceTx, decision.reservationChoices.sourceTx),
+    ...reservedLines(
+      `${destination ?? 'destination'} rx`,
+      decision.reservation.destinationRx,
+      decision.reservationChoices.destinationRx,
+    ),
   );
   return lines.join('\n');
+}
+
+function reservedLines(
+  link: string,
+  reserved: Decision['reservation']['sourceTx'],
+  choice: Decision['reservationChoices']['sourceTx'],
+): string[] {
+  if (!choice) return [];
+  const shares = reserved
+    ? `migration ${megabits(reserved.migration.rateBitsPerSecond)}, workload ${megabits(reserved.workload.rateBitsPerSecond)}`
+    : 'nothing';
+  return [
+    `  reserved    ${link}: ${shares}`,
+    `    because   ${choice.reason.text} [${choice.reason.code}]`,
+    ...choice.alternatives.map(
+      ({ priority, migrationBitsPerSecond, workloadBitsPerSecond, reason: { code, text } }) =>
+        `    not       as ${priority}, migration ${megabits(migrationBitsPerSecond)}, workload ${megabits(workloadBitsPerSecond)}: ${text} [${code}]`,
+    ),
+  ];
 }
 
 function predicted(prediction: Prediction | null): string {

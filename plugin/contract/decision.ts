@@ -52,6 +52,25 @@ export const Alternative = z.object({
 });
 export type Alternative = z.infer<typeof Alternative>;
 
+/** The strategy that was not chosen, and why. */
+export const StrategyAlternative = z.object({ strategy: Strategy, reason: Reason });
+export type StrategyAlternative = z.infer<typeof StrategyAlternative>;
+
+/** Why a link's reservation is what it is, or why there is none. */
+export const ReservationChoice = z.object({
+  reason: Reason,
+  /** What would have been guaranteed on this link for another priority, and why it is not; empty where nothing is. */
+  alternatives: z.array(
+    z.object({
+      priority: Priority,
+      workloadBitsPerSecond: z.number(),
+      migrationBitsPerSecond: z.number(),
+      reason: Reason,
+    }),
+  ),
+});
+export type ReservationChoice = z.infer<typeof ReservationChoice>;
+
 export const Decision = z.object({
   priority: Priority,
   priorityReason: Reason,
@@ -63,6 +82,8 @@ export const Decision = z.object({
   reasons: z.array(Reason),
   /** The techniques that were not chosen; empty in records of before this was kept. */
   alternatives: z.array(Alternative).default([]),
+  /** The other strategy; empty in records of before this was kept. */
+  strategyAlternatives: z.array(StrategyAlternative).default([]),
   /** Per link, null where nothing is reserved (no hostd there). */
   reservation: z.object({
     sourceTx: LinkReservation.nullable(),
@@ -70,6 +91,10 @@ export const Decision = z.object({
     /** QEMU's own limit on the stream, while a higher one shares a link with it; null or absent: none. */
     streamBitsPerSecond: z.number().positive().nullish(),
   }),
+  /** Of the reservation as it was decided; null in records of before this was kept. */
+  reservationChoices: z
+    .object({ sourceTx: ReservationChoice.nullable(), destinationRx: ReservationChoice.nullable() })
+    .default({ sourceTx: null, destinationRx: null }),
   maxDowntimeMs: z.number().int().positive().nullable(),
   /** What the chosen technique is predicted to cost, and what that was predicted from; null without usable samples. */
   prediction: Prediction.nullable().default(null),

@@ -21,6 +21,20 @@ export function rowText(
   return `row ${index + 1} ${place === undefined ? `of ${id}` : `at ${place}`}`;
 }
 
+/** Why a table does not come to a word that it might have decided: a row above does, or no row that matches names it. */
+export function notNamed(
+  policy: { id: string; places?: Readonly<Record<string, string>> | undefined },
+  table: 'technique' | 'strategy',
+  rows: readonly object[],
+  { cell, decided, word }: { cell: Cell; decided: number; word: string },
+): { code: 'no-row' | 'row-below'; text: string } {
+  const names = (row: object) => (row as Record<string, unknown>)[table] === word;
+  const later = rows.findIndex((row, index) => index > decided && names(row) && rowMatches(row, cell));
+  if (later < 0) return { code: 'no-row', text: `no row that matches names ${word}` };
+  const text = `${rowText(policy, table, later)} names ${word}, but row ${decided + 1} stands above it`;
+  return { code: 'row-below', text };
+}
+
 /** Every combination of the domain's values, the last key varying fastest. */
 export function cellsOf(domain: Domain): Cell[] {
   return Object.entries(domain).reduce<Cell[]>(

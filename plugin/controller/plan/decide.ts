@@ -1,6 +1,7 @@
 import type { LinkReservation, Priority } from 'drover-hostd/contract';
-import { reserve, workloadDemand } from '../../bandwidth/reserve.ts';
-import type { Classification, Contention, Decision, Reason } from '../../contract.ts';
+import { reservationChoice } from '../../bandwidth/choice.ts';
+import { type ReserveInput, reserve, workloadDemand } from '../../bandwidth/reserve.ts';
+import type { Classification, Contention, Decision, Reason, ReservationChoice } from '../../contract.ts';
 import { selectorsMatch, selectorsText } from '../../policy/match.ts';
 import { limitsFor } from '../../policy/schema/limits.ts';
 import type { Policy } from '../../policy/schema.ts';
@@ -8,8 +9,9 @@ import { amountOn } from '../../policy/units.ts';
 import { classify, contentionLevel, utilisation } from '../../tracker/classify.ts';
 import { forecast, predictionFor } from './forecast.ts';
 import { chooseByPrediction } from './predicted.ts';
+import { staleStrategies, staleTechniques } from './stale.ts';
 import { chooseStrategy } from './strategy.ts';
-import { chooseTechnique, gatePostCopy, type PostCopyFacts } from './technique.ts';
+import { chooseTechnique, gated, gatePostCopy, type PostCopyFacts } from './technique.ts';
 import {
   answeringHost,
   circumstances,
@@ -37,21 +39,23 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
     priority,
     priorityReason,
     reservation,
+    reservationChoices: {
+      sourceTx: choiceOf(world, policy, priority, migration.source, 'tx'),
+      destinationRx: choiceOf(world, policy, priority, migration.destination, 'rx'),
+    },
     policy: policy.id,
     features: predicted?.features ?? null,
   };
 
   if (!seen.classification) {
     const { technique, strategy } = policy.stale;
-    const gate = gatePostCopy(policy, technique, world.nowMs, facts);
-    const reasons = gate ? [...seen.reasons, gate] : seen.reasons;
+    const named = { technique, reasons: seen.reasons, alternatives: staleTechniques(technique) };
     return withDowntime(policy, {
       ...common,
+      ...gated(policy, named, world.nowMs, facts),
       classification: null,
-      technique: gate ? 'pre-copy' : technique,
       strategy,
-      reasons,
-      alternatives: gate ? [{ technique, reason: gate, prediction: null }] : [],
+      strategyAlternatives: staleStrategies(strategy),
       prediction: null,
     });
   }
@@ -77,6 +81,7 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
     classification,
     technique: technique.technique,
     strategy: strategy.strategy,
+    strategyAlternatives: strategy.alternatives,
     reasons,
     alternatives: technique.alternatives.map((each) => ({
       ...each,
@@ -118,13 +123,25 @@ export function reservationOf(
 }
 
 /** Algorithm 2 on one link; null where no hostd can hold it. */
-export function linkReservation(
-  world: World,
-  policy: Policy,
-  priority: Priority,
-  name: string,
-  direction: 'tx' | 'rx',
-): LinkReservation | null {
+export function linkReservation(...link: Link): LinkReservation | null {
+  const input = reserveInput(...link);
+  return input && reserve(input);
+}
+
+type Link = [world: World, policy: Policy, priority: Priority, name: string, direction: 'tx' | 'rx'];
+
+function choiceOf(world: World, policy: Policy, priority: Priority, name: string | null, direction: 'tx' | 'rx') {
+  const none = (code: string, text: string): ReservationChoice => ({ reason: { code, text }, alternatives: [] });
+  if (name === null)
+    return none('destination-unknown', 'nothing is reserved on a destination that Nova has yet to choose');
+  const input = reserveInput(world, policy, priority, name, direction);
+  if (input) return reservationChoice(input);
+  return answeringHost(world, name)
+    ? none('link-unknown', `nothing is reserved on ${name}: the speed of its link is not known`)
+    : none('no-hostd', `nothing is reserved on ${name}: no hostd answers there`);
+}
+
+function reserveInput(...[world, policy, priority, name, direction]: Link): ReserveInput | null {
   const host = answeringHost(world, name);
   if (!host || !(host.info.shapeableBitsPerSecond > 100)) return null;
   const capacity = host.info.shapeableBitsPerSecond;
@@ -139,13 +156,13 @@ export function linkReservation(
     : guaranteed === null || policy.strict
       ? measured
       : workloadDemand(measured, guaranteed);
-  return reserve({
+  return {
     priority,
     link: { capacityBitsPerSecond: capacity, workloadBitsPerSecond: demand },
     limits: { lowerBitsPerSecond: amountOn(lower, capacity), upperBitsPerSecond },
     floorBitsPerSecond: amountOn(policy.floor, capacity),
     strict: policy.strict,
-  });
+  };
 }
 
 function classified(

@@ -1,7 +1,7 @@
 import { type Alternative, type Classification, type Priority, type Reason, Technique } from '../../contract.ts';
-import type { TechniqueRow } from '../../policy/schema/technique.ts';
 import type { Policy } from '../../policy/schema.ts';
-import { rowMatches, rowText } from '../../policy/table.ts';
+import { notNamed, rowMatches, rowText } from '../../policy/table.ts';
+import { staleTechniques } from './stale.ts';
 
 /** One end of the migration, as far as post-copy is concerned. */
 export interface PostCopyHost {
@@ -43,7 +43,7 @@ export function chooseTechnique(
   if (policy.technique.kind === 'predict') {
     const { technique } = policy.stale;
     const reason = { code: 'no-prediction', text: `nothing can be predicted, so the stale rule applies: ${technique}` };
-    return gated(policy, { technique, reasons: [reason], alternatives: [] }, nowMs, facts);
+    return gated(policy, { technique, reasons: [reason], alternatives: staleTechniques(technique) }, nowMs, facts);
   }
   const { rows } = policy.technique;
   const { contention, cluster, scenario } = classification;
@@ -55,29 +55,17 @@ export function chooseTechnique(
   const text = `${rowText(policy, 'technique', index)}: contention ${contention}, priority ${priority}, VM ${cluster}, scenario ${scenario}: ${row.technique}`;
   const alternatives = Technique.options
     .filter((other) => other !== row.technique)
-    .map((technique) => ({ technique, reason: notNamed(policy, rows, cell, index, technique), prediction: null }));
+    .map((technique) => ({
+      technique,
+      reason: notNamed(policy, 'technique', rows, { cell, decided: index, word: technique }),
+      prediction: null,
+    }));
   const reasons: Reason[] = [{ code: 'technique-row', text }];
   return gated(policy, { technique: row.technique, reasons, alternatives }, nowMs, facts);
 }
 
-/** Why the table does not come to this technique: a row above decides, or no row that matches names it. */
-function notNamed(
-  policy: Pick<Policy, 'id' | 'places'>,
-  rows: readonly TechniqueRow[],
-  cell: Record<string, string>,
-  decided: number,
-  technique: Technique,
-): Reason {
-  const later = rows.findIndex((row, index) => index > decided && row.technique === technique && rowMatches(row, cell));
-  return later < 0
-    ? { code: 'no-row', text: `no row that matches names ${technique}` }
-    : {
-        code: 'row-below',
-        text: `${rowText(policy, 'technique', later)} names ${technique}, but row ${decided + 1} stands above it`,
-      };
-}
-
-function gated(
+/** Pre-copy where the gate does not let the chosen one through. */
+export function gated(
   policy: Pick<Policy, 'postCopyGate'>,
   choice: TechniqueChoice,
   nowMs: number,

@@ -101,6 +101,11 @@ describe('drover policy explain', () => {
     ];
     expect(stdout).toContain(`row 6 at ${technique}: contention moderate, priority low`);
     expect(stdout).toContain(`strategy row 5 at ${strategy}: priority low`);
+    expect(stdout).toContain('    not       parallel: no row that matches names parallel [no-row]');
+    expect(stdout).toContain(
+      "because   the workload keeps all but the migration's floor of 10 Mbit/s [migration-floor]",
+    );
+    expect(stdout).toMatch(/reserved {4}c1 tx: migration 10 Mbit\/s, workload 990 Mbit\/s\n.*\n {4}not {7}as high, /);
   });
 
   it('tells what becomes of a deadline', async () => {

@@ -30,7 +30,14 @@ export function decision(changes: Partial<Decision> = {}): Decision {
     alternatives: [
       { technique: 'pre-copy', reason: { code: 'never-ends', text: 'it does not converge' }, prediction: null },
     ],
+    strategyAlternatives: [
+      { strategy: 'serial', reason: { code: 'no-row', text: 'no row that matches names serial' } },
+    ],
     reservation: { sourceTx: null, destinationRx: null },
+    reservationChoices: {
+      sourceTx: { reason: { code: 'workload-lower', text: 'the workload keeps its lower limit' }, alternatives: [] },
+      destinationRx: null,
+    },
     maxDowntimeMs: 300,
     prediction: prediction(),
     features: null,

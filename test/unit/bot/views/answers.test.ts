@@ -159,6 +159,8 @@ describe('answers to a command', () => {
     expect(text).toContain('Priority high: because\nnot because (because): low; because');
     expect(text).toContain('post-copy, parallel; predicted TMT 4.8 s, downtime 60 ms, workloads lose 0.18 Gbit');
     expect(text).toContain('• not pre-copy: it does not converge');
+    expect(text).toContain('• not serial: no row that matches names serial');
+    expect(text).toContain('• reserved on the source: nothing; the workload keeps its lower limit');
     expect(text).toContain('web-1 at least 100 Mbit/s, at most 300 Mbit/s (because)');
     expect(read(why(ask(), NOW_MS))).toContain('web-1: high, by default.yaml@3f9c2b1a\npost-copy, parallel; predicted');
     const done = ask({ vms: [askedVm('web-1', { migration: completed('web-1') })] });

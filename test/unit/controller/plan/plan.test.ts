@@ -207,6 +207,15 @@ describe('plan: what is not known', () => {
       const decision = started(world({ queue, hosts: hosts as Record<string, ReturnType<typeof host>> }), 1);
       expect(decision).toMatchObject({ classification: null, technique: 'pre-copy', strategy: 'serial' });
       expect(decision.reasons[0]).toMatchObject({ code: 'stale', text: expect.stringContaining(text) });
+      const rejected = [
+        ...decision.alternatives.map(({ technique, reason }) => [technique, reason.code]),
+        ...decision.strategyAlternatives.map(({ strategy, reason }) => [strategy, reason.code]),
+      ];
+      expect(rejected).toEqual([
+        ['post-copy', 'stale'],
+        ['hybrid-copy', 'stale'],
+        ['parallel', 'stale'],
+      ]);
     }
   });
 
@@ -223,12 +232,22 @@ describe('plan: what is not known', () => {
     const decision = started(world({ queue, hosts, policy }), 1);
     expect(decision.technique).toBe('pre-copy');
     expect(decision.reasons.map(({ code }) => code)).toContain('post-copy-not-permitted');
+    expect(decision.alternatives.map(({ technique, reason }) => [technique, reason.code])).toEqual([
+      ['hybrid-copy', 'post-copy-not-permitted'],
+      ['post-copy', 'stale'],
+    ]);
   });
 
-  it('reserves on the side that has a hostd only', () => {
-    const { reservation } = started(world({ queue, hosts: { 'compute-1': source() } }), 1);
+  it('reserves on the side that has a hostd only, and says why on both', () => {
+    const { reservation, reservationChoices } = started(world({ queue, hosts: { 'compute-1': source() } }), 1);
     expect(reservation.sourceTx).not.toBeNull();
     expect(reservation.destinationRx).toBeNull();
+    expect(reservationChoices.sourceTx).toMatchObject({ reason: { code: 'workload-lower' } });
+    expect(reservationChoices.sourceTx?.alternatives.map(({ priority }) => priority)).toEqual(['high', 'low']);
+    expect(reservationChoices.destinationRx).toEqual({
+      reason: { code: 'no-hostd', text: 'nothing is reserved on compute-2: no hostd answers there' },
+      alternatives: [],
+    });
   });
 
   it('counts an unknown destination for the source link only, and reserves the other once it is known', () => {

@@ -92,6 +92,23 @@ describe('decide with default.yaml', () => {
     }
   });
 
+  it('is read from records of before alternatives of strategy and reservation were kept', () => {
+    const [cell] = allCells();
+    if (!cell) throw new Error('there are no cells');
+    const { strategyAlternatives, reservationChoices, ...before } = decide(
+      worldOf(cell, policy, randomFrom(1)),
+      policy,
+      MIGRATION,
+    );
+    expect(strategyAlternatives).toHaveLength(1);
+    expect(reservationChoices.sourceTx?.alternatives).toHaveLength(2);
+    expect(Decision.parse(JSON.parse(JSON.stringify(before)))).toEqual({
+      ...before,
+      strategyAlternatives: [],
+      reservationChoices: { sourceTx: null, destinationRx: null },
+    });
+  });
+
   it('follows the stale rule where a sample is too old, without a prediction', () => {
     const [cell] = allCells();
     if (!cell) throw new Error('no cell');

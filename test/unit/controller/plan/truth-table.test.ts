@@ -99,7 +99,15 @@ describe('seed.yaml, technique', () => {
 
 describe('seed.yaml, strategy', () => {
   it.each(STRATEGIES)('%s priority, %s contention: %s', (priority, contention, wanted) => {
-    expect(chooseStrategy(policy, { priority, contention }).strategy).toBe(wanted);
+    const { strategy, reason, alternatives } = chooseStrategy(policy, { priority, contention });
+    expect(strategy).toBe(wanted);
+    expect(reason.code).toBe('strategy-row');
+    expect(alternatives).toEqual([
+      {
+        strategy: wanted === 'serial' ? 'parallel' : 'serial',
+        reason: { code: 'no-row', text: expect.stringContaining('no row that matches names') },
+      },
+    ]);
   });
 });
 

@@ -101,9 +101,11 @@ export function flying(
     strategy,
     reasons: [],
     alternatives: [],
+    strategyAlternatives: [],
     prediction: null,
     features: null,
     reservation: { sourceTx: null, destinationRx: null },
+    reservationChoices: { sourceTx: null, destinationRx: null },
     maxDowntimeMs: 300,
     policy: 'seed.yaml@00000000',
   };
