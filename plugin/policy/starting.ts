@@ -59,6 +59,22 @@ export function mayStart(policy: WithWindows, priority: Priority, nowMs: number)
 /**
  * How long a migration has waited for others, which is what `maxWait` counts: since its arrival, or since its window
  * opened if that was later. Those that waited for the night do not all overtake what is urgent when it falls.
+ *
+ * What `maxWait` promises. Let A be the moment at which a migration has waited so long, and count what shares a link with
+ * it. From A on until it starts, only those start that came before it; so it starts no later than the last end of those
+ * that ran at A and of those that came before it. Nothing that arrives later delays it any more, however urgent or
+ * endless; at A the number of those that do is fixed, and each of them is promised the same.
+ *
+ * | runs at A, ends at | came before it, wait too | it starts |
+ * |--------------------|--------------------------|-----------|
+ * | nothing            | nobody                   | A |
+ * | A + 20 s           | nobody                   | A + 20 s, if they exclude each other (serial, a cap); else A |
+ * | A + 20 s           | one that takes 30 s      | A + 50 s, if they exclude each other; else with that one |
+ *
+ * Where all that run are capped (`caps.clusterWide`) a place must come free besides, on whatever link. A window that
+ * closes ends the promise until it has been open for `maxWait` again. It holds among what Drover decides: nobody but
+ * Nova starts what is passed on, and a server that has a task or is locked is not in the queue meanwhile.
+ * test/unit/controller/plan/ageing.ts looks for a breach of it in what was played.
  */
 export function waitedMs({ openSinceMs: opened }: StartTimes, receivedAtMs: number, nowMs: number): number {
   return nowMs - Math.max(receivedAtMs, opened);
