@@ -44,9 +44,18 @@ export interface FluidPlan {
   mayStart?: (migration: number, running: readonly number[]) => boolean;
 }
 
+export interface FluidRun {
+  startMs: number;
+  endMs: number;
+  bits: number;
+  stoppedMs: number;
+  /** From each time on this rate. */
+  rates: { fromMs: number; bitsPerSecond: number }[];
+}
+
 export interface FluidOutcome {
   /** In the order of the plan; times in ms, infinite for what never ends. */
-  migrations: { startMs: number; endMs: number; bits: number; stoppedMs: number }[];
+  migrations: FluidRun[];
   /** Of all bits that the link could have carried from 0 to the last end, and in its busiest moment. */
   links: { name: string; utilisation: number; peakUtilisation: number }[];
   /** What the workload wanted from 0 to the last end and did not get. */
@@ -70,12 +79,10 @@ interface Running {
 export function simulate(plan: FluidPlan, links: readonly FluidLink[], sharing: Sharing): FluidOutcome {
   const { migrations, workloads = [], mayStart = () => true } = plan;
   const capacities = links.map(({ capacityBitsPerSecond }) => capacityBitsPerSecond);
-  const outcome = migrations.map(() => ({
-    startMs: Number.POSITIVE_INFINITY,
-    endMs: Number.POSITIVE_INFINITY,
-    bits: 0,
-    stoppedMs: 0,
-  }));
+  const outcome = migrations.map((): FluidRun => {
+    const never = Number.POSITIVE_INFINITY;
+    return { startMs: never, endMs: never, bits: 0, stoppedMs: 0, rates: [] };
+  });
   const carried = new Float64Array(links.length);
   const peak = new Float64Array(links.length);
   const lostBits = new Float64Array(workloads.length);
@@ -93,6 +100,7 @@ export function simulate(plan: FluidPlan, links: readonly FluidLink[], sharing: 
     const spans = running.map((flow, at) => msLeft(flow, rates[at] as number));
     const spanMs = Math.min(nextStartMs - nowMs, ...spans);
     if (spanMs === Number.POSITIVE_INFINITY) break;
+    for (const [at, { index }] of running.entries()) setRate(outcome[index] as FluidRun, rates[at] as number);
     account(senders, rates, spanMs);
     nowMs += spanMs;
     running = running.filter(
@@ -115,6 +123,11 @@ export function simulate(plan: FluidPlan, links: readonly FluidLink[], sharing: 
     makespanMs,
   };
 
+  function setRate({ rates }: FluidRun, bitsPerSecond: number): void {
+    if (rates.at(-1)?.fromMs === nowMs) rates.pop();
+    if (rates.at(-1)?.bitsPerSecond !== bitsPerSecond) rates.push({ fromMs: nowMs, bitsPerSecond });
+  }
+
   function startOf(index: number): number {
     return migrations[index]?.startMs ?? 0;
   }
@@ -126,7 +139,7 @@ export function simulate(plan: FluidPlan, links: readonly FluidLink[], sharing: 
       if (!mayStart(index, beside)) continue;
       waiting.splice(waiting.indexOf(index), 1);
       running.push({ index, phase: 'copy', left: migrations[index]?.copyBits ?? 0 });
-      (outcome[index] as FluidOutcome['migrations'][number]).startMs = nowMs;
+      (outcome[index] as FluidRun).startMs = nowMs;
     }
   }
 
@@ -160,7 +173,7 @@ export function simulate(plan: FluidPlan, links: readonly FluidLink[], sharing: 
   /** True when it has ended. */
   function advance(flow: Running, rate: number, spanMs: number, phaseEnds: boolean): boolean {
     const { dirtyBitsPerSecond = 0, hotBits = 0, hotBitsPerSecond = 0 } = migrations[flow.index] as FluidMigration;
-    const result = outcome[flow.index] as FluidOutcome['migrations'][number];
+    const result = outcome[flow.index] as FluidRun;
     if (spanMs > 0) result.bits += (rate * spanMs) / 1000;
     if (flow.phase === 'stopped') result.stoppedMs += spanMs;
     if (!phaseEnds) {

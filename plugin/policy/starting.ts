@@ -71,9 +71,10 @@ export function mayStart(policy: WithWindows, priority: Priority, nowMs: number)
  * | A + 20 s           | nobody                   | A + 20 s, if they exclude each other (serial, a cap); else A |
  * | A + 20 s           | one that takes 30 s      | A + 50 s, if they exclude each other; else with that one |
  *
- * Where all that run are capped (`caps.clusterWide`) a place must come free besides, on whatever link. A window that
- * closes ends the promise until it has been open for `maxWait` again. It holds among what Drover decides: nobody but
- * Nova starts what is passed on, and a server that has a task or is locked is not in the queue meanwhile.
+ * Where all that run are capped (`caps.clusterWide`) a place must come free besides, on whatever link, and where its
+ * destination is full there must be room. A window that closes ends the promise until it has been open for `maxWait`
+ * again. It holds among what Drover decides: nobody but Nova starts what is passed on, and a server that has a task or is
+ * locked is not in the queue meanwhile.
  * test/unit/controller/plan/ageing.ts looks for a breach of it in what was played.
  */
 export function waitedMs({ openSinceMs: opened }: StartTimes, receivedAtMs: number, nowMs: number): number {
