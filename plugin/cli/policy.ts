@@ -11,6 +11,7 @@ import { readPolicyFiles } from '../policy/watch.ts';
 import { CaseFile, runCase } from './cases.ts';
 import { ask } from './control.ts';
 import { diffReport } from './diff.ts';
+import { type HistoryOptions, locateHistory } from './history.ts';
 import { casesReport, explanationReport } from './report.ts';
 import { Scene, stage } from './scene.ts';
 
@@ -109,17 +110,18 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
     .command('diff')
     .argument('<old>', 'file or directory, or several separated by commas')
     .argument('<new>', 'likewise')
-    .requiredOption('--history <database>', "the plugin's database; it may be in use")
+    .requiredOption(
+      '--history <database>',
+      "the plugin's configuration (plugin.yaml), or its database: a file or mysql://USER@HOST:PORT/DATABASE; it may be in use",
+    )
+    .option('--history-password-file <file>', 'of mysql://: holds the password')
+    .option('--history-ca <file>', 'of mysql://: PEM of the CA of its certificate')
     .option('--json', 'as JSON, one object a migration')
     .description('decides the recorded migrations again under both and shows which would be decided otherwise')
-    .action(async (before: string, after: string, options: { history: string; json?: boolean }) => {
+    .action(async (before: string, after: string, options: HistoryOptions & { json?: boolean }) => {
       const [old, next] = [await readPolicy(before.split(',')), await readPolicy(after.split(','))];
-      if ((await stat(options.history).catch(() => null))?.isDirectory()) {
-        throw new Error(
-          `${options.history} is a directory: --history takes the plugin's database, the file that \`database\` in its configuration names`,
-        );
-      }
-      console.log(diffReport(readHistory(options.history), old, next, options.json ?? false));
+      const history = await readHistory(locateHistory(options));
+      console.log(diffReport(history, old, next, options.json ?? false));
     });
 }
 

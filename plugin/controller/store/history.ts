@@ -1,7 +1,11 @@
 import Database from 'better-sqlite3';
+import { Kysely, type Selectable, sql } from 'kysely';
 import { Decision, MigrationState, Outcome } from '../../contract.ts';
-import { DroverError, describeError } from '../../errors.ts';
 import { DecisionFacts } from '../plan/facts.ts';
+import type { DatabaseAddress, MariadbAddress } from './address.ts';
+import { unavailable } from './database.ts';
+import { mariadbDialect } from './mariadb.ts';
+import type { MigrationTable, Schema } from './tables.ts';
 
 /** One recorded decision. */
 export interface RecordedDecision {
@@ -18,41 +22,73 @@ export interface RecordedDecision {
   endedAtMs: number | null;
 }
 
-interface Row {
-  id: number;
-  vm_name: string;
-  source: string;
-  destination: string | null;
-  decision: string;
-  facts: string | null;
-  outcome: string | null;
-  state: string;
-  ended_at_ms: number | null;
-}
+type Row = Pick<
+  Selectable<MigrationTable>,
+  'id' | 'vm_name' | 'source' | 'destination' | 'decision' | 'facts' | 'outcome' | 'state' | 'ended_at_ms'
+>;
+
+const COLUMNS = ['id', 'vm_name', 'source', 'destination', 'decision', 'outcome', 'state', 'ended_at_ms'] as const;
+/** So many rows come within the time that mariadb.ts gives a statement. */
+const ROWS_AT_ONCE = 200;
+const NO_TABLE = 'it has no table of migrations that may be read: is it the database of a plugin?';
 
 /**
- * Reads every decision that a plugin's database holds, oldest first, without changing it; the plugin may be running.
+ * Reads every decision that a plugin's database holds, oldest first, without changing it; the plugin may be running. In
+ * MariaDB the right to SELECT is enough.
  *
- * @throws DroverError `store-unavailable` if the file is no such database.
+ * @throws DroverError `store-unavailable` if there is no such database.
  */
-export function readHistory(file: string): RecordedDecision[] {
+export async function readHistory(address: DatabaseAddress): Promise<RecordedDecision[]> {
   try {
-    const database = new Database(file, { readonly: true, fileMustExist: true });
-    try {
-      const columns = database.prepare("SELECT name FROM pragma_table_info('migration')").pluck().all();
-      if (columns.length === 0) throw new Error('it has no table of migrations: is it the database of a plugin?');
-      const facts = columns.includes('facts') ? 'facts' : 'NULL AS facts';
-      const rows = database
-        .prepare<[], Row>(
-          `SELECT id, vm_name, source, destination, decision, ${facts}, outcome, state, ended_at_ms FROM migration WHERE decision IS NOT NULL ORDER BY id`,
-        )
-        .all();
-      return rows.map(fromRow);
-    } finally {
-      database.close();
-    }
+    const rows = address.kind === 'sqlite' ? rowsOfFile(address.file) : await rowsOfServer(address);
+    return rows.map(fromRow);
   } catch (error) {
-    throw new DroverError('store-unavailable', `database ${file}: ${describeError(error)}`, { cause: error });
+    throw unavailable(address, error);
+  }
+}
+
+function rowsOfFile(file: string): Row[] {
+  const database = new Database(file, { readonly: true, fileMustExist: true });
+  try {
+    const columns = database.prepare("SELECT name FROM pragma_table_info('migration')").pluck().all();
+    if (columns.length === 0) throw new Error(NO_TABLE);
+    const facts = columns.includes('facts') ? 'facts' : 'NULL AS facts';
+    return database
+      .prepare<[], Row>(`SELECT ${COLUMNS.join(', ')}, ${facts} FROM migration WHERE decision IS NOT NULL ORDER BY id`)
+      .all();
+  } finally {
+    database.close();
+  }
+}
+
+async function rowsOfServer(address: MariadbAddress): Promise<Row[]> {
+  const pool = new Kysely<Schema>({ dialect: mariadbDialect(address) });
+  try {
+    return await pool.connection().execute(async (db) => {
+      // Whatever this account may do otherwise.
+      await sql`SET SESSION TRANSACTION READ ONLY`.execute(db);
+      const columns = await sql<{ name: string }>`SELECT column_name AS name FROM information_schema.columns
+        WHERE table_schema = DATABASE() AND table_name = 'migration'`.execute(db);
+      if (columns.rows.length === 0) throw new Error(NO_TABLE);
+      const facts = columns.rows.some(({ name }) => name === 'facts')
+        ? sql<string | null>`facts`
+        : sql<string | null>`NULL`;
+      const rows: Row[] = [];
+      for (;;) {
+        const page = await db
+          .selectFrom('migration')
+          .select([...COLUMNS, facts.as('facts')])
+          .where('decision', 'is not', null)
+          .where('id', '>', rows.at(-1)?.id ?? 0)
+          .orderBy('id')
+          .limit(ROWS_AT_ONCE)
+          .execute();
+        rows.push(...page);
+        if (page.length < ROWS_AT_ONCE) return rows;
+      }
+    });
+  } finally {
+    await pool.destroy();
   }
 }
 
@@ -62,7 +98,7 @@ function fromRow(row: Row): RecordedDecision {
     vmName: row.vm_name,
     source: row.source,
     destination: row.destination,
-    decision: Decision.parse(JSON.parse(row.decision)),
+    decision: Decision.parse(JSON.parse(row.decision ?? 'null')),
     facts: row.facts === null ? null : DecisionFacts.parse(JSON.parse(row.facts)),
     outcome: row.outcome === null ? null : Outcome.parse(JSON.parse(row.outcome)),
     state: MigrationState.parse(row.state),

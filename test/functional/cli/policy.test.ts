@@ -3,10 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decide } from '../../../plugin/controller/plan/decide.ts';
-import { factsOf } from '../../../plugin/controller/plan/facts.ts';
 import { Store } from '../../../plugin/controller/store/store.ts';
-import { host, queued, vm, world } from '../../unit/controller/plan/worlds.ts';
+import { recordDecisions } from './recorded.ts';
 
 const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
 const POLICIES = join(import.meta.dirname, '../../../policies');
@@ -261,30 +259,7 @@ describe('drover policy test', () => {
 describe('drover policy diff', () => {
   async function record(count: number): Promise<string> {
     const file = join(folder, 'drover.db');
-    const store = new Store(file);
-    await store.start();
-    for (let id = 1; id <= count; id++) {
-      const migration = queued(id, { priority: 'high' });
-      const busy = { tx: 400e6, vms: [vm(id, { txBitsPerSecond: 300e6 })] };
-      const now = world({
-        queue: [migration],
-        hosts: { 'compute-1': host('compute-1', busy), 'compute-2': host('compute-2') },
-      });
-      if (!now.policy) throw new Error('there is one');
-      const stored = await store.add({
-        vmUuid: migration.vmUuid,
-        userId: 'user',
-        source: migration.source,
-        destination: migration.destination,
-        receivedAtMs: migration.receivedAtMs,
-        request: { host: null, blockMigration: 'auto', diskOverCommit: null, force: null, microversion: '2.93' },
-        server: { ...migration.server, metadata: { ...migration.server.metadata }, requesterRoles: [] },
-      });
-      const decision = decide(now, now.policy, migration);
-      // The last one is of before facts were kept.
-      await store.update(stored.id, id < count ? { decision, facts: factsOf(now, migration) } : { decision });
-    }
-    await store.stop();
+    await recordDecisions(file, count);
     return file;
   }
 
@@ -320,7 +295,7 @@ describe('drover policy diff', () => {
   });
 
   it('refuses what is no database of a plugin', async () => {
-    expect(await drover('diff', seed, seed, '--history', seed)).toMatchObject({
+    expect(await drover('diff', seed, seed, '--history', put('drover.db', SEED))).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('file is not a database'),
     });
