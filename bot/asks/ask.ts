@@ -110,6 +110,10 @@ export interface Ask {
   state: AskState;
   /** For people: what it waits for, why it was refused, ...; null: the state says it all. */
   stateText: string | null;
+  /** The control API is away, and it is tried again until then; null or absent: it is not. */
+  waitsUntilMs?: number | null;
+  /** What of it is left out, and why: servers that cannot move, or are there already. Absent in what older bots wrote. */
+  note?: string | null;
   /** In `choosing`: the names that mean several servers. In `refused`: what may have been meant instead of names that none has. */
   choices: Choice[];
   /** In `refused`: the word that was probably meant for another; absent in what older bots wrote. */

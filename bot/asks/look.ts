@@ -3,12 +3,14 @@ import type { Request } from '../command/command.ts';
 import type { DroverClient } from '../drover/client.ts';
 import type { Deed, Move } from '../rights/may.ts';
 import { drainOf } from '../targets/drain.ts';
+import { nearestToGlob } from '../targets/nearest.ts';
 import { isResolved, MOST_SERVERS, resolveTargets, type Unknown } from '../targets/resolve.ts';
 import type { Ask, Choice } from './ask.ts';
 
 /** What a wish comes to, as the control API says now. */
 export type Meant =
-  | { kind: 'servers'; servers: ServerView[]; text: string | null }
+  /** `note`: what is left out, and why; null: nothing. */
+  | { kind: 'servers'; servers: ServerView[]; note: string | null }
   | { kind: 'ambiguous'; choices: Choice[] }
   /**
    * Texts for people, of what is wrong; nothing in them is escaped. `nearest`: what may have been meant instead;
@@ -26,18 +28,18 @@ export async function lookFor(wish: Request, drover: DroverClient): Promise<Mean
       hosts.map(({ host }) => host),
     );
     if (unknown) return { kind: 'wrong', texts: [nobody('compute host', unknown)] };
-    const text =
+    const note =
       staying.length === 0 ? null : staying.map(({ server, why }) => `${server.name} stays: ${why}`).join('\n');
-    if (servers.length === 0) return { kind: 'wrong', texts: [text ?? `there is no server on ${wish.host}`] };
+    if (servers.length === 0) return { kind: 'wrong', texts: [note ?? `there is no server on ${wish.host}`] };
     if (servers.length > MOST_SERVERS) return { kind: 'wrong', texts: [tooMany(servers.length, MOST_SERVERS)] };
-    return { kind: 'servers', servers, text };
+    return { kind: 'servers', servers, note };
   }
   const all = await candidates(wish, drover);
   const found = resolveTargets(wish.targets, all);
   if (isResolved(found)) return leaving(found.servers, wish.destination);
   const texts = [
     ...found.unknown.map((unknown) => nobody('server', unknown)),
-    ...found.empty.map((pattern) => `no server is called ${pattern}`),
+    ...found.empty.map((pattern) => nobodyLike(pattern, all)),
     ...(found.tooMany ? [tooMany(found.tooMany.count, found.tooMany.most)] : []),
   ];
   if (texts.length > 0) {
@@ -54,9 +56,9 @@ function leaving(servers: readonly ServerView[], destination: string | null): Me
     servers.filter(({ host }) => host === destination),
     servers.filter(({ host }) => host !== destination),
   ];
-  if (destination === null || there.length === 0) return { kind: 'servers', servers: [...servers], text: null };
+  if (destination === null || there.length === 0) return { kind: 'servers', servers: [...servers], note: null };
   const texts = there.map(({ name }) => `${name} is on ${destination} already`);
-  return away.length === 0 ? { kind: 'wrong', texts } : { kind: 'servers', servers: away, text: texts.join('\n') };
+  return away.length === 0 ? { kind: 'wrong', texts } : { kind: 'servers', servers: away, note: texts.join('\n') };
 }
 
 /** What is wrong with a name that should be one server's, in texts for people; null: nothing. @throws ControlError */
@@ -95,6 +97,14 @@ async function candidates(wish: Extract<Request, { kind: 'migrate' }>, drover: D
 function nobody(what: string, { written, nearest }: { written: string; nearest: readonly string[] }): string {
   const hint = nearest.length === 0 ? '' : `; did you mean ${nearest.join(', ')}?`;
   return `there is no ${what} ${written}${hint}`;
+}
+
+function nobodyLike(pattern: string, all: readonly ServerView[]): string {
+  const names = nearestToGlob(
+    pattern,
+    all.map(({ name }) => name),
+  );
+  return `no server is called ${pattern}${names.length === 0 ? '' : `; there are ${names.join(', ')}`}`;
 }
 
 function tooMany(count: number, most: number): string {

@@ -15,7 +15,7 @@ import {
 /** What happens to an ask. */
 export type Happening =
   /** The control API is away; null: it is back. */
-  | { kind: 'waits'; text: string | null }
+  | { kind: 'waits'; text: string | null; untilMs?: number }
   /** `choices`: servers that may have been meant instead of names that none has. */
   | { kind: 'refused'; text: string; choices?: Choice[]; slip?: Slip | null }
   | { kind: 'ambiguous'; choices: Choice[] }
@@ -24,7 +24,8 @@ export type Happening =
       kind: 'resolved';
       vms: AskedVm[];
       approval: Pick<Approval, 'reason' | 'expiresAtMs' | 'who' | 'outlook'> | null;
-      text: string | null;
+      /** What of it is left out, and why. */
+      note: string | null;
     }
   | { kind: 'approved'; by: string }
   | { kind: 'turned-down'; by: string }
@@ -72,7 +73,7 @@ export function next(ask: Ask, happening: Happening, nowMs: number): Ask {
     }
     case 'waits':
       if (ask.stateText === happening.text || hasEnded(ask)) return ask;
-      return { ...ask, stateText: happening.text };
+      return { ...ask, stateText: happening.text, waitsUntilMs: happening.untilMs ?? null };
     case 'refused':
       if (!isOpen(ask)) return ask;
       return {
@@ -93,13 +94,15 @@ export function next(ask: Ask, happening: Happening, nowMs: number): Ask {
       return chosen(ask, happening);
     case 'resolved': {
       if (ask.state !== 'received') return ask;
-      const { vms, approval, text } = happening;
+      const { vms, approval, note } = happening;
       const wanted = approval ? { ...approval, by: null, atMs: null, verdict: null } : null;
       return settled(
         {
           ...ask,
           state: wanted ? 'awaiting-approval' : 'submitting',
-          stateText: text,
+          stateText: null,
+          waitsUntilMs: null,
+          note,
           choices: [],
           vms,
           approval: wanted,
@@ -156,7 +159,7 @@ function priorityOf({ raise, migration }: AskedVm, { wish }: Ask): Priority {
 }
 
 function ended(ask: Ask, state: Ask['state'], stateText: string | null, nowMs: number): Ask {
-  return { ...ask, state, stateText, endedAtMs: nowMs };
+  return { ...ask, state, stateText, waitsUntilMs: null, endedAtMs: nowMs };
 }
 
 function chosen(ask: Ask, { pattern, serverId }: { pattern: string; serverId: string }): Ask {
@@ -221,7 +224,7 @@ function settled(ask: Ask, nowMs: number): Ask {
   if (ask.state !== 'submitting' && ask.state !== 'following') return ask;
   if (ask.vms.some(({ submission }) => submission === 'pending' || submission === 'asked')) return ask;
   if (ask.vms.some(isUnderway)) {
-    return ask.state === 'following' ? ask : { ...ask, state: 'following', stateText: null };
+    return ask.state === 'following' ? ask : { ...ask, state: 'following', stateText: null, waitsUntilMs: null };
   }
   return ended(ask, 'ended', null, nowMs);
 }

@@ -123,9 +123,9 @@ export class Work {
       setTimeout(() => this.wake(ask.id), againMs),
     );
     if (!(error instanceof ControlError) || ask.state === 'following') return;
-    const until = new Date(ask.askedAtMs + giveUpAfterMs).toISOString().slice(11, 16);
-    const waits = `${text}. It is kept, and handed over as soon as Drover answers, until ${until} UTC.`;
-    await asks.happen(ask.id, { kind: 'waits', text: waits }).catch(() => {});
+    // Not what is behind it: where the control API stands is nobody's business in a channel.
+    const untilMs = (ask.approval?.atMs ?? ask.askedAtMs) + giveUpAfterMs;
+    await asks.happen(ask.id, { kind: 'waits', text: error.message, untilMs }).catch(() => {});
   }
 
   /** Which servers are meant, and may they move? */
@@ -152,13 +152,13 @@ export class Work {
       await asks.happen(ask.id, { kind: 'ambiguous', choices: meant.choices });
       return;
     }
-    const { servers, text } = meant;
+    const { servers, note } = meant;
     const moves = movesOf(servers, ask.wish);
     const refusal = await refusalOf(rules.rights, people, ask.askedBy, deedOf(ask.wish, moves));
     if (refusal !== null) return this.#forbidden(ask, refusal);
     const needed = await approvalOf(ask, servers, rules, drover);
     const approval = needed && { ...needed, who: await approversText(rules.rights, people, approvingOf(ask, moves)) };
-    await asks.happen(ask.id, { kind: 'resolved', vms: askedVms(servers), approval, text });
+    await asks.happen(ask.id, { kind: 'resolved', vms: askedVms(servers), approval, note });
     const vms = servers.map(({ id }) => id);
     audit.note(ask.askedBy, 'ask', ask.id, approval ? 'awaits-approval' : 'accepted', { text: ask.text, vms });
   }

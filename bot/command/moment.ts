@@ -60,7 +60,7 @@ function unitOf(word: string): string | null {
  * |--------------------------------|-------------------|
  * | 18:00                          | 2026-11-24 17:00  |
  * | 17:00                          | 2026-11-25 16:00  |
- * | tomorrow 06:00                 | 2026-11-25 05:00  |
+ * | tomorrow 06:00, 06:00 tomorrow | 2026-11-25 05:00  |
  * | 2026-12-01 06:00 Asia/Colombo  | 2026-12-01 00:30  |
  * | 2026-12-01T06:00Z              | 2026-12-01 06:00  |
  *
@@ -91,6 +91,13 @@ export function readMoment(words: readonly Word[], clock: Clock, after: Span): R
   }
   const time = TIME.exec(first.text);
   if (!time) throw new CommandError(`this is no time: ${FORMS}${hintOf(first.text, DAYS)}`, first);
+  const behind = second && /^to(day|morrow)$/i.test(second.text) ? dayOf(second, clock) : null;
+  if (second && behind) {
+    const zone = zoneOf(third);
+    const span = { start: first.start, end: second.end };
+    const at = local(`${behind(zone ?? clock.timeZone)}T${padded(time)}`, zone ?? clock.timeZone, span);
+    return { atMs: within(at.toMillis(), clock.nowMs, span), taken: zone ? 3 : 2 };
+  }
   const zone = zoneOf(second);
   const timeZone = zone ?? clock.timeZone;
   const today = DateTime.fromMillis(clock.nowMs, { zone: timeZone });

@@ -7,14 +7,21 @@ import { unescapeSlack, type Word, wordsOf } from './words.ts';
 export interface Slip {
   /** As it was written. */
   written: string;
-  /** What it was probably meant for. */
-  meant: string;
+  /** What it was probably meant for; null: it says nothing here. */
+  meant: string | null;
   /** In the text behind `/migrate`, unescaped. */
   span: Span;
 }
 
 const COMMANDS = ['help', 'policy', 'status', 'explain', 'cancel', 'plan', 'host'];
 const WHEN = ['by', 'in', 'at'];
+/** What people write, too, by what the language has for it; null: it goes without saying. */
+const OTHERS: Readonly<Record<string, string | null>> = {
+  ...{ urgent: 'high', asap: 'high', normal: 'medium' },
+  ...{ until: 'by', before: 'by', after: 'at', from: 'at' },
+  ...{ drain: 'host', abort: 'cancel', stop: 'cancel', queue: 'status', list: 'status' },
+  ...{ now: null, move: null, migrate: null, please: null, and: null },
+};
 const TIME = /^\d|^to(day|morrow)$/i;
 
 /**
@@ -28,6 +35,8 @@ const TIME = /^\d|^to(day|morrow)$/i;
  * | `statsu`             | `statsu`            | `statsu`: status   |
  * | `vm-2 ot compute-3`  | `ot`, `compute-3`   | `ot`: to           |
  * | `vm-2 bye 18:00`     | `bye`, `18:00`      | `bye`: by          |
+ * | `urgent vm-2`        | `urgent`            | `urgent`: high     |
+ * | `vm-2 now`           | `now`               | `now`: nothing     |
  * | `vm-2 statsu`        | `statsu`            | none: no place for it |
  */
 export function slipOf(escaped: string, unknown: readonly string[]): Slip | null {
@@ -35,10 +44,16 @@ export function slipOf(escaped: string, unknown: readonly string[]): Slip | null
   const isPlan = words[0] !== undefined && isKeyword(words[0], 'plan');
   for (const [index, word] of words.entries()) {
     if (word.quoted || !unknown.includes(word.text)) continue;
-    const [meant] = nearestNames(word.text, possibleAt(index, words, isPlan), 1);
-    if (meant) return { written: word.text, meant, span: { start: word.start, end: word.end } };
+    const meant = meantBy(word.text, possibleAt(index, words, isPlan));
+    if (meant !== undefined) return { written: word.text, meant, span: { start: word.start, end: word.end } };
   }
   return null;
+}
+
+function meantBy(written: string, possible: readonly string[]): string | null | undefined {
+  const other = Object.hasOwn(OTHERS, written.toLowerCase()) ? OTHERS[written.toLowerCase()] : undefined;
+  if (other === null || (other !== undefined && possible.includes(other))) return other;
+  return nearestNames(written, possible, 1)[0];
 }
 
 /** Words of the language that could stand there. */

@@ -43,14 +43,18 @@ export class Clicks {
     const action = readAction(heard.action);
     const [id = '', second = '', third = ''] = readValue(heard.value);
     const ask = await asks.find(id);
-    const act = async () =>
-      ask ? this.#act(action, ask, second, third, user, delivery) : answers.tooLate('it is too old');
+    const act = async () => (ask ? this.#act(action, ask, second, third, user, delivery) : this.#gone(user, heard));
     const say = await act().catch((error: unknown) => {
       if (error instanceof ControlError) return answers.trouble(error);
       throw error;
     });
     if (say) await replies.insist({ user, channel, responseUrl, atMs }, say);
     await journal.done(delivery);
+  }
+
+  #gone(user: string, { action, value }: { action: string; value: string }): Content {
+    this.#parts.audit.note(user, action, value, 'too-late');
+    return answers.tooLate('it is too old');
   }
 
   /** Gives what to say to the one who clicked; null: the message shows it. */
@@ -77,10 +81,17 @@ export class Clicks {
       case 'ask.choose':
         return this.#choose(ask, second, third, user, delivery);
       case 'ask.why':
-        return answers.why(ask, Date.now());
+        return this.#why(ask, user);
       default:
         return null;
     }
+  }
+
+  async #why(ask: Ask, user: string): Promise<Content> {
+    const refusal = await this.#refusal(user, { act: 'look' });
+    if (refusal !== null) return this.#refused(user, 'why', ask, refusal);
+    this.#parts.audit.note(user, 'why', ask.id, 'accepted');
+    return answers.why(ask, Date.now());
   }
 
   async #raise(ask: Ask, to: Priority, user: string, delivery: string): Promise<Content | null> {

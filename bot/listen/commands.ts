@@ -114,7 +114,7 @@ export class Commands {
         }
         if (meant.kind === 'ambiguous') return replies.insist(to, answers.notFound(ambiguousTexts(meant.choices)));
         const answer = await whatIf(command.request, meant.servers, drover);
-        return replies.insist(to, answers.plan(command.request, answer, nowMs));
+        return replies.insist(to, answers.plan(command.request, answer, nowMs, meant.note));
       }
       case 'status': {
         const { target } = command;

@@ -1,15 +1,15 @@
 import type { Logger } from 'pino';
+import type { Audit } from '../audit.ts';
 import type { SlackApi } from '../channel/slack.ts';
 import { describeError } from '../errors.ts';
-import type { People } from '../people.ts';
 import * as answers from './answers.ts';
 import { FormPayload } from './heard.ts';
 import type { Inbox } from './inbox.ts';
 
 export interface FormParts {
   slack: SlackApi;
-  people: People;
   inbox: Inbox;
+  audit: Audit;
   log: Logger;
 }
 
@@ -22,9 +22,10 @@ export class Form {
   }
 
   async open(triggerId: string, user: string, channel: string): Promise<void> {
-    const { slack, log } = this.#parts;
+    const { slack, audit, log } = this.#parts;
     try {
       await slack.call('views.open', { trigger_id: triggerId, view: answers.form(channel) });
+      audit.note(user, 'form', null, 'accepted');
     } catch (error) {
       log.warn({ user, error: describeError(error) }, 'the form cannot be opened');
     }
@@ -33,8 +34,8 @@ export class Form {
   /** What to acknowledge with: nothing, or what is wrong at which field. */
   async submit(payload: unknown, signature: string | null): Promise<object | undefined> {
     const { user, view } = FormPayload.parse(payload);
-    const timeZone = await this.#parts.people.timeZone(user.id);
-    const read = answers.readForm(view.state.values, { nowMs: Date.now(), timeZone });
+    // Its times are moments, whatever the clock of whoever picked them; and Slack is not asked before it has its answer.
+    const read = answers.readForm(view.state.values, { nowMs: Date.now(), timeZone: 'UTC' });
     if ('errors' in read) return { response_action: 'errors', errors: read.errors };
     const channel = view.private_metadata === '' ? user.id : view.private_metadata;
     const heard = { kind: 'command' as const, user: user.id, channel, responseUrl: null, text: read.text };

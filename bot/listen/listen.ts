@@ -29,7 +29,8 @@ export function listen(app: App, { inbox, form, home, signed, log }: ListenParts
     const action = readAction(heard.action);
     if (action === 'form.open' || action === 'home.refresh') {
       await ack();
-      await remember(context);
+      // Slack lets a form open for 3 s: the disk is not waited for.
+      void remember(context);
       if (action === 'form.open') await form.open(triggerId, heard.user, heard.channel);
       else await home.show(heard.user);
       return;
@@ -42,7 +43,7 @@ export function listen(app: App, { inbox, form, home, signed, log }: ListenParts
     await ack((await form.submit(body, signatureOf(context))) as never);
   });
   app.event('app_home_opened', async ({ event, context }) => {
-    await remember(context);
+    void remember(context);
     if (event.tab === 'home') await home.show(event.user);
   });
 

@@ -26,6 +26,18 @@ export function nearestNames(written: string, names: Iterable<string>, most = MO
     .map(({ name }) => name);
 }
 
+/** Names that begin nearly as a glob that no name matches: `mv-*` gives `vm-1`, `vm-2`. */
+export function nearestToGlob(glob: string, names: Iterable<string>): string[] {
+  const stem = glob.replaceAll(/[*?]/g, '');
+  if (stem === '') return [];
+  const all = [...new Set(names)].toSorted();
+  const beginnings = nearestNames(
+    stem,
+    all.map((name) => name.slice(0, stem.length)),
+  );
+  return beginnings.flatMap((beginning) => all.filter((name) => name.startsWith(beginning))).slice(0, MOST);
+}
+
 /** Null: too far. A name that contains the other whole is nearer than any misspelt one. */
 function stepsBetween(wanted: string, name: string, furthest: number): number | null {
   if (wanted === name) return 0;

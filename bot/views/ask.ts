@@ -1,5 +1,5 @@
 import type { types } from '@slack/bolt';
-import type { Ask } from '../asks/ask.ts';
+import { type Ask, hasEnded } from '../asks/ask.ts';
 import { writeValue } from '../asks/click.ts';
 import { unescapeSlack } from '../command/words.ts';
 import {
@@ -20,6 +20,7 @@ import { counted } from './figures.ts';
 import { headlineOf, wishLine } from './headline.ts';
 import { clipped, oneName } from './inert.ts';
 import { code, joined, type Mrkdwn, md, mention, moment, prose } from './mrkdwn.ts';
+import { noteBlocks } from './note.ts';
 import { outcomeLines } from './summary.ts';
 import { prioritiesAbove, type Totals, totalsOf } from './totals.ts';
 import { dayOrTime } from './vmline.ts';
@@ -39,6 +40,7 @@ export function askMessage(ask: Ask, nowMs: number): Message {
     ),
     ...(wishLine(ask, totals, nowMs) ?? []).map((line) => context(line)),
     ...stateBlocks(ask, nowMs),
+    ...noteBlocks(ask.note ?? null),
   ];
   if (ask.state === 'following' && totals.count > 1) blocks.push(section(progressLine(totals, nowMs)));
   const buttons = buttonsOf(ask, totals);
@@ -70,7 +72,14 @@ function stateBlocks(ask: Ask, nowMs: number): types.KnownBlock[] {
     const at = approval.atMs === null ? md`` : md` ${moment(approval.atMs, dayOrTime(approval.atMs, nowMs))}`;
     blocks.push(context(md`${mark} ${word} by ${mention(approval.by)}${at} (${approval.reason})`));
   }
-  if (stateText?.trim() && state !== 'following' && state !== 'awaiting-approval') {
+  if (ask.waitsUntilMs && !hasEnded(ask)) {
+    const until = moment(ask.waitsUntilMs, dayOrTime(ask.waitsUntilMs, nowMs));
+    blocks.push(
+      context(
+        md`🔌 ${prose(stateText ?? '', 700)}. It is kept, and handed over as soon as Drover answers, until ${until}.`,
+      ),
+    );
+  } else if (stateText?.trim() && state !== 'following' && state !== 'awaiting-approval') {
     const lines = stateText.split('\n').filter((line) => line.trim() !== '');
     const shown = joined(
       lines.slice(0, 8).map((line) => prose(line, 700)),
@@ -225,7 +234,8 @@ function fallback(ask: Ask, totals: Totals, headline: string): Mrkdwn {
     ...(aborted > 0 ? [`${aborted} aborted`] : []),
     ...(refused > 0 ? [`${refused} refused`] : []),
   ];
-  const stand = totals.count > 1 && parts.length > 0 ? ` (${parts.join(', ')})` : '';
+  const isAsked = ask.state === 'submitting' || ask.state === 'following' || ask.state === 'ended';
+  const stand = isAsked && totals.count > 1 && parts.length > 0 ? ` (${parts.join(', ')})` : '';
   const detail = ask.approval && ask.state === 'awaiting-approval' ? `: ${ask.approval.reason}` : '';
   return md`${headline}${stand}${detail}. Asked by ${mention(ask.askedBy)}: /migrate ${unescapeSlack(ask.text)}`;
 }

@@ -47,7 +47,11 @@ function following({ vms, kind, wish }: Ask, { count, by }: Totals, what: string
   return { emoji, text: `${verb}: ${ended} of ${count} done` };
 }
 
-function ended({ vms, kind, wish }: Ask, { count, by, failed, aborted, refused }: Totals, what: string): Headline {
+function ended(
+  { vms, kind, wish, note = null }: Ask,
+  { count, by, failed, aborted, refused }: Totals,
+  what: string,
+): Headline {
   const [only] = vms;
   if (count === 0) {
     const nothing =
@@ -71,7 +75,9 @@ function ended({ vms, kind, wish }: Ask, { count, by, failed, aborted, refused }
   if (by.done === count) {
     const verb =
       kind === 'drain' && wish.kind === 'drain'
-        ? `${nameOf(wish.host)} is drained: ${counted(count, 'server')} moved`
+        ? note === null
+          ? `${nameOf(wish.host)} is drained: ${counted(count, 'server')} moved`
+          : `${counted(count, 'server')} moved from ${nameOf(wish.host)}, others stay`
         : `Moved ${counted(count, 'server')}`;
     return { emoji: '✅', text: verb };
   }

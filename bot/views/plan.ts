@@ -6,6 +6,7 @@ import { context, header, type Message, message, section } from './blocks.ts';
 import { bits, counted, duration, percent, rate, span } from './figures.ts';
 import { listBlocks } from './list.ts';
 import { code, joined, type Mrkdwn, md, moment, prose } from './mrkdwn.ts';
+import { noteBlocks } from './note.ts';
 import { dayOrTime } from './vmline.ts';
 
 /** What would happen, in a few words each: when all is done, what workloads lose, whom it delays, deadlines. */
@@ -34,8 +35,8 @@ export function outlookOf(answer: WhatIfAnswer, nowMs: number): string[] {
   ];
 }
 
-/** What would happen if it were asked for now. */
-export function plan(request: Request, answer: WhatIfAnswer, nowMs: number): Message {
+/** What would happen if it were asked for now; `note`: what of it is left out. */
+export function plan(request: Request, answer: WhatIfAnswer, nowMs: number, note: string | null = null): Message {
   const { migrations, refused, delayed, workloads, policy } = answer;
   const verdicts = outlookOf(answer, nowMs);
   const [first, ...rest] = verdicts;
@@ -56,6 +57,7 @@ export function plan(request: Request, answer: WhatIfAnswer, nowMs: number): Mes
       md`if ${code(`/migrate ${writeCommand(request)}`, 200)} were asked for now, by ${code(policy ?? 'no policy')}; nothing is changed`,
     ),
     ...later,
+    ...noteBlocks(note),
     ...listBlocks(
       md`*In this order*`,
       migrations.map((one, index) => plannedLine(one, index, nowMs)),

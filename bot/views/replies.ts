@@ -73,7 +73,7 @@ function slipBlock(text: string, slip: Slip): types.KnownBlock {
 }
 
 function slipText({ written, meant }: Slip): string {
-  return `no server is called ${written}; did you mean ${meant}?`;
+  return `no server is called ${written}${meant === null ? ': leave it out' : `; did you mean ${meant}?`}`;
 }
 
 const MOST_NAMES = 3;

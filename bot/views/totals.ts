@@ -13,7 +13,7 @@ export interface Totals {
   share: number;
   /** When the last one ends; null: that of one is not foreseeable. */
   endsAtMs: number | null;
-  /** The highest that counts for one that has not ended; null: none is decided. */
+  /** The highest that counts for one that has not ended, or counted where all have; null: none is decided. */
   priority: Priority | null;
   strategies: ReadonlyMap<Strategy, number>;
 }
@@ -26,11 +26,13 @@ export function totalsOf({ vms }: Pick<Ask, 'vms'>, nowMs: number): Totals {
   let share = 0;
   let ends: number | null = nowMs;
   let priority: Priority | null = null;
+  let last: Priority | null = null;
   for (const vm of vms) {
     const standing = standingOf(vm);
     by[standing] += 1;
     const { migration, progress } = vm;
     share += standing === 'troubled' ? 1 : migration ? (shareOf(migration, progress) ?? 0) : 0;
+    if (migration) last = higherOf(last, priorityOf(migration));
     if (standing === 'done' || standing === 'troubled') continue;
     const end: number | null = migration ? endsAtMs(migration, progress, nowMs) : null;
     ends = ends === null || end === null ? null : Math.max(ends, end);
@@ -47,7 +49,7 @@ export function totalsOf({ vms }: Pick<Ask, 'vms'>, nowMs: number): Totals {
     refused: vms.filter(({ submission }) => submission === 'refused').length,
     share: vms.length === 0 ? 0 : share / vms.length,
     endsAtMs: by.running + by.waiting === 0 ? null : ends,
-    priority,
+    priority: by.running + by.waiting === 0 ? last : priority,
     strategies,
   };
 }

@@ -4,7 +4,7 @@ import { writeValue } from '../asks/click.ts';
 import { button, context, section, sectionsOf, textLength } from './blocks.ts';
 import { bar, counted, duration, percent, span } from './figures.ts';
 import { clipped, oneName } from './inert.ts';
-import { joined, type Mrkdwn, md, moment } from './mrkdwn.ts';
+import { code, joined, type Mrkdwn, md, moment } from './mrkdwn.ts';
 import type { Totals } from './totals.ts';
 import { dayOrTime, standingOf, vmLine } from './vmline.ts';
 
@@ -29,6 +29,7 @@ export interface Room {
 export function vmBlocks(ask: Ask, nowMs: number, room: Room): types.KnownBlock[] {
   const { vms, state } = ask;
   if (vms.length === 0) return [];
+  if (state === 'withdrawn' || state === 'expired') return [context(notMoved(vms))];
   const isUnderway = state === 'submitting' || state === 'following';
   for (const width of vms.length <= MOST_IN_ORDER ? (['full', 'short'] as const) : []) {
     const lines = vms.map((vm) => vmLine(vm, nowMs, width));
@@ -38,6 +39,15 @@ export function vmBlocks(ask: Ask, nowMs: number, room: Room): types.KnownBlock[
     return vms.map((vm, index) => section(lines[index] ?? md``, cancelButton(ask, vm, index)));
   }
   return groups(vms, nowMs, room);
+}
+
+const MOST_NAMES = 20;
+
+/** What was asked for, where nothing came of it. */
+function notMoved(vms: readonly AskedVm[]): Mrkdwn {
+  const names = vms.slice(0, MOST_NAMES).map(({ name }) => code(name, 24));
+  const more = vms.length > MOST_NAMES ? md` and ${vms.length - MOST_NAMES} more` : md``;
+  return md`not moved: ${joined(names, ' ')}${more}`;
 }
 
 /** `▓▓▓▓░░░░░░ 41 % · 4 done · 3 running · 5 waiting · all done about 18:04 (in 2 min)`. */

@@ -82,12 +82,15 @@ export function shownBlocks(
         if (!block.accessory) return body;
         return [`${body[0] ?? ''}  ${click(block.accessory)}`, ...body.slice(1)];
       }
-      case 'context':
-        return [
-          (block.elements ?? []).flatMap((element) =>
-            textLines({ type: element.type, text: String(element.text ?? '') }, reader),
-          ),
-        ].map((parts) => paint(reader, 'dim', parts.join('  ')));
+      case 'context': {
+        const parts = (block.elements ?? []).map((element) =>
+          textLines({ type: element.type, text: String(element.text ?? '') }, reader).join('\n'),
+        );
+        return parts
+          .join('  ')
+          .split('\n')
+          .map((line) => paint(reader, 'dim', line));
+      }
       case 'actions':
         return [(block.elements ?? []).map(click).join(' ')];
       default:

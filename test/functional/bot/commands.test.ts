@@ -12,6 +12,8 @@ let folder = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'drover-bot-'));
   rig = await BotRig.start(folder, { machines: 14 });
+  rig.slack.workspace.handles.set('SOPS1', 'ops');
+  rig.slack.workspace.members.set(BOSS, { id: BOSS, name: '<!channel> *Boss*', timeZone: 'Europe/Berlin' });
   await rig.startBot();
 }, 60_000);
 
@@ -51,6 +53,10 @@ describe('a request', () => {
     await expect.poll(() => rig.thread(moved), WITHIN).toMatch(/completed|failed/);
     expect(moved.versions.length).toBeGreaterThan(1);
     expect(rig.cloud.ledger.taken.filter(({ vmUuid }) => vmUuid.endsWith('001'))).toHaveLength(1);
+    await rig.click(moved, 'ask.why', GUEST);
+    await told(/no entry/, GUEST);
+    await rig.click(moved, 'ask.why');
+    await told(/Why so/);
     const [record, ...others] = await recordsOf('vm-1');
     expect(others).toEqual([]);
     expect(record).toMatchObject({ asked: { priority: 'high', requester: `slack:${OPS}` } });
@@ -89,6 +95,14 @@ describe('a request', () => {
     await told(new RegExp(`vm-0 is on ${host} already`));
     expect(rig.messages()).toEqual([]);
     expect(await recordsOf('vm-0')).toEqual([]);
+    const away = [...rig.cloud.machines.machines.values()].slice(12).find((each) => each.host !== host);
+    await rig.type(`low vm-0 "${away?.name}" to ${host}`);
+    expect(shown(await message(/TMT|failed/))).toMatch(new RegExp(`vm-0 is on ${host} already`));
+    expect(await recordsOf('vm-0')).toEqual([]);
+    await rig.type('wbe-*');
+    await told(/no server is called wbe-∗/);
+    await rig.type('mv-*');
+    await told(/no server is called mv-∗; there are vm-/);
   });
 
   it('is asked once more by a click on the name that was meant, once however often that is clicked', async () => {
@@ -111,9 +125,7 @@ describe('a request', () => {
   });
 
   it('of somebody who may not is refused, with who could, and is in the audit', async () => {
-    // Read by their names: nobody is told of it, and what names say stays text.
-    rig.slack.workspace.handles.set('SOPS1', 'ops');
-    rig.slack.workspace.members.set(BOSS, { id: BOSS, name: '<!channel> *Boss*', timeZone: 'Europe/Berlin' });
+    // By their names: nobody is told of it, and what names say stays text.
     await rig.type('high vm-3', GUEST);
     await told(/no entry.*names you.*who may: @ops, &lt;!channel&gt; ∗Boss∗/, GUEST);
     // Nor is said which servers there are.
@@ -125,6 +137,7 @@ describe('a request', () => {
     expect(rig.messages()).toEqual([]);
     const lines = await rig.auditLines();
     expect(lines).toContainEqual(expect.objectContaining({ who: GUEST, action: 'ask', decision: 'forbidden' }));
+    expect(lines).toContainEqual(expect.objectContaining({ who: GUEST, action: 'why', decision: 'forbidden' }));
   });
 
   it('with a name of two servers asks which, and moves the chosen one once, clicked twice', async () => {
@@ -209,6 +222,13 @@ describe('a question', () => {
   it('opens the home with what waits, runs and ended', async () => {
     await rig.slack.openHome(OPS, null);
     await expect.poll(() => JSON.stringify(rig.slack.workspace.homes.get(OPS) ?? ''), WITHIN).toContain('compute-1');
+    await rig.slack.openHome(GUEST, null);
+    await expect.poll(() => JSON.stringify(rig.slack.workspace.homes.get(GUEST) ?? ''), WITHIN).toContain('no entry');
+    const homes = (await rig.auditLines()).filter(({ action }) => action === 'home');
+    expect(homes.map(({ who, decision }) => [who, decision])).toEqual([
+      [GUEST, 'forbidden'],
+      [OPS, 'accepted'],
+    ]);
   });
 });
 

@@ -50,7 +50,7 @@ const RESOLVED: Happening = {
   kind: 'resolved',
   vms: askedVms([server('web-1'), server('web-2')]),
   approval: null,
-  text: null,
+  note: null,
 };
 const ASKING: Happening = { kind: 'asking', vmIds: ['id-web-1', 'id-web-2'] };
 const ACCEPTED: Happening = { kind: 'accepted', vmId: 'id-web-1', migration: record(1, 'queued') };
@@ -101,6 +101,13 @@ describe('an ask', () => {
     expect(partly.state).toBe('submitting');
     const again = next(partly, { kind: 'cancel', by: 'U9', vmId: null }, NOW);
     expect(again).toBe(partly);
+  });
+
+  it('says to its end what of it was left out', () => {
+    const end = { kind: 'news' as const, migration: record(1, 'completed') };
+    const note = 'web-3 stays: it is SHUTOFF';
+    const ended = having({ ...RESOLVED, note }, ASKING, ACCEPTED, REFUSED, end);
+    expect(ended).toMatchObject({ state: 'ended', stateText: null, note });
   });
 
   it('may be cancelled again where the control API refused it the first time', () => {

@@ -16,6 +16,11 @@ describe('a word that no server is called', () => {
     ['vm-2 bye 18:00', 'bye', 'by'],
     ['vm-2 att tomorrow 02:00', 'att', 'at'],
     ['HGIH vm-2', 'HGIH', 'high'],
+    ['urgent vm-2', 'urgent', 'high'],
+    ['vm-2 before 18:00', 'before', 'by'],
+    ['stop vm-2', 'stop', 'cancel'],
+    ['vm-2 now', 'now', null],
+    ['move vm-2', 'move', null],
   ])('%s: %s was meant for %s', (text, written, meant) => {
     const unknown = text.split(' ').filter((word) => !word.startsWith('vm-') && word !== 'plan');
     const slip = slipOf(text, unknown);
@@ -29,6 +34,8 @@ describe('a word that no server is called', () => {
     ['web-1 vm-2', ['web-1']],
     ['vm-2 statsu', ['statsu']],
     ['vm-2 bye', ['bye']],
+    ['vm-2 stop', ['stop']],
+    ['vm-2 constructor', ['constructor']],
     ['high db', ['db']],
   ])('%s, of which no server is called %j, is not taken for another word', (text, unknown) => {
     expect(slipOf(text, unknown)).toBe(null);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { drainOf } from '../../../../bot/targets/drain.ts';
+import { nearestToGlob } from '../../../../bot/targets/nearest.ts';
 import { isResolved, resolveTargets } from '../../../../bot/targets/resolve.ts';
 import { server } from '../servers.ts';
 
@@ -86,4 +87,11 @@ describe('a drain', () => {
     expect(drainOf('compute-4', [there], ['compute-3', 'compute-4'])).toMatchObject({ unknown: null, servers: [] });
     expect(drainOf('compute3', [there], ['compute-3', 'compute-4']).unknown?.nearest[0]).toBe('compute-3');
   });
+});
+
+it('a glob that nothing matches has the names that begin nearly so', () => {
+  expect(nearestToGlob('mv-*', ['vm-2', 'vm-1', 'db'])).toEqual(['vm-1', 'vm-2']);
+  expect(nearestToGlob('Web-*', ['web-1', 'db'])).toEqual(['web-1']);
+  expect(nearestToGlob('queue-*', ['web-1', 'db'])).toEqual([]);
+  expect(nearestToGlob('??', ['web-1', 'db'])).toEqual([]);
 });

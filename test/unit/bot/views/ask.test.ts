@@ -75,6 +75,38 @@ describe('the message of an ask', () => {
     expect(shown({ wish }).read).toContain('deadline 2026-11-24 16:31 UTC (in 1 min)');
   });
 
+  it('of which nothing came says what it was about, and that nothing of it waits', () => {
+    for (const state of ['withdrawn', 'expired'] as const) {
+      const { read, text } = shown({
+        state,
+        endedAtMs: NOW_MS,
+        vms: many(2, () => ({ submission: 'pending', migration: null })),
+      });
+      expect(read).toContain('not moved: web-0 web-1');
+      expect(read + text).not.toMatch(/waiting|not asked for yet/);
+    }
+  });
+
+  it('shows at the end the priority that it had last', () => {
+    const asked = { ...record('web-1').asked, priority: 'high', deadlineAtMs: null, notBeforeAtMs: null } as never;
+    const vms = [askedVm('web-1', { migration: completed('web-1', { asked }) })];
+    const wish = { ...ask().wish, priority: 'low' as const };
+    expect(shown({ state: 'ended', endedAtMs: NOW_MS, wish, vms }).read).toContain('priority high');
+  });
+
+  it('that waits for Drover says until when, by the reader’s clock', () => {
+    const waits = {
+      state: 'received' as const,
+      stateText: 'the control API does not answer',
+      waitsUntilMs: NOW_MS + 60_000,
+      vms: [],
+    };
+    expect(shown(waits).read).toContain(
+      '🔌 the control API does not answer. It is kept, and handed over as soon as Drover answers, until 2026-11-24 16:31 UTC.',
+    );
+    expect(shown({ ...waits, state: 'expired', endedAtMs: NOW_MS }).read).not.toContain('It is kept');
+  });
+
   it('of several sums up TMT, downtime and loss against what was predicted', () => {
     const vms = many(2, (index) => {
       const { outcome, ...rest } = completed(`web-${index}`, { endedAtMs: NOW_MS - 1000 + index * 500 });
@@ -205,6 +237,12 @@ describe('the message of an ask', () => {
     const wish = { ...ask().wish, kind: 'drain', host: 'compute-3' } as Ask['wish'];
     const vms = many(2, () => ({})).map((vm) => ({ ...vm, migration: completed(vm.name) }));
     expect(shown({ kind: 'drain', wish, vms, state: 'ended' }).read).toContain('compute-3 is drained: 2 servers moved');
+    const note = 'web-8 stays: it is SHUTOFF: only what is ACTIVE or PAUSED migrates live\nweb-9 stays: too';
+    const partly = shown({ kind: 'drain', wish, vms, state: 'ended', note }).read;
+    expect(partly).toContain('2 servers moved from compute-3, others stay');
+    expect(partly).toContain(
+      '⚠️ web-8 stays: it is SHUTOFF: only what is ACTIVE or PAUSED migrates live\n⚠️ web-9 stays',
+    );
     expect(shown({ kind: 'drain', wish }).read).toContain('Moving all servers of compute-3');
     expect(shown({ kind: 'drain', wish, vms: [], state: 'ended' }).read).toContain('compute-3 has nothing to move');
   });
