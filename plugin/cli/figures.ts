@@ -9,6 +9,16 @@ export function megabits(bitsPerSecond: number | null | undefined): string {
   return bitsPerSecond === null || bitsPerSecond === undefined ? '–' : `${Math.round(bitsPerSecond / 1e6)} Mbit/s`;
 }
 
+/** Gigabits, `–` for null. */
+export function gigabits(bits: number | null): string {
+  return bits === null ? '–' : `${(bits / 1e9).toFixed(2)} Gbit`;
+}
+
+/** Mebibytes without decimals, `–` for null. */
+export function mebibytes(bytes: number | null): string {
+  return bytes === null ? '–' : `${Math.round(bytes / 2 ** 20)} MiB`;
+}
+
 /** `in 12 s`, `in 3 min 20 s`, `in 26 h 5 min`, `now` up to a second away and before, `–` for null. */
 export function fromNow(atMs: number | null, nowMs: number): string {
   if (atMs === null) return '–';

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { Plan, PlannedMigration, PlannedTimes, WhatIfAnswer, WorkloadEffect } from '../contract.ts';
-import { duration, fromNow, megabits } from './figures.ts';
+import { duration, fromNow, gigabits, megabits } from './figures.ts';
 
 /** What `drover plan` prints. */
 export function planReport({ atMs, policy, migrations, workloads, reason }: Plan): string {
@@ -78,8 +78,4 @@ function lossLines(workloads: readonly (WorkloadEffect & { lostBitsWithout?: num
   return lines.length === 0
     ? ['no workload loses anything on these links']
     : ['what the workload does not get', ...lines];
-}
-
-function gigabits(bits: number): string {
-  return `${(bits / 1e9).toFixed(2)} Gbit`;
 }

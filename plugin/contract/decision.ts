@@ -22,6 +22,9 @@ export const PredictedFigure = z.object({
 });
 export type PredictedFigure = z.infer<typeof PredictedFigure>;
 
+/** What a figure lies between nine times of ten; null: without end. */
+const Between = z.object({ low: z.number().nullable(), high: z.number().nullable() });
+
 /** What one technique would cost. */
 export const Prediction = z.object({
   /** QEMU's set-up to completed. */
@@ -33,12 +36,16 @@ export const Prediction = z.object({
   bytes: PredictedFigure,
   /** Passes over the memory. */
   iterations: z.number().int().nonnegative(),
+  /** Null in records of before this was kept; so below. */
+  iterationsBetween: Between.nullable().default(null),
   /** Bits that the workload does not get: on the two links to the stream, and the VM's own to its waits. */
   lostBits: z.object({
     sourceTx: z.number().nullable(),
     destinationRx: z.number().nullable(),
     vm: z.number().nullable(),
   }),
+  /** As long as the workload stays as it was measured. */
+  lostBitsBetween: z.object({ sourceTx: Between, destinationRx: Between, vm: Between }).nullable().default(null),
   /** `never`: it does not converge. `timeout`: Nova gives up first. */
   ends: z.enum(['completed', 'timeout', 'never']),
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Technique } from '../contract.ts';
 import { type Correction, correctionOf, misfit, type Point } from './correction.ts';
+import { iterationsWithin, lossWithin } from './derived.ts';
 import { MigrationFeatures } from './features.ts';
 import type { Figures } from './figures.ts';
 import { around, type Estimate, PRIORS } from './interval.ts';
@@ -81,8 +82,9 @@ function bestVariant(mine: readonly Remembered[]): number {
 /** A prediction with what is known of this cloud: the calibrated figures lie in their intervals nine times of ten. */
 export interface Estimates extends Record<Measured, Estimate> {
   technique: Technique;
-  iterations: number;
-  lostBits: Figures['lostBits'];
+  /** Whole numbers. */
+  iterations: Estimate;
+  lostBits: Record<keyof Figures['lostBits'], Estimate>;
   ends: Figures['ends'];
 }
 
@@ -116,7 +118,8 @@ function makeCorrector({ finished, variant }: Calibration): Corrector {
   return {
     estimate(migration, features) {
       const { technique } = migration;
-      const model = predictOne(technique, features, VARIANTS[variant[technique] ?? 0]);
+      const parameters = VARIANTS[variant[technique] ?? 0];
+      const model = predictOne(technique, features, parameters);
       const estimate = (name: Measured): Estimate => {
         const predicted = model[name];
         // One that does not end, or that Nova aborts, is as the model says: nothing was learned of such.
@@ -124,17 +127,18 @@ function makeCorrector({ finished, variant }: Calibration): Corrector {
         const { line, pairs, spread } = correction(technique, name);
         return around(line(predicted) * (pairs.get(pairOf(migration)) ?? 1), spread);
       };
-      const totalMigrationTimeMs = estimate('totalMigrationTimeMs');
-      const stretch = model.ends === 'completed' ? totalMigrationTimeMs.value / model.totalMigrationTimeMs : 1;
-      const { sourceTx, destinationRx, vm } = model.lostBits;
-      return {
-        technique,
-        totalMigrationTimeMs,
+      const measured = {
+        totalMigrationTimeMs: estimate('totalMigrationTimeMs'),
         downtimeMs: estimate('downtimeMs'),
         longestStallMs: estimate('longestStallMs'),
         bytes: estimate('bytes'),
-        iterations: model.iterations,
-        lostBits: { sourceTx: sourceTx * stretch, destinationRx: destinationRx * stretch, vm: vm * stretch },
+      };
+      const { spread } = correction(technique, 'totalMigrationTimeMs');
+      return {
+        technique,
+        ...measured,
+        iterations: iterationsWithin(technique, features, { model, spread, parameters }),
+        lostBits: lossWithin(features, model, measured),
         ends: model.ends,
       };
     },

@@ -13,7 +13,7 @@ export function costSeconds(
 ): number {
   const link = Math.min(sourceTx.capacityBitsPerSecond, destinationRx.capacityBitsPerSecond);
   const { lostBits } = estimates;
-  const lost = lostBits.sourceTx + lostBits.destinationRx + lostBits.vm;
+  const lost = lostBits.sourceTx.value + lostBits.destinationRx.value + lostBits.vm.value;
   return (
     weigh(weights.time, estimates.totalMigrationTimeMs.value / 1000) +
     weigh(weights.downtime, estimates.downtimeMs.value / 1000) +

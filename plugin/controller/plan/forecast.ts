@@ -41,14 +41,18 @@ export function predictionOf(estimates: Estimates): Prediction {
     low: number(low),
     high: number(high),
   });
+  const { iterations } = estimates;
   const { sourceTx, destinationRx, vm } = estimates.lostBits;
+  const between = ({ low, high }: Estimates['bytes']) => ({ low: number(low), high: number(high) });
   return {
     totalMigrationTimeMs: figure(estimates.totalMigrationTimeMs),
     downtimeMs: figure(estimates.downtimeMs),
     longestStallMs: figure(estimates.longestStallMs),
     bytes: figure(estimates.bytes),
-    iterations: estimates.iterations,
-    lostBits: { sourceTx: number(sourceTx), destinationRx: number(destinationRx), vm: number(vm) },
+    iterations: iterations.value,
+    iterationsBetween: between(iterations),
+    lostBits: { sourceTx: number(sourceTx.value), destinationRx: number(destinationRx.value), vm: number(vm.value) },
+    lostBitsBetween: { sourceTx: between(sourceTx), destinationRx: between(destinationRx), vm: between(vm) },
     ends: estimates.ends,
   };
 }

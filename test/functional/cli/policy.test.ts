@@ -88,6 +88,9 @@ describe('drover policy explain', () => {
     expect(stdout).toMatch(
       / {2}technique {3}pre-copy, serial; predicted TMT [\d.]+ s, downtime \d+ ms, longest stall \d+ ms\n/,
     );
+    expect(stdout).toMatch(
+      / {4}likely {4}TMT [\d.]+ s to [\d.]+ s, .*, passes \d+ to \d+, workloads lose [\d.]+ Gbit to [\d.]+ Gbit \(nine times of ten\)\n/,
+    );
     expect(stdout).toContain('    not       post-copy: no row that matches names post-copy [no-row]');
     const place = (row: string) => {
       const before = SEED.slice(0, SEED.indexOf(row)).split('\n');

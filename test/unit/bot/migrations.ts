@@ -13,7 +13,9 @@ export function prediction(changes: Partial<Prediction> = {}): Prediction {
     longestStallMs: figure(400),
     bytes: figure(2 ** 30),
     iterations: 3,
+    iterationsBetween: { low: 2, high: 5 },
     lostBits: { sourceTx: 180e6, destinationRx: 0, vm: 0 },
+    lostBitsBetween: null,
     ends: 'completed',
     ...changes,
   };

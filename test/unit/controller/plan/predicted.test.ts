@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Decision, type Technique } from '../../../../plugin/contract.ts';
+import { Decision, Prediction, type Technique } from '../../../../plugin/contract.ts';
 import { decide } from '../../../../plugin/controller/plan/decide.ts';
 import { chooseByPrediction, type PredictRule } from '../../../../plugin/controller/plan/predicted.ts';
 import type { Estimates } from '../../../../plugin/model/calibrate.ts';
@@ -26,8 +26,8 @@ function estimates(technique: Technique, seconds: number, stallMs = 300): Estima
     downtimeMs: exactly(100),
     longestStallMs: exactly(stallMs),
     bytes: exactly(1e8),
-    iterations: 1,
-    lostBits: { sourceTx: 0, destinationRx: 0, vm: 0 },
+    iterations: exactly(1),
+    lostBits: { sourceTx: exactly(0), destinationRx: exactly(0), vm: exactly(0) },
     ends: Number.isFinite(seconds) ? 'completed' : 'never',
   };
 }
@@ -95,11 +95,8 @@ describe('decide with default.yaml', () => {
   it('is read from records of before alternatives of strategy and reservation were kept', () => {
     const [cell] = allCells();
     if (!cell) throw new Error('there are no cells');
-    const { strategyAlternatives, reservationChoices, ...before } = decide(
-      worldOf(cell, policy, randomFrom(1)),
-      policy,
-      MIGRATION,
-    );
+    const decision = decide(worldOf(cell, policy, randomFrom(1)), policy, MIGRATION);
+    const { strategyAlternatives, reservationChoices, ...before } = decision;
     expect(strategyAlternatives).toHaveLength(1);
     expect(reservationChoices.sourceTx?.alternatives).toHaveLength(2);
     expect(Decision.parse(JSON.parse(JSON.stringify(before)))).toEqual({
@@ -107,6 +104,17 @@ describe('decide with default.yaml', () => {
       strategyAlternatives: [],
       reservationChoices: { sourceTx: null, destinationRx: null },
     });
+  });
+
+  it('is read from records of before passes and loss had an interval', () => {
+    for (const cell of allCells()) {
+      const { prediction } = decide(worldOf(cell, policy, randomFrom(1)), policy, MIGRATION);
+      if (!prediction) throw new Error('nothing is predicted');
+      const { iterationsBetween, lostBitsBetween, ...before } = prediction;
+      expect(iterationsBetween).not.toBeNull();
+      expect(lostBitsBetween).not.toBeNull();
+      expect(Prediction.parse(before)).toEqual({ ...before, iterationsBetween: null, lostBitsBetween: null });
+    }
   });
 
   it('follows the stale rule where a sample is too old, without a prediction', () => {
