@@ -11,6 +11,7 @@ import { readPolicyFiles } from '../policy/watch.ts';
 import { CaseFile, runCase } from './cases.ts';
 import { ask } from './control.ts';
 import { diffReport } from './diff.ts';
+import { doubtsOf } from './doubts.ts';
 import { type HistoryOptions, locateHistory } from './history.ts';
 import { casesReport, explanationReport } from './report.ts';
 import { Scene, stage } from './scene.ts';
@@ -176,6 +177,7 @@ async function explainOffline(files: string[], options: ExplainOptions): Promise
   if (!parsed.success) {
     throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'));
   }
+  for (const doubt of doubtsOf(parsed.data)) console.error(`drover: warning: ${doubt}`);
   const { world, migration } = stage(parsed.data, policy);
   const explanation = explainPolicy(world, policy, migration);
   const traffic = [
@@ -218,7 +220,10 @@ async function runCases(file: string) {
   const document = readDocument(read.files, CaseFile);
   if ('errors' in document) throw new FileErrors(document.errors);
   const policy = await readPolicy(document.data.policy.map((path) => resolve(dirname(file), path)));
-  return document.data.cases.map((each) => runCase(policy, each));
+  return document.data.cases.map((each) => {
+    for (const doubt of doubtsOf(each.given)) console.error(`drover: warning: ${file}: case "${each.name}": ${doubt}`);
+    return runCase(policy, each);
+  });
 }
 
 function collect(value: string, before: string[] = []): string[] {

@@ -85,6 +85,7 @@ export const Offline = z.object({ id: z.literal('offline'), node: Id });
 /** An instance: what there is and what shall be. */
 export const InstanceFile = z.object({ model: Model, constraints: z.array(Constraint).default([]) });
 
+const BACKWARDS = 'ends before it has started';
 const Action = z.looseObject({ id: z.string() });
 export const MigrateAction = z
   .object({
@@ -96,10 +97,11 @@ export const MigrateAction = z
     start: Amount,
     end: Amount,
   })
-  .refine(({ start, end }) => end > start, 'ends before it has started');
+  .refine(({ start, end }) => end >= start, BACKWARDS)
+  .refine(({ start, end }) => end !== start, 'ends at the moment at which it starts: a migration takes time');
 export const NodeAction = z
   .object({ id: z.enum(['bootNode', 'shutdownNode']), node: Id, start: Amount, end: Amount })
-  .refine(({ start, end }) => end >= start, 'ends before it has started');
+  .refine(({ start, end }) => end >= start, BACKWARDS);
 
 /** A plan: what there is and what was done about it. */
 export const PlanFile = z.object({ origin: Model, actions: z.array(Action) });

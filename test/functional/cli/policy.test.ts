@@ -126,6 +126,22 @@ describe('drover policy explain', () => {
     });
   });
 
+  it('warns of traffic that the link cannot carry, and decides all the same', async () => {
+    const { code, stdout, stderr } = await drover('explain', seed, '--vm', 'x', '--sends', '3 Gbit', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).decision.classification.contention).toBe('high');
+    expect(stderr).toBe(
+      'drover: warning: vm.sends: 3000 Mbit/s is more than the link of the source carries (1000 Mbit/s): give its rate as link, or less traffic\n',
+    );
+    const cases = put(
+      'fast.test.yaml',
+      'policy: seed.yaml\ncases: [{ name: x, given: { destination: { receives: 3 Gbit, link: 2 Gbit } }, expect: { priority: medium } }]\n',
+    );
+    expect((await drover('test', cases)).stderr).toContain(
+      'case "x": destination.receives: 3000 Mbit/s is more than the link of the destination carries (2000 Mbit/s)',
+    );
+  });
+
   it('decides nothing without traffic, and says so', async () => {
     const { stdout } = await drover('explain', seed, '--vm', 'x', '--json');
     expect(JSON.parse(stdout)).toMatchObject({

@@ -148,7 +148,15 @@ describe('readBtrplace', () => {
       'VM 1 does not run on node 7',
     ],
     [
+      JSON.stringify({ origin: { mapping }, actions: [{ id: 'migrateVM', vm: 1, from: 0, to: 7, start: 3, end: 2 }] }),
+      'ends before it has started',
+    ],
+    [
       JSON.stringify({ origin: { mapping }, actions: [{ id: 'migrateVM', vm: 1, from: 0, to: 7, start: 3, end: 3 }] }),
+      'actions.0: ends at the moment at which it starts',
+    ],
+    [
+      JSON.stringify({ origin: { mapping }, actions: [{ id: 'bootNode', node: 1, start: 3, end: 2 }] }),
       'ends before it has started',
     ],
     [
