@@ -191,7 +191,7 @@ export class Work {
         await asks.happen(ask.id, { kind: 'accepted', vmId: id, migration });
       } catch (error) {
         if (!(error instanceof ControlError) || error.isPassing) throw error;
-        await this.#refused(ask, vm, { code: error.code, text: error.message });
+        await this.#refused(ask, vm, { code: error.code, text: error.message.replaceAll(vm.id, vm.name) });
       }
     });
     await asks.happen(ask.id, { kind: 'waits', text: null });

@@ -87,7 +87,7 @@ export class Messages {
 
   /** It goes elsewhere instead. */
   async redirect(post: Post, channel: string, kept: Kept): Promise<void> {
-    await this.#keep({ ...post, channel, posting_since_ms: null }, kept);
+    await this.#keep({ ...post, channel, ts: null, posting_since_ms: null, shown: null }, kept);
   }
 
   /** Slack does not take it. Unless it is the last that is to be said, what comes after it is tried again. */

@@ -27,7 +27,7 @@ const FIXED = ['message_not_found', 'cant_update_message', 'edit_window_closed']
  * | Slack says            | of                            | way out                          |
  * |-----------------------|-------------------------------|----------------------------------|
  * | `msg_blocks_too_long` | all of it                     | shorter                          |
- * | `not_in_channel`      | what is not posted            | to its asker                     |
+ * | `not_in_channel`      | what is not posted, or is last | to its asker                    |
  * | `message_not_found`   | the last that is to be said   | posted anew, if it has an asker  |
  * | `message_not_found`   | what is said on the way       | none: the next is tried          |
  */
@@ -35,6 +35,6 @@ export function wayOut(code: string, { form, isFinal, isPosted, elsewhere }: Att
   const shorter = shorterForm(form, code);
   if (shorter !== null) return { kind: 'shorter', form: shorter };
   if (elsewhere === null) return { kind: 'none' };
-  if (!isPosted && KEPT_OUT.includes(code)) return { kind: 'elsewhere', channel: elsewhere };
+  if ((!isPosted || isFinal) && KEPT_OUT.includes(code)) return { kind: 'elsewhere', channel: elsewhere };
   return isPosted && isFinal && FIXED.includes(code) ? { kind: 'anew' } : { kind: 'none' };
 }

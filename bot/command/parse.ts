@@ -114,8 +114,10 @@ function readOption(option: Option, word: Word, rest: readonly Word[], clock: Cl
 }
 
 function once(seen: Map<string, Word>, what: string, word: Word): void {
-  if (seen.has(what))
-    throw new CommandError(`this is said twice: only one ${what === 'by' ? 'deadline' : what} is possible`, word);
+  if (seen.has(what)) {
+    const names: Readonly<Record<string, string>> = { by: 'deadline', to: 'destination', at: 'start' };
+    throw new CommandError(`this is said twice: only one ${names[what] ?? what} is possible`, word);
+  }
   seen.set(what, word);
 }
 

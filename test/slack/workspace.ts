@@ -155,6 +155,7 @@ export class Workspace {
 
   #update(channel: string, ts: string, args: Arguments, nowMs: number): Answer {
     const message = this.find(channel, ts);
+    if (this.closed.has(channel)) return { ok: false, error: 'not_in_channel' };
     if (!message || message.onlyFor !== null) return { ok: false, error: 'message_not_found' };
     const wrong = contentFault(args);
     if (wrong) return wrong;

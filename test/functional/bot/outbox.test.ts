@@ -163,6 +163,18 @@ describe('what Slack does not take', () => {
   });
 });
 
+it('a bot that was put out of the channel says the end to the asker', async () => {
+  show();
+  await expect.poll(said, WITHIN).toEqual([['first']]);
+  await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
+  slack.workspace.closed.add('C1');
+  [text, isFinal] = ['last', true];
+  show();
+  await expect.poll(said, WITHIN).toEqual([['first'], ['last']]);
+  expect(slack.workspace.messages.at(-1)?.channel).toBe('DU1');
+  expect(errors()).toEqual(['not_in_channel']);
+});
+
 describe('an answer to one person', () => {
   it('that Slack does not take is given shorter', async () => {
     const replies = new Replies(new SlackApi(slack.apiUrl, slack.botToken, LOG), slack.apiUrl, LOG);

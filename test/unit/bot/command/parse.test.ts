@@ -90,6 +90,7 @@ describe('what is typed behind /migrate', () => {
     ['high', '             ^ which servers?'],
     ['vm-1 low high', '                  ^^^^ this is said twice'],
     ['vm-1 by 18:00 in 2h', '                       ^^ this is said twice: only one deadline'],
+    ['vm-1 to a to b', '                   ^^ this is said twice: only one destination'],
     ['vm-1 at 25:00', '                 ^^^^^ this is no time'],
     ['vm-1 by', '              ^^ a time is missing here'],
     ['vm-1 to', '              ^^ a host is missing here'],
