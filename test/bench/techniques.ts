@@ -15,11 +15,13 @@ import type { Policy } from '../../plugin/policy/schema.ts';
 import { type CellResult, nameOf, runFluid } from './techniques/fluid.ts';
 import { cellName } from './techniques/grid.ts';
 import { runLive } from './techniques/live.ts';
-import { regretOf } from './techniques/regret.ts';
+import { regretLine, regretOf } from './techniques/regret.ts';
 import { reportLive } from './techniques/report.ts';
 import { shippedPolicy } from './techniques/shipped.ts';
+import { worstCells } from './techniques/worst.ts';
 
 const LIMIT_SECONDS = 300;
+const WORST_SHOWN = 3;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -88,22 +90,16 @@ function printCells(results: readonly CellResult[]): void {
 }
 
 function printSummary(results: readonly CellResult[], policies: readonly Policy[]): void {
-  for (const policy of policies) {
-    const name = nameOf(policy);
-    const regret = regretOf(
-      results.map(({ outcome, decision }) => ({
-        seconds: Object.fromEntries(TECHNIQUES.map((technique) => [technique, outcome[technique].seconds])) as Record<
-          Technique,
-          number
-        >,
-        chosen: decision[name]?.technique ?? 'pre-copy',
-      })),
-    );
-    const { bestSingle, meanSeconds } = regret;
-    const gain = 100 * (1 - meanSeconds / bestSingle.meanSeconds);
-    console.log(
-      `\n${name}: within 5 % of the best in ${regret.within5} of ${regret.cells} cells; mean TMT ${meanSeconds.toFixed(2)} s (best in hindsight ${regret.meanBestSeconds.toFixed(2)} s), ${gain.toFixed(1)} % below the best single technique (${bestSingle.technique}, ${bestSingle.meanSeconds.toFixed(2)} s)`,
-    );
+  for (const name of policies.map(nameOf)) {
+    const judged = results.map(({ outcome, decision }) => ({
+      seconds: Object.fromEntries(TECHNIQUES.map((technique) => [technique, outcome[technique].seconds])) as Record<
+        Technique,
+        number
+      >,
+      chosen: decision[name]?.technique ?? 'pre-copy',
+    }));
+    console.log(`\n${regretLine(name, regretOf(judged))}`);
+    for (const line of worstCells(results, name, WORST_SHOWN)) console.log(`  ${line}`);
   }
 }
 

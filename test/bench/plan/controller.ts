@@ -4,9 +4,9 @@ import { checkPlan } from '../../../plugin/controller/plan/check.ts';
 import { decide } from '../../../plugin/controller/plan/decide.ts';
 import { planAhead, type World } from '../../../plugin/controller/plan/plan.ts';
 import { host, NOW, queued, seedPolicy, vm } from '../../unit/controller/plan/worlds.ts';
+import { meanCpuMs } from './cpu.ts';
 
 const SIZES = [10, 20, 50, 100, 200, 500];
-const REPEATS = 7;
 /** Of a round for each 200 that wait or run: the loop makes one a second. */
 const MOST_MS_FOR_200 = 100;
 const PRIORITIES = ['high', 'medium', 'low'] as const;
@@ -30,9 +30,7 @@ const SHAPES: readonly Shape[] = [
 
 /** Prints the table; returns the goals that were missed. */
 export function benchController(): string[] {
-  console.log(
-    `\nOne round of the controller, ms (median of ${REPEATS}; in brackets without looking ahead, and the check of it)\n`,
-  );
+  console.log(`\nOne round of the controller, ms of CPU (in brackets without looking ahead, and the check of it)\n`);
   console.log(`| cloud | ${SIZES.map((size) => `${size} queued`).join(' | ')} | grows as the number to the power of |`);
   console.log(`| --- | ${SIZES.map(() => '---:').join(' | ')} | ---: |`);
   return SHAPES.flatMap((shape) => {
@@ -44,9 +42,9 @@ export function benchController(): string[] {
       const { actions } = planAhead(world);
       return {
         size,
-        ms: median(() => planAhead(world)),
-        blindMs: median(() => planAhead(world, blind)),
-        checkMs: median(() => checkPlan(world, actions)),
+        ms: meanCpuMs(() => planAhead(world)),
+        blindMs: meanCpuMs(() => planAhead(world, blind)),
+        checkMs: meanCpuMs(() => checkPlan(world, actions)),
       };
     });
     const cells = rows.map(
@@ -88,13 +86,4 @@ export function crowdedWorld({ hosts: count, limit, running = 0 }: Omit<Shape, '
     submittedAtMs: NOW - 1000,
   }));
   return { ...world, queue, inFlight };
-}
-
-function median(work: () => unknown): number {
-  const times = Array.from({ length: REPEATS }, () => {
-    const began = performance.now();
-    work();
-    return performance.now() - began;
-  });
-  return times.sort((a, b) => a - b)[REPEATS >> 1] ?? 0;
 }

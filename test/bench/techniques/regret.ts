@@ -33,3 +33,13 @@ export function regretOf(judged: readonly Judged[]): Regret {
     meanBestSeconds: mean(best),
   };
 }
+
+/** One line on how a policy chose: how often well, and how its mean stands to that of the best single technique. */
+export function regretLine(name: string, { cells, within5, meanSeconds, bestSingle, meanBestSeconds }: Regret): string {
+  const beside = (seconds: number) => {
+    const gain = 100 * (1 - seconds / bestSingle.meanSeconds);
+    return `${Math.abs(gain).toFixed(1)} % ${gain < 0 ? 'above' : 'below'}`;
+  };
+  const single = `${bestSingle.technique}, ${bestSingle.meanSeconds.toFixed(2)} s`;
+  return `${name}: within 5 % of the best in ${within5} of ${cells} cells; mean TMT ${meanSeconds.toFixed(2)} s, ${beside(meanSeconds)} the best single technique (${single}); best in hindsight ${meanBestSeconds.toFixed(2)} s, ${beside(meanBestSeconds)} it`;
+}

@@ -9,7 +9,7 @@ import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { type LabRun, readLab, readLabRuns } from '../predict/lab.ts';
 import { cellName } from './grid.ts';
 import { decideMeasured } from './measured.ts';
-import { type Judged, regretOf } from './regret.ts';
+import { type Judged, regretLine, regretOf } from './regret.ts';
 
 const BOOTSTRAPS = 2000;
 
@@ -57,18 +57,9 @@ export function reportLive(file: string, policy: Policy, tables: Policy): void {
     );
   }
   if (calibrated.length === 0) return;
-  summary('default.yaml, calibrated by the other cells', calibrated);
-  summary('default.yaml, nothing known', raw);
-  summary('seed.yaml', byTable);
-}
-
-function summary(name: string, judged: readonly Judged[]): void {
-  const { cells, within5, meanSeconds, bestSingle, meanBestSeconds } = regretOf(judged);
-  const gain = 100 * (1 - meanSeconds / bestSingle.meanSeconds);
-  const most = 100 * (1 - meanBestSeconds / bestSingle.meanSeconds);
-  console.log(
-    `\n${name}: within 5 % of the best in ${within5} of ${cells} cells; mean TMT ${meanSeconds.toFixed(2)} s (best in hindsight ${meanBestSeconds.toFixed(2)} s, ${most.toFixed(1)} % below the best single one), ${Math.abs(gain).toFixed(1)} % ${gain < 0 ? 'above' : 'below'} the best single technique (${bestSingle.technique}, ${bestSingle.meanSeconds.toFixed(2)} s)`,
-  );
+  console.log(`\n${regretLine('default.yaml, calibrated by the other cells', regretOf(calibrated))}`);
+  console.log(`\n${regretLine('default.yaml, nothing known', regretOf(raw))}`);
+  console.log(`\n${regretLine('seed.yaml', regretOf(byTable))}`);
 }
 
 function choice(policy: Policy, { cell, features, source, destination }: LabRun, calibration: Calibration): Technique {
