@@ -60,7 +60,7 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   const store = new Store(locateDatabase(config));
   let controller: Controller | null = null;
   const clients = hostd.hosts.map(({ name, url }) => createHostClient(name, url, hostd, () => store.fence));
-  const tracker = new Tracker(clients, log, () => controller?.wake());
+  const tracker = new Tracker(clients, log, (host) => controller?.hostChanged(host));
   const calls = createNovaCalls(client);
   let replica: Replica | null = null;
   const nova = config.replica ? whileLeading(calls, () => replica?.election ?? null) : calls;

@@ -155,10 +155,14 @@ export class Controller {
     if (!this.#running) this.#queue.show(records);
   }
 
-  /** Something changed: plan again, and let every running migration look. */
+  /** Something changed: plan again. */
   wake(): void {
     this.#rounds.wake();
-    this.#execution.running.wake();
+  }
+
+  /** Migrations got on there. What that is to the plan, the next round sees; it comes within a second. */
+  hostChanged(host: string): void {
+    this.#execution.running.hostChanged(host);
   }
 
   /** What the proxy calls for every os-migrateLive. If it throws, the proxy sends the request to Nova unchanged. */

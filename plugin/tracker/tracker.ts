@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostInfo, HostSample, MigrationsAnswer, MigrationView } from 'drover-hostd/contract';
 import type { Logger } from 'pino';
-import { describeError } from '../errors.ts';
+import { DroverError, describeError } from '../errors.ts';
 import { addExchange, type ClockOffset, surestOffset } from './clock.ts';
 import type { HostClient } from './hosts.ts';
 
@@ -29,13 +29,13 @@ export interface TrackedHost {
 export class Tracker {
   readonly hosts = new Map<string, TrackedHost>();
   readonly #log: Logger;
-  readonly #changed: () => void;
+  readonly #changed: (host: string) => void;
   readonly #stop = new AbortController();
   #loops: Promise<void>[] = [];
   readonly #firsts: Promise<void>[] = [];
 
-  /** `changed` is called at every change of a migration on any host. */
-  constructor(clients: HostClient[], log: Logger, changed: () => void) {
+  /** `changed` is called at every change of a migration on a host, with its name. */
+  constructor(clients: HostClient[], log: Logger, changed: (host: string) => void) {
     this.#log = log;
     this.#changed = changed;
     for (const client of clients) {
@@ -121,16 +121,25 @@ export class Tracker {
   }
 
   async #pollMigrations(host: TrackedHost): Promise<void> {
+    let told: string | null = null;
     while (!this.#stop.signal.aborted) {
       const after = host.migrations?.revision ?? null;
       try {
         const answer = await host.client.migrations(after, LONG_POLL_MS, this.#stop.signal);
         const changed = answer.revision !== host.migrations?.revision;
         host.migrations = answer;
-        if (changed) this.#changed();
-      } catch {
-        // Reported by the sample loop. A hostd that was restarted counts its revisions anew: forget ours.
+        if (changed) this.#changed(host.client.host);
+        told = null;
+      } catch (error) {
+        // A hostd that was restarted counts its revisions anew: forget ours.
         host.migrations = null;
+        // That it does not answer is what the loop of samples tells.
+        const text = error instanceof DroverError && error.code !== 'hostd-unreachable' ? error.message : null;
+        if (text !== null && text !== told) {
+          told = text;
+          const what = 'hostd shows no migrations: without them there is no progress, no downtime and no switch';
+          this.#log.error({ host: host.client.host, error: text }, what);
+        }
         await this.#sleep(RETRY_MS);
       }
     }

@@ -25,8 +25,8 @@ ${result.asked} asked for, ${result.mostRunning} at once, ${result.completed} co
 median / 95 % / longest:
   running is shown after ${at(result.runningLateMs)}
   an end is shown after ${at(result.endLateMs)}
-  each one's longest time without a change that shows it: ${at(result.gapsMs)}
+  what is shown of one is not true any more for at most ${at(result.staleMs)}
 posts: ${result.posts}; changes: ${result.updates}, at most ${result.mostUpdatesAMinute} in a minute; answered 429: ${result.tooFast}
 each message by itself said its end ${(result.settledMs / 1000).toFixed(0)} s after the last one`);
-const late = Math.max(result.gapsMs.at(-1) ?? 0, result.runningLateMs.at(-1) ?? 0, result.endLateMs.at(-1) ?? 0);
+const late = Math.max(result.staleMs.at(-1) ?? 0, result.runningLateMs.at(-1) ?? 0, result.endLateMs.at(-1) ?? 0);
 if (result.unseen.length > 0 || late > 10_000 || result.completed < result.asked) process.exitCode = 1;

@@ -16,8 +16,8 @@ export interface CrowdResult {
   /** From the plugin's event to the first message in the channel that shows it, ms, sorted. */
   runningLateMs: number[];
   endLateMs: number[];
-  /** While it ran: the longest time between two changes in the channel that show it, one for each, ms, sorted. */
-  gapsMs: number[];
+  /** The longest time for which the share that the channel shows of it was not true any more, one for each, ms, sorted. */
+  staleMs: number[];
   unseen: string[];
   posts: number;
   updates: number;
@@ -31,7 +31,8 @@ export interface CrowdResult {
 /** What one version of a message says at one time. */
 interface Sight {
   atMs: number;
-  running: Set<string>;
+  /** With the percent that are said to be done, null: only that it runs. */
+  running: Map<string, number | null>;
   ended: Set<string>;
 }
 
@@ -89,7 +90,7 @@ async function measured(rig: BotRig, count: number): Promise<Omit<CrowdResult, '
     .flatMap(({ versions }) => versions.map(sightOf))
     .toSorted((a, b) => a.atMs - b.atMs);
   const records = (await recordsOf(rig)).filter(({ asked }) => asked !== null);
-  const [runningLateMs, endLateMs, gapsMs]: [number[], number[], number[]] = [[], [], []];
+  const [runningLateMs, endLateMs, staleMs]: [number[], number[], number[]] = [[], [], []];
   const unseen: string[] = [];
   for (const { vmName, id, endedAtMs } of records) {
     const events = await eventsOf(rig, id);
@@ -104,8 +105,14 @@ async function measured(rig: BotRig, count: number): Promise<Omit<CrowdResult, '
     }
     runningLateMs.push(first.atMs - runningAtMs);
     endLateMs.push(Math.max(0, end.atMs - endedAtMs));
-    const times = [...shown.map(({ atMs }) => atMs), end.atMs];
-    gapsMs.push(Math.max(0, ...times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs))));
+    const shares = shown.flatMap(({ atMs, running }) => {
+      const percent = running.get(vmName) ?? null;
+      return percent === null ? [] : [{ atMs, percent }];
+    });
+    const next = [...shares.slice(1), end];
+    staleMs.push(
+      Math.max(0, ...shares.map(({ percent }, at) => (next[at]?.atMs ?? 0) - trueUntilMs(rig, vmName, percent))),
+    );
   }
   const done = (method: string) => rig.slack.calls.filter((call) => call.method === method && call.status === 200);
   const updates = done('chat.update').map(({ atMs }) => atMs);
@@ -116,13 +123,20 @@ async function measured(rig: BotRig, count: number): Promise<Omit<CrowdResult, '
     completed: records.filter(({ state }) => state === 'completed').length,
     runningLateMs: sorted(runningLateMs),
     endLateMs: sorted(endLateMs),
-    gapsMs: sorted(gapsMs),
+    staleMs: sorted(staleMs),
     unseen,
     posts: done('chat.postMessage').length,
     updates: updates.length,
     mostUpdatesAMinute: Math.max(0, ...inAMinute),
     tooFast: rig.slack.calls.filter(({ status }) => status === 429).length,
   };
+}
+
+/** What is said to be done so far is true until another percent is done. */
+function trueUntilMs(rig: BotRig, vmName: string, percent: number): number {
+  const { runningAtMs, runsForMs } = rig.cloud.machines.migrations.find(({ machine }) => machine.name === vmName) ?? {};
+  if (!runningAtMs || !runsForMs) throw new Error(`nobody knows how far ${vmName} is`);
+  return runningAtMs + ((percent + 1) / 100) * runsForMs;
 }
 
 async function eventsOf(rig: BotRig, id: number): Promise<MigrationEvent[]> {
@@ -139,13 +153,16 @@ async function recordsOf(rig: BotRig): Promise<MigrationRecord[]> {
 
 /** A line with a bar runs, unless it is full; one with a mark has ended. */
 function sightOf({ atMs, blocks }: Message['versions'][number]): Sight {
-  const sight: Sight = { atMs, running: new Set(), ended: new Set() };
+  const sight: Sight = { atMs, running: new Map(), ended: new Set() };
   for (const text of textsOf(blocks)) {
     for (const line of text.split('\n')) {
       const [name] = /vm-\d+/.exec(line) ?? [];
       if (!name) continue;
       if (/^[✅❌]/u.test(line)) sight.ended.add(name);
-      else if (/^(🚚|⚡)|^`?[▓░]/u.test(line)) sight.running.add(name);
+      else if (/^(🚚|⚡)|^`?[▓░]/u.test(line)) {
+        const [, percent] = /(\d+) %/.exec(line) ?? [];
+        sight.running.set(name, percent === undefined ? null : Number(percent));
+      }
     }
   }
   return sight;

@@ -186,7 +186,7 @@ function viewOf(migration: MachineMigration, role: MigrationView['role']): Migra
     passes: source && runningAtMs !== null ? [1, 2].map((pass) => ({ pass, atMs: runningAtMs + pass * 50 })) : [],
     iterations: 2,
     memoryTotalBytes: MEMORY_BYTES,
-    memoryRemainingBytes: ended ? 0 : MEMORY_BYTES * (1 - doneShare(migration)),
+    memoryRemainingBytes: ended ? 0 : Math.round(MEMORY_BYTES * (1 - doneShare(migration))),
     memoryTransferredBytes: MEMORY_BYTES,
     transferBitsPerSecond: 100e6,
     dirtyBytesPerSecond: 1e6,

@@ -42,9 +42,17 @@ export class Running {
     await Promise.all([...this.#drives.values()].map(({ done }) => done));
   }
 
-  /** Something changed on a host: every one of them looks at once. */
+  /** Every one of them looks at once. */
   wake(): void {
     for (const { drive } of this.#drives.values()) drive.wake();
+  }
+
+  /** Something changed on a host: those from and to it look at once. */
+  hostChanged(host: string): void {
+    for (const { drive } of this.#drives.values()) {
+      const { source, destination } = drive.record;
+      if (source === host || destination === host || destination === null) drive.wake();
+    }
   }
 
   /** Follows one that Nova has taken to its end. */
@@ -58,7 +66,10 @@ export class Running {
       log,
       leases: this.#parts.reservations.of(entry.id),
       wrote: (record) => this.#parts.queue.replace(record),
-      over: () => this.#parts.queue.over(entry.id),
+      over: () => {
+        this.#parts.queue.over(entry.id);
+        this.#parts.wake();
+      },
       notified: this.#parts.notified,
       asked: this.#parts.asked,
     });

@@ -86,12 +86,12 @@ export class Plugin {
     this.store = new Store(join(this.folder, 'drover.db'));
     const { store } = this;
     const policy = new PolicyFiles(this.policyFile, { pollMs: 50 });
-    let wake = () => {};
-    const tracker = new Tracker([...this.hosts], log, () => wake());
+    let hostChanged: (host: string) => void = () => {};
+    const tracker = new Tracker([...this.hosts], log, (host) => hostChanged(host));
     const nova = this.nova.calls();
     this.controller = new Controller({ store, tracker, policy, nova, liveMigrateRoles: ['admin'], log });
     const { controller } = this;
-    wake = () => controller.wake();
+    hostChanged = (host) => controller.hostChanged(host);
     const control = this.control && {
       listen: { address: '127.0.0.1', port: 0 },
       plainHttp: false,

@@ -27,12 +27,12 @@ async function start(calls = nova.calls()): Promise<Controller> {
   await store.start();
   const policy = new PolicyFiles(SEED);
   await policy.start();
-  let wake = () => {};
-  const tracker = new Tracker(hosts, log, () => wake());
+  let hostChanged: (host: string) => void = () => {};
+  const tracker = new Tracker(hosts, log, (host) => hostChanged(host));
   tracker.start();
   const parts = { store, tracker, policy, nova: calls, liveMigrateRoles: ['admin'], log, handleWithinMs: WITHIN_MS };
   const controller = new Controller(parts);
-  wake = () => controller.wake();
+  hostChanged = (host) => controller.hostChanged(host);
   await expect.poll(() => [...tracker.hosts.values()].every((host) => host.sample !== null)).toBe(true);
   await controller.start();
   stop = async () => {

@@ -53,12 +53,12 @@ export class ControllerRig {
     const policy = new PolicyFiles(this.#policy);
     await policy.start();
     expect(policy.status.refused).toBeNull();
-    let wake = () => {};
-    const tracker = new Tracker(this.hosts, log, () => wake());
+    let hostChanged: (host: string) => void = () => {};
+    const tracker = new Tracker(this.hosts, log, (host) => hostChanged(host));
     tracker.start();
     const parts = { store, tracker, policy, nova: this.nova.calls(), log };
     const controller = new Controller({ ...parts, liveMigrateRoles: ['admin', 'manager'], ...this.#parts });
-    wake = () => controller.wake();
+    hostChanged = (host) => controller.hostChanged(host);
     await expect.poll(() => [...tracker.hosts.values()].every((host) => host.sample !== null)).toBe(true);
     await controller.start();
     this.#running = {

@@ -28,8 +28,8 @@ async function startController(): Promise<Controller> {
   await store.start();
   const policy = new PolicyFiles(policyFile);
   await policy.start();
-  let wake = () => {};
-  const tracker = new Tracker(hosts, log, () => wake());
+  let hostChanged: (host: string) => void = () => {};
+  const tracker = new Tracker(hosts, log, (host) => hostChanged(host));
   tracker.start();
   const controller = new Controller({
     store,
@@ -39,7 +39,7 @@ async function startController(): Promise<Controller> {
     liveMigrateRoles: ['admin'],
     log,
   });
-  wake = () => controller.wake();
+  hostChanged = (host) => controller.hostChanged(host);
   await expect
     .poll(() => [...tracker.hosts.values()].every((host) => host.sample !== null || !host.reachable))
     .toBe(true);

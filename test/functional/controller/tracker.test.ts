@@ -42,3 +42,20 @@ it('calls no link lost when hostd is only restarted: the refusal came over the l
   });
   expect(await lose(refusal)).toBeNull();
 });
+
+it('says once that a hostd shows its migrations in a form that it does not know, and goes on when it does', async () => {
+  const lines: string[] = [];
+  const host = new HostDouble('compute-1');
+  const answer = host.migrations.bind(host);
+  let asked = 0;
+  host.migrations = async () => {
+    asked += 1;
+    throw new DroverError('hostd-answer-invalid', 'memoryRemainingBytes: expected int');
+  };
+  tracker = new Tracker([host], pino({ level: 'error' }, { write: (line) => void lines.push(line) }), () => {});
+  tracker.start();
+  await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(2);
+  expect(lines.filter((line) => line.includes('memoryRemainingBytes'))).toHaveLength(1);
+  host.migrations = answer;
+  await expect.poll(() => tracker?.hosts.get('compute-1')?.migrations, { timeout: 10_000 }).not.toBeNull();
+});
