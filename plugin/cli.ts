@@ -3,7 +3,8 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { ask } from './cli/control.ts';
-import { duration, fromNow, megabits } from './cli/figures.ts';
+import { duration, fromNow } from './cli/figures.ts';
+import { migrationReport } from './cli/migration.ts';
 import { registerPlan } from './cli/plan.ts';
 import { eta } from './cli/planreport.ts';
 import { addPolicyCommands } from './cli/policy.ts';
@@ -61,53 +62,6 @@ function queueTable(migrations: MigrationRecord[], nowMs: number): string {
   return table.toString();
 }
 
-function explain(migration: MigrationRecord, events: MigrationEvent[]): string {
-  const { decision } = migration;
-  const lines = [
-    `migration ${migration.id}: ${migration.vmName}, ${migration.source} → ${migration.destination ?? '?'}`,
-  ];
-  if (decision) {
-    const seen = decision.classification;
-    lines.push(
-      `decided by ${decision.policy}`,
-      `  priority    ${decision.priority}: ${decision.priorityReason.text}`,
-      seen
-        ? `  traffic     contention ${seen.contention} (${Math.round(seen.utilisation * 100)} % of the busier link), scenario ${seen.scenario}, VM ${seen.cluster}`
-        : '  traffic     not measured',
-      `  technique   ${decision.technique}`,
-      `  strategy    ${decision.strategy}`,
-      ...decision.reasons.map((reason) => `    because   ${reason.text} [${reason.code}]`),
-    );
-    const links = [
-      ['source tx', decision.reservation.sourceTx],
-      ['destination rx', decision.reservation.destinationRx],
-    ] as const;
-    for (const [name, link] of links) {
-      lines.push(
-        link
-          ? `  ${name.padEnd(14)} migration ${megabits(link.migration.rateBitsPerSecond)}, workload ${megabits(link.workload.rateBitsPerSecond)} guaranteed`
-          : `  ${name.padEnd(14)} nothing reserved`,
-      );
-    }
-  } else {
-    lines.push('  not decided by Drover');
-  }
-  const { outcome } = migration;
-  if (outcome && migration.endedAtMs !== null) {
-    const mebibytes = outcome.transferredBytes === null ? '–' : `${Math.round(outcome.transferredBytes / 2 ** 20)} MiB`;
-    lines.push(
-      `  it cost     TMT ${duration(outcome.totalMigrationTimeMs)}, downtime ${duration(outcome.downtimeMs)}${outcome.downtimeErrorMs === null ? '' : ` ± ${outcome.downtimeErrorMs} ms`}, ${mebibytes} in ${outcome.iterations ?? '–'} rounds, post-copy ${outcome.postCopySeen ? 'seen' : 'not seen'}`,
-    );
-  }
-  lines.push('what happened');
-  for (const event of events) {
-    lines.push(
-      `  ${new Date(event.atMs).toISOString()}  ${event.state.padEnd(10)} ${event.reason.text} [${event.reason.code}]`,
-    );
-  }
-  return lines.join('\n');
-}
-
 async function main(argv: string[]): Promise<void> {
   const program = new Command('drover')
     .description("Shows what Drover's plugin does and why, and works on its policies")
@@ -142,7 +96,9 @@ async function main(argv: string[]): Promise<void> {
     .description('why it was done this way, and what happened when')
     .action(async (id: number) => {
       const migration = await ask(socket(), `/v1/migrations/${id}`, MigrationRecord);
-      console.log(explain(migration, await ask(socket(), `/v1/migrations/${id}/events`, z.array(MigrationEvent))));
+      console.log(
+        migrationReport(migration, await ask(socket(), `/v1/migrations/${id}/events`, z.array(MigrationEvent))),
+      );
     });
   registerPlan(program, socket);
   addPolicyCommands(program, socket);
