@@ -43,6 +43,8 @@ export const Approval = z.object({
   reason: z.string(),
   /** Who may give it, for people; absent in what older bots wrote. */
   who: z.string().optional(),
+  /** Ids of users and groups who are notified of it; absent: nobody is. */
+  mentions: z.array(z.string()).optional(),
   /** What would have happened if it had begun when it was asked for; absent in what older bots wrote. */
   outlook: z.array(z.string()).optional(),
   expiresAtMs: z.number(),

@@ -23,7 +23,7 @@ export type Happening =
   | {
       kind: 'resolved';
       vms: AskedVm[];
-      approval: Pick<Approval, 'reason' | 'expiresAtMs' | 'who' | 'outlook'> | null;
+      approval: Pick<Approval, 'reason' | 'expiresAtMs' | 'who' | 'mentions' | 'outlook'> | null;
       /** What of it is left out, and why. */
       note: string | null;
     }

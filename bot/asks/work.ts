@@ -10,7 +10,7 @@ import type { Asks } from './asks.ts';
 import { approvalOf, type Rules } from './foresee.ts';
 import { approvingOf, deedOf, lookFor, movesOf } from './look.ts';
 import { carryOut } from './orders.ts';
-import { approversText, refusalOf } from './refusal.ts';
+import { approversFor, refusalOf } from './refusal.ts';
 import { inTurns } from './turns.ts';
 import { askedVms } from './vms.ts';
 
@@ -157,7 +157,7 @@ export class Work {
     const refusal = await refusalOf(rules.rights, people, ask.askedBy, deedOf(ask.wish, moves));
     if (refusal !== null) return this.#forbidden(ask, refusal);
     const needed = await approvalOf(ask, servers, rules, drover);
-    const approval = needed && { ...needed, who: await approversText(rules.rights, people, approvingOf(ask, moves)) };
+    const approval = needed && { ...needed, ...(await approversFor(rules, people, approvingOf(ask, moves))) };
     await asks.happen(ask.id, { kind: 'resolved', vms: askedVms(servers), approval, note });
     const vms = servers.map(({ id }) => id);
     audit.note(ask.askedBy, 'ask', ask.id, approval ? 'awaits-approval' : 'accepted', { text: ask.text, vms });

@@ -66,6 +66,8 @@ export const Approval = z
   .strictObject({
     /** What needs it: all parts of one rule hold. */
     rules: z.array(Rule).default([{ priorities: ['high'], lossAbove: { share: 0.2 } }]),
+    /** Those who may approve an ask are mentioned in its message, which notifies them; else they are only named. */
+    mention: z.boolean().default(false),
     /** An ask that nobody has approved by then is refused, minutes. */
     expiresAfterMinutes: z
       .number()

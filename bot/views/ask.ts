@@ -19,7 +19,7 @@ import {
 import { counted } from './figures.ts';
 import { headlineOf, wishLine } from './headline.ts';
 import { clipped, oneName } from './inert.ts';
-import { code, joined, type Mrkdwn, md, mention, moment, prose } from './mrkdwn.ts';
+import { code, groupMention, joined, type Mrkdwn, md, mention, moment, prose } from './mrkdwn.ts';
 import { noteBlocks } from './note.ts';
 import { outcomeLines } from './summary.ts';
 import { prioritiesAbove, type Totals, totalsOf } from './totals.ts';
@@ -59,12 +59,13 @@ function stateBlocks(ask: Ask, nowMs: number): types.KnownBlock[] {
   const blocks: types.KnownBlock[] = [];
   if (state === 'choosing') blocks.push(...choiceBlocks(ask));
   if (approval && state === 'awaiting-approval') {
-    const { outlook = [] } = approval;
+    const { outlook = [], mentions = [] } = approval;
     blocks.push(
       ...(outlook.length > 0 ? [section(md`🔮 *If it began now:* ${outlook.join(' · ')}`)] : []),
       section(
         md`✋ *A second person must agree:* ${approval.reason}.\nUntil ${moment(approval.expiresAtMs, dayOrTime(approval.expiresAtMs, nowMs))}, else nothing is done${approval.who === undefined ? '' : `; ${approval.who}`}.`,
       ),
+      ...(mentions.length > 0 ? [section(joined(mentions.map(mentionOf), ' '))] : []),
     );
   }
   if (approval?.by && approval.verdict) {
@@ -91,6 +92,10 @@ function stateBlocks(ask: Ask, nowMs: number): types.KnownBlock[] {
 }
 
 /** The others are asked for when these are chosen. */
+function mentionOf(id: string): Mrkdwn {
+  return id.startsWith('S') ? groupMention(id) : mention(id);
+}
+
 const MOST_CHOICES = 3;
 const MOST_OF_A_NAME = 5;
 

@@ -358,11 +358,11 @@ describe('an approval', () => {
   });
 
   it('that nobody gives expires, though the bot was started again meanwhile, and nothing moves', async () => {
-    const approval = { rules: [{ priorities: ['high'] }], expiresAfterMinutes: 0.1 };
+    const approval = { rules: [{ priorities: ['high'] }], expiresAfterMinutes: 0.1, mention: true };
     await rig.stopBot();
     await rig.startBot({ approval });
     await rig.type('high vm-9');
-    await message(/ask\.approve/);
+    expect(shown(await message(/ask\.approve/))).toContain(`"<@${BOSS}>"`);
     await rig.stopBot();
     await rig.startBot({ approval });
     await message(/in time/);

@@ -124,6 +124,11 @@ describe('the message of an ask', () => {
     const { read } = shown({ state: 'awaiting-approval', approval: { ...approval, who: 'who may: @leads', outlook } });
     expect(read).toContain('🔮 If it began now: all done in 40 s · workloads lose nothing');
     expect(read).toContain('else nothing is done; who may: @leads.');
+    expect(JSON.stringify(shown({ state: 'awaiting-approval', approval }).blocks)).not.toContain('subteam');
+    const asked = shown({ state: 'awaiting-approval', approval: { ...approval, mentions: ['S0LEADS', 'U0BOSS'] } });
+    expect(JSON.stringify(asked.blocks)).toContain('<!subteam^S0LEADS> <@U0BOSS>');
+    // Who has decided is not called again.
+    expect(JSON.stringify(shown({ approval: { ...approval, mentions: ['S0LEADS'] } }).blocks)).not.toContain('subteam');
     // As an older bot wrote it.
     expect(shown({ state: 'awaiting-approval', approval }).read).toContain('else nothing is done.');
   });
