@@ -24,6 +24,8 @@ export class Tell {
   readonly #parts: TellParts;
   readonly #failures = new Map<string, number>();
   readonly #atWork = new Map<string, Promise<void>>();
+  /** Said, and not written down yet: that alone is tried again. */
+  readonly #said = new Map<string, number | null>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopped = false;
 
@@ -56,9 +58,13 @@ export class Tell {
 
   async #tell(ask: Ask): Promise<void> {
     const { asks, replies, write } = this.#parts;
-    const { id, askedBy: user, channel, askedAtMs: atMs, responseUrl = null } = ask;
-    if (!(await replies.answer({ user, channel, responseUrl, atMs }, write(ask)))) return this.#again(ask);
-    await asks.happen(id, { kind: 'told', endedAtMs: ask.endedAtMs });
+    const { id, askedBy: user, channel, askedAtMs: atMs, responseUrl = null, endedAtMs } = ask;
+    if (this.#said.get(id) !== endedAtMs) {
+      if (!(await replies.answer({ user, channel, responseUrl, atMs }, write(ask)))) return this.#again(ask);
+      this.#said.set(id, endedAtMs);
+    }
+    await asks.happen(id, { kind: 'told', endedAtMs });
+    this.#said.delete(id);
     this.#failures.delete(id);
   }
 
