@@ -47,7 +47,7 @@ export class Cloud {
   /** Called at each moment, before anything follows from it. */
   onMoment: (moment: Moment) => void = () => {};
   /** Called with every request to Nova as it came. */
-  onRequest: (request: IncomingMessage, body: Buffer) => void = () => {};
+  readonly onRequest = new Set<(request: IncomingMessage, body: Buffer) => void>();
   readonly #options: CloudOptions;
   readonly #trouble: Trouble;
   #server: Server | null = null;
@@ -122,7 +122,7 @@ export class Cloud {
         if (request.url?.startsWith('/identity/')) await answerKeystone(parts, request, response);
         else if (request.url?.startsWith('/placement/')) await answerPlacement(parts, request, response);
         else {
-          this.onRequest(request, body);
+          for (const look of this.onRequest) look(request, body);
           await answerNova(parts, request, response, body.toString());
         }
       } catch {

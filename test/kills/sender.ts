@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Cloud } from '../cloud/cloud.ts';
 
@@ -35,20 +36,19 @@ export async function sendMigration(
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
   const arrived: Exchange['arrived'] = [];
-  const before = cloud.onRequest;
-  cloud.onRequest = (request, content) => {
-    before(request, content);
+  const look = (request: IncomingMessage, content: Buffer) => {
     if (request.headers['x-client-tag'] !== tag) return;
     const { rawHeaders } = request;
     const lines = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${rawHeaders[i + 1]}`] : []));
     const kept = lines.filter((line) => !OF_THE_HOP.test(line));
     arrived.push({ target: request.url ?? '', fields: kept, body: content.toString() });
   };
+  cloud.onRequest.add(look);
   const status = await exchange(
     port,
     [`POST ${target} HTTP/1.1`, ...fields, 'Connection: close', '', body].join('\r\n'),
   );
-  cloud.onRequest = before;
+  cloud.onRequest.delete(look);
   const plain = fields.map((line) => line.replace(/: +/, ': '));
   return { vmUuid, tag, status, arrived, sent: { target, fields: plain, body } };
 }
