@@ -41,8 +41,9 @@ function worstLine(choice: Choice, decision: Decision | undefined): string {
     const { seconds: value, censored } = outcome[technique];
     return `${technique} ${censored ? '>' : ''}${value.toFixed(1)} s`;
   };
+  const stall = (technique: Technique) => `${Math.round(outcome[technique].longestStallMs)} ms`;
   const why = decision?.reasons.find(({ code }) => code === 'technique-row' || code === 'predicted-cheapest')?.text;
-  return `×${ratio.toFixed(1)} ${cellName(cell)}: ${seconds(chosen)}, ${seconds(best)}. ${causeOf(choice)}${why ? ` (${why})` : ''}`;
+  return `×${ratio.toFixed(1)} ${cellName(cell)}: ${seconds(chosen)}, ${seconds(best)}. ${causeOf(choice)}; longest stall ${stall(chosen)}, of the best ${stall(best)}${why ? ` (${why})` : ''}`;
 }
 
 /** What costs the time: memory flows from source to destination, and the technique decides where the VM's own traffic is. */
@@ -56,7 +57,7 @@ export function causeOf({ cell, outcome, chosen }: Pick<Choice, 'cell' | 'outcom
   }
   const pass = chosen === 'pre-copy' ? 'its passes' : 'its first pass';
   const own = direction === 'sends' ? ` beside what the VM itself sends, which stays on the source's link` : '';
-  const anew = chosen === 'pre-copy' && dirty !== 'none' ? ', and sends again what is dirtied meanwhile' : '';
+  const anew = dirty === 'none' ? '' : `, and sends again what is dirtied meanwhile`;
   const end = chosen === 'pre-copy' ? 'never converges' : 'does not come to the switch';
   return `It makes ${pass}${own}${anew}${isUnended ? `: it ${end}` : ''}`;
 }
