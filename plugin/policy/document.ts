@@ -57,12 +57,15 @@ export function readDocument<T>(files: readonly FileText[], schema: z.ZodType<T>
     if (part.content) parts.push(part.content);
   });
 
-  // Broken syntax yields a document that nobody wrote; its other errors would mislead.
+  // Broken syntax yields a document that nobody wrote; its other errors would mislead. Of the others is told what stands
+  // there, not what is missing: the broken one may have it.
   const [first, ...others] = parts;
-  if (first && parts.length === files.length) {
+  if (first) {
     const merged = others.reduce((earlier, later) => merge(earlier, later), first);
     const parsed = schema.safeParse(plain(merged));
-    for (const issue of parsed.error?.issues ?? []) found.push(...adviceOn(merged, issue, { schema, locate }));
+    const advice = (parsed.error?.issues ?? []).flatMap((issue) => adviceOn(merged, issue, { schema, locate }));
+    const isThere = parts.length < files.length ? placesOf(merged) : null;
+    found.push(...advice.filter(({ path }) => isThere?.has(path) ?? true));
     if (parsed.success && found.length === 0) return { data: parsed.data, places: placeTexts(merged) };
   }
   const ordered = withoutEchoes(found).sort((a, b) => a.place.file - b.place.file || a.place.at - b.place.at);

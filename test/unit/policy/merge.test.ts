@@ -91,6 +91,19 @@ describe('parsePolicyFiles', () => {
     );
   });
 
+  it('tells beside the broken syntax of one file what is wrong in the others, but not what the broken one may have', () => {
+    const errors = errorsOf(
+      SEED.replace('floor: 1 %', 'floor: 5').replace('maxWait: 30 min\n', ''),
+      'a: [1\n',
+      'x: 1\n',
+    );
+    const [first, second, third, ...more] = errors.filter((error) => !error.startsWith('1.yaml'));
+    expect(first).toMatch(/^seed\.yaml:\d+:8: floor: "5" is not a bandwidth/);
+    expect(second).toMatch(/^2\.yaml:1:1: x: there is no such key/);
+    expect([third, more]).toEqual([undefined, []]);
+    expect(errors.some((error) => error.startsWith('1.yaml:'))).toBe(true);
+  });
+
   it('tells what is missing after merging as an error of the first file', () => {
     const errors = errorsOf('version: 1\n', 'maxWait: 1 s\n');
     expect(errors).toContainEqual(expect.stringMatching(/^seed\.yaml:1:1: priorities: is missing: add it/));
