@@ -2,7 +2,7 @@
 const PURE_FILES = [
   'plugin/controller/plan/.+',
   'plugin/controller/(admit|standing)',
-  'plugin/controller/execute/(follow|outcome|cadence)',
+  'plugin/controller/execute/(follow|outcome|cadence|chosen)',
   'plugin/cli/(scene|cases|ordinary)',
   'plugin/bandwidth/(reserve|choice)',
   'plugin/tracker/(classify|clock|cluster)',
@@ -79,7 +79,7 @@ export default {
         path: '^plugin/controller/plan/(check|check/.+)\\.ts$',
       },
       to: {
-        path: '^plugin/controller/plan/(plan|occupancy|decide|admission|adjust|lookahead|livelinks|duration)\\.ts$',
+        path: '^plugin/controller/plan/(plan|occupancy|decide|destination|room|admission|adjust|lookahead|livelinks|duration)\\.ts$',
       },
     },
     {

@@ -1,9 +1,12 @@
 import type { Decision, Prediction } from '../contract.ts';
 import { duration, gigabits, mebibytes, megabits } from './figures.ts';
 
-/** Techniques and strategy that were not chosen, and why. */
-export function rejectedLines({ alternatives, strategyAlternatives }: Decision): string[] {
+/** Destinations (where Drover chose one), techniques and strategy that were not chosen, and why. */
+export function rejectedLines({ destination, alternatives, strategyAlternatives }: Decision): string[] {
   return [
+    ...(destination?.rejected ?? []).map(
+      ({ host, reason: { code, text } }) => `    not       ${host}: ${text} [${code}]`,
+    ),
     ...alternatives.map(({ technique, reason: { code, text } }) => `    not       ${technique}: ${text} [${code}]`),
     ...strategyAlternatives.map(
       ({ strategy, reason: { code, text } }) => `    not       ${strategy}: ${text} [${code}]`,

@@ -78,6 +78,14 @@ export const ReservationChoice = z.object({
 });
 export type ReservationChoice = z.infer<typeof ReservationChoice>;
 
+/** The host that Drover chose where none was asked for; Nova verifies it. */
+export const DestinationChoice = z.object({
+  host: z.string(),
+  /** Other hosts, and why not those: at most ten. */
+  rejected: z.array(z.object({ host: z.string(), reason: Reason })),
+});
+export type DestinationChoice = z.infer<typeof DestinationChoice>;
+
 export const Decision = z.object({
   priority: Priority,
   priorityReason: Reason,
@@ -85,7 +93,9 @@ export const Decision = z.object({
   classification: Classification.nullable(),
   technique: Technique,
   strategy: Strategy,
-  /** In the order they were applied: table row, gate, strategy row, order. */
+  /** Null or absent: it was asked for, or Nova chooses. */
+  destination: DestinationChoice.nullish(),
+  /** In the order they were applied: destination, table row, gate, strategy row, order. */
   reasons: z.array(Reason),
   /** The techniques that were not chosen; empty in records of before this was kept. */
   alternatives: z.array(Alternative).default([]),

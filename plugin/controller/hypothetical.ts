@@ -52,6 +52,7 @@ export async function hypotheticals(
       receivedAtMs: world.nowMs,
       server: facts,
       candidates,
+      choosable: named === undefined || named === null,
       asked: { priority: priority ?? null },
       deadlineAtMs: deadlineAtMs ?? null,
     });

@@ -5,6 +5,7 @@ import { describeError } from '../errors.ts';
 import type { RoomWatch } from '../placement/watch.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import type { Tracker } from '../tracker/tracker.ts';
+import { isChoosable } from './execute/chosen.ts';
 import type { Experience } from './execute/experience.ts';
 import { PlanGuard } from './guard.ts';
 import type { Lookout } from './lookout.ts';
@@ -109,7 +110,9 @@ export class Outlook {
     const world = this.world();
     const { source, destination, server, candidates } = taken;
     const nowMs = Math.max(world.nowMs, asked.notBeforeAtMs ?? 0);
-    const wanted = { id: 0, vmUuid, source, destination, server, candidates, receivedAtMs: nowMs };
+    // What is asked for through the control API may have its destination chosen if it names none.
+    const choosable = destination === null;
+    const wanted = { id: 0, vmUuid, source, destination, server, candidates, choosable, receivedAtMs: nowMs };
     return refusal({ ...world, nowMs }, { ...wanted, asked, deadlineAtMs: asked.deadlineAtMs })?.text ?? null;
   }
 }
@@ -120,8 +123,9 @@ export function isEarly({ asked }: Entry, nowMs: number): boolean {
 }
 
 /** As the plan sees it: what starts later at its own wish has not waited before, and its own deadline counts. */
-export function asAskedFor(entry: Entry): Entry & Pick<QueuedMigration, 'deadlineAtMs'> {
-  if (!entry.asked) return entry;
+export function asAskedFor(entry: Entry): Entry & Pick<QueuedMigration, 'deadlineAtMs' | 'choosable'> {
+  const choosable = isChoosable(entry.request);
+  if (!entry.asked) return { ...entry, choosable };
   const { notBeforeAtMs, deadlineAtMs } = entry.asked;
-  return { ...entry, deadlineAtMs, receivedAtMs: Math.max(entry.receivedAtMs, notBeforeAtMs ?? 0) };
+  return { ...entry, choosable, deadlineAtMs, receivedAtMs: Math.max(entry.receivedAtMs, notBeforeAtMs ?? 0) };
 }

@@ -7,7 +7,7 @@ import { asAskedFor, isEarly, type Outlook } from './outlook.ts';
 import { Pause } from './pause.ts';
 import { factsOf } from './plan/facts.ts';
 import type { Action, World } from './plan/plan.ts';
-import { type Queue, waits } from './queue.ts';
+import { type Entry, type Queue, waits } from './queue.ts';
 
 export interface RoundParts {
   outlook: Outlook;
@@ -106,12 +106,19 @@ export class Rounds {
     }
   }
 
+  /** The facts are of the host that was chosen: the decision is made again from it. */
+  #begin(world: World, entry: Entry, { decision, warning }: Extract<Action, { kind: 'start' }>): Promise<void> {
+    const destination = entry.destination ?? decision.destination?.host ?? null;
+    const facts = factsOf(world, { ...asAskedFor(entry), destination });
+    return this.#parts.execution().begin(entry, decision, facts, warning);
+  }
+
   async #step(world: World, action: Action): Promise<void> {
     const entry = this.#parts.queue.get(action.id);
     if (!entry) return;
     switch (action.kind) {
       case 'start':
-        return this.#parts.execution().begin(entry, action.decision, factsOf(world, asAskedFor(entry)), action.warning);
+        return this.#begin(world, entry, action);
       case 'pass':
         return this.#parts.execution().beginUnchanged(entry, action.reason);
       case 'hold':

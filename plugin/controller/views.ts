@@ -108,7 +108,7 @@ export class Views {
       ({ vmUuid, server }) => vmUuid === vm || server.name === vm,
     );
     const migration = queued ?? (await this.#wouldBe(vm));
-    const asked = destination === null ? migration : { ...migration, destination };
+    const asked = destination === null ? migration : { ...migration, destination, choosable: false };
     if (!world.policy) throw new DroverError('policy-missing', 'no policy is in effect; GET /v1/policy says why');
     return explainPolicy(world, world.policy, asked);
   }
@@ -118,6 +118,14 @@ export class Views {
     if (!server) throw new DroverError('server-unknown', `Nova knows no server ${vm}, by name or id, or several`);
     const { id, host, ...facts } = server;
     if (host === null) throw new DroverError('server-unknown', `Nova names no host of ${vm}`);
-    return { id: 0, vmUuid: id, source: host, destination: null, receivedAtMs: Date.now(), server: facts };
+    return {
+      id: 0,
+      vmUuid: id,
+      source: host,
+      destination: null,
+      choosable: true,
+      receivedAtMs: Date.now(),
+      server: facts,
+    };
   }
 }

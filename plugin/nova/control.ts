@@ -49,6 +49,11 @@ export interface KeptRequest {
    * turn had come; 0 for none: what Nova makes of the request has a higher id. Absent in records of before it was kept.
    */
   newestBefore?: number;
+  /**
+   * A host that Drover had chosen and Nova did not take, and the migration of Nova's that ended so, null: nova-api itself
+   * refused. Drover chooses none again.
+   */
+  refused?: { host: string; novaMigrationId: number | null };
 }
 
 /** The right to ask Nova for something, which may be lost while the request is on its way. */

@@ -35,6 +35,8 @@ export const PolicyDocument = z.strictObject({
   stale: Stale,
   floor: Floor,
   strict: z.boolean({ error: 'write true or false' }).default(false),
+  /** Who chooses where no host was asked for: Nova's scheduler, or Drover by the traffic. */
+  destination: z.enum(['keep', 'least-contended']).default('keep'),
   postCopyGate: PostCopyGate,
 });
 

@@ -43,7 +43,7 @@ const FAILS_RUNNING = 0.05;
 export const MEMORY_MB = 256;
 const FINAL = ['completed', 'failed', 'error', 'cancelled'];
 
-export type TakeAnswer = { taken: Taken } | { refused: 404 | 409 | 400; message: string };
+export type TakeAnswer = { taken: Taken } | { refused: 404 | 409 | 400 | 403; message: string };
 
 /** The servers of a Nova double, their live migrations, and the ledger of what was asked for. */
 export class Machines {
@@ -55,6 +55,8 @@ export class Machines {
   readonly #moment: (moment: Moment) => void;
   /** Servers that a host has room for. */
   capacity = 1000;
+  /** A status that nova-api answers to who names this host, null: it takes it. */
+  refuses: (host: string) => 400 | 403 | null = () => null;
   /** Whether the scheduler lets a server go to this host. */
   accepts: (host: string) => boolean = () => true;
   /** Called at every change that a hostd would see. */
@@ -99,6 +101,8 @@ export class Machines {
     if (host !== null && !this.hosts.includes(host)) {
       return { refused: 400, message: `Compute host ${host} could not be found.` };
     }
+    const status = host === null ? null : this.refuses(host);
+    if (status !== null) return { refused: status, message: `Policy does not allow ${host}.` };
     machine.taskState = 'migrating';
     const requestId = `req-${randomUUID()}`;
     const nowMs = Date.now();
@@ -154,7 +158,8 @@ export class Machines {
 
   async #carryOut(machine: Machine, taken: Taken, wanted: string | null): Promise<void> {
     await this.#after(RECORD_MS);
-    const others = this.hosts.filter((host) => host !== machine.host && this.roomOn(host) > 0);
+    const isOpen = (host: string) => host !== machine.host && this.roomOn(host) > 0 && this.accepts(host);
+    const others = this.hosts.filter(isOpen);
     const chosen = wanted ?? (others.length === 0 ? null : this.#random.pick(others as [string, ...string[]]));
     const nowMs = Date.now();
     const migration: MachineMigration = {
@@ -177,8 +182,7 @@ export class Machines {
     this.#moment('recorded');
     await this.#after(QUEUE_MS);
     const fails = (share: number) => this.#runMs === undefined && this.#random.chance(share);
-    const isValid = chosen !== null && chosen !== machine.host && this.roomOn(chosen) > 0 && this.accepts(chosen);
-    if (!isValid || fails(FAILS_IN_CHECKS)) return this.#end(migration, 'error');
+    if (chosen === null || !isOpen(chosen) || fails(FAILS_IN_CHECKS)) return this.#end(migration, 'error');
     migration.destination = chosen;
     this.#set(migration, 'queued');
     await this.#after(QUEUE_MS);

@@ -17,6 +17,8 @@ export interface BookedMigration {
   novaMigrationId: number | null;
   /** The id that its 202 carried, if Drover gave it. */
   requestId: string | null;
+  /** Nova's migration to a host that Drover had chosen and Nova did not take. */
+  refusedMigrationId?: number | null;
   /** States in the order that they were written down. */
   states: MigrationState[];
 }
@@ -78,6 +80,7 @@ function bookedMigrations(rows: readonly BookRow[], events: readonly BookedEvent
     endedAtMs: row.ended_at_ms,
     novaMigrationId: row.nova_migration_id,
     requestId: JSON.parse(row.request).requestId ?? null,
+    refusedMigrationId: JSON.parse(row.request).refused?.novaMigrationId ?? null,
     states: (states.get(row.id) ?? []).map(({ state }) => MigrationState.parse(state)),
   }));
 }

@@ -18,6 +18,8 @@ export interface CampaignOptions {
   /** After so many kills it may live for `calmMs`: what waits for Nova's word needs 15 s of it. */
   calmEvery: number;
   calmMs: number;
+  /** Who chooses destinations; default: Nova. */
+  destination?: 'keep' | 'least-contended' | undefined;
   /** Called after each kill. */
   killed?: () => void;
 }
@@ -77,7 +79,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
   const cloud = await CloudProcess.start({ seed, hosts, machines: 30, faults: 0.01, folder });
   const plugin = new PluginProcess(folder, cloud.addresses);
   try {
-    await plugin.prepare();
+    await plugin.prepare('60 ms', undefined, options.destination);
     const clients = new Clients(new PortTransport([plugin.port], random), cloud.addresses.machines, random);
     const kills = new Map<string, number>();
     const startsMs: number[] = [];

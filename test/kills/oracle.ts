@@ -27,6 +27,8 @@ export interface Judgement {
    */
   movedMeanwhile: string[];
   collided: string[];
+  /** Of how many Nova did not take the host that Drover chose. */
+  askedAgain: number;
 }
 
 const FINAL: MigrationState[] = ['completed', 'failed', 'aborted'];
@@ -56,7 +58,8 @@ const MOVED = 'already-moved';
  * And for all: each record has one final state, written once; no two records share a migration of Nova's; whatever Nova
  * took with the service's token is the migration of one record that was deferred; what it took with a client's is one of
  * a record that was not, or was left to Nova; no live migration was asked for with the service's token while another of
- * that server ran, unless that one was left to Nova.
+ * that server ran, unless that one was left to Nova. A record whose chosen host Nova did not take has had one migration
+ * more, which ended in error before it.
  */
 export function judge({ asked, ledger, book, leases, leftToNova }: Evidence): Judgement {
   const lost: string[] = [];
@@ -67,21 +70,29 @@ export function judge({ asked, ledger, book, leases, leftToNova }: Evidence): Ju
   const others = unmanagedMigrations(ledger, book, leftToNova);
   const records = book.migrations;
   const recordOf = new Map<number, BookedMigration>();
+  const refusedOf = new Map<number, BookedMigration>();
   for (const record of records) {
     const finals = record.states.filter((state) => FINAL.includes(state));
     if (!FINAL.includes(record.state)) lost.push(`record ${record.id} is still ${record.state} (${record.reasonCode})`);
     else if (finals.length !== 1) wrong.push(`record ${record.id} ended ${finals.length} times: ${record.states}`);
+    if (record.refusedMigrationId != null) refusedOf.set(record.refusedMigrationId, record);
     if (record.novaMigrationId === null) continue;
     const other = recordOf.get(record.novaMigrationId);
     if (other) wrong.push(`records ${other.id} and ${record.id} claim Nova's migration ${record.novaMigrationId}`);
     recordOf.set(record.novaMigrationId, record);
   }
 
+  let askedAgain = 0;
   const unmanaged = new Map<string, number>();
   for (const taken of ledger.taken) {
     if (taken.end === null) wrong.push(`Nova's migration ${taken.migrationId} of ${taken.vmUuid} did not end`);
     const record = taken.migrationId === null ? undefined : recordOf.get(taken.migrationId);
-    if (!record) {
+    const refused = taken.migrationId === null ? undefined : refusedOf.get(taken.migrationId);
+    if (!record && refused && taken.by === 'service' && taken.vmUuid === refused.vmUuid && taken.end === 'error') {
+      askedAgain += 1;
+      if ((refused.novaMigrationId ?? Number.POSITIVE_INFINITY) <= (taken.migrationId ?? 0))
+        doubled.push(`record ${refused.id}: asked for again before Nova refused the host, ${taken.migrationId}`);
+    } else if (!record) {
       if (taken.by === 'service')
         doubled.push(`Nova's migration ${taken.migrationId}, asked by Drover, is no record's`);
       else unmanaged.set(taken.vmUuid, (unmanaged.get(taken.vmUuid) ?? 0) + 1);
@@ -135,5 +146,5 @@ export function judge({ asked, ledger, book, leases, leftToNova }: Evidence): Ju
 
   if (book.integrity !== 'ok') wrong.push(`the database: ${book.integrity}`);
   if (leases.length > 0) wrong.push(`leases that nobody needs: ${leases.join(', ')}`);
-  return { lost, doubled, wrong, accepted, deferred, movedMeanwhile, collided };
+  return { lost, doubled, wrong, accepted, deferred, movedMeanwhile, collided, askedAgain };
 }

@@ -10,7 +10,7 @@ import { Health } from '../../hostd/contract.ts';
 import { MigrationRecord } from '../../plugin/contract.ts';
 import type { CloudAddresses } from '../cloud/cloud.ts';
 import { shippedPolicy } from '../lab/drover.ts';
-import { changedPolicy } from '../lab/policy.ts';
+import { changedPolicy, type PolicyChange } from '../lab/policy.ts';
 import { putPolicy } from '../policy-file.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../plugin/main.ts');
@@ -63,15 +63,20 @@ export class PluginProcess {
   }
 
   /**
-   * Writes its configuration, with the seed policy but for its batch window. With `shared` it is a replica of that name on
-   * this database.
+   * Writes its configuration, with the seed policy but for its batch window and who chooses destinations. With `shared` it
+   * is a replica of that name on this database.
    */
-  async prepare(batchWindow = '60 ms', shared?: SharedDatabase): Promise<void> {
+  async prepare(
+    batchWindow = '60 ms',
+    shared?: SharedDatabase,
+    destination: PolicyChange['destination'] = 'keep',
+  ): Promise<void> {
     this.port = await freePort();
     const { tlsDir, hosts, keystoneUrl, novaUrl } = this.#cloud;
     const tls = (name: string) => join(tlsDir, name);
     writeFileSync(join(this.folder, 'password'), 'secret');
-    putPolicy(join(this.folder, 'policy.yaml'), changedPolicy(shippedPolicy('seed.yaml'), { batchWindow }));
+    const policy = changedPolicy(shippedPolicy('seed.yaml'), { batchWindow, destination });
+    putPolicy(join(this.folder, 'policy.yaml'), policy);
     writeFileSync(
       join(this.folder, 'plugin.yaml'),
       stringify({

@@ -33,6 +33,8 @@ export interface BootOptions {
   fillMebibytes?: number;
   /** Nova's metadata of the server. */
   metadata?: Record<string, string>;
+  /** Id of a server group. */
+  group?: string;
 }
 
 /** What the agent's `verify` found. */
@@ -62,7 +64,8 @@ export async function boot(lab: Lab, options: BootOptions): Promise<Guest> {
       metadata: options.metadata ?? {},
       ...(options.host === undefined ? {} : { host: options.host }),
     };
-    id = (await lab.mustNova('POST', '/servers', { server })).json.server.id as string;
+    const hints = options.group === undefined ? {} : { 'os:scheduler_hints': { group: options.group } };
+    id = (await lab.mustNova('POST', '/servers', { server, ...hints })).json.server.id as string;
     const tap = `tap${port.id.slice(0, 11)}`;
     const domain = await waitUntilActive(lab, id);
     const guest = { id, name: options.name, ip: port.ip, domain, tap, portId: port.id };

@@ -11,6 +11,7 @@ export interface PolicyChange {
   technique?: 'pre-copy' | 'post-copy' | 'hybrid-copy';
   /** This strategy for every migration. */
   strategy?: 'serial' | 'parallel';
+  destination?: 'keep' | 'least-contended';
 }
 
 /** The text of a policy made from a shipped one. */
@@ -21,5 +22,6 @@ export function changedPolicy(shipped: string, change: PolicyChange): string {
   if (change.batchWindow) document.setIn(['batchWindow'], change.batchWindow);
   if (change.technique) document.setIn(['technique'], document.createNode([{ technique: change.technique }]));
   if (change.strategy) document.setIn(['strategy'], document.createNode([{ strategy: change.strategy }]));
+  if (change.destination) document.setIn(['destination'], change.destination);
   return document.toString();
 }

@@ -9,6 +9,7 @@ import type { Tracker } from '../../tracker/tracker.ts';
 import { Pause } from '../pause.ts';
 import type { Store, StoredMigration } from '../store/store.ts';
 import { nextQuestion, type Pace } from './cadence.ts';
+import { endedByChosen } from './chosen.ts';
 import { follow, type Observation, type Step } from './follow.ts';
 import { holdOf, leaseClients, trafficOf } from './links.ts';
 import { measureOutcome, RatesMean } from './outcome.ts';
@@ -55,6 +56,8 @@ const AFTER_MS = 6000;
  */
 export class Drive {
   record: StoredMigration;
+  /** Why it is followed no more though it has not ended: Nova does not take the host that Drover chose; null: it is. */
+  refused: string | null = null;
   readonly #parts: DriveParts;
   readonly #stop = new AbortController();
   readonly #during = new RatesMean();
@@ -110,6 +113,10 @@ export class Drive {
         await this.#renew();
         await this.#look();
         const step: Step = this.#nova === null && !this.#novaTold ? { kind: 'wait' } : follow(this.#observe());
+        if (step.kind === 'finish' && endedByChosen(this.record, step.reason)) {
+          this.refused = step.reason.text;
+          return;
+        }
         if (step.kind === 'finish') {
           await this.#finish(step);
           return;

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Reason } from '../../contract.ts';
 import { persist } from '../persist.ts';
 import type { Entry, Queue } from '../queue.ts';
+import { unchosen } from './chosen.ts';
 import type { Reservations } from './reservations.ts';
 import type { DeadlineWarnings } from './warnings.ts';
 
@@ -32,11 +33,16 @@ export class Ending {
     return true;
   }
 
-  /** Nova has not taken it: what was accepted waits again; a caller without a 202 has to ask again. */
-  async giveBack(entry: Entry, state: 'failed' | 'aborted', reason: Reason): Promise<void> {
+  /**
+   * Nova has not taken it: what was accepted waits again; a caller without a 202 has to ask again.
+   *
+   * @param isRefused Nova does not take the host that Drover had chosen.
+   */
+  async giveBack(entry: Entry, state: 'failed' | 'aborted', reason: Reason, isRefused = false): Promise<void> {
     if (!entry.deferred) return this.end(entry, state, reason);
     await this.#parts.reservations.drop(entry);
-    await this.persist(entry, () => this.#parts.queue.move(entry, 'queued', reason));
+    const change = unchosen(entry, isRefused);
+    await this.persist(entry, () => this.#parts.queue.move(entry, 'queued', reason, change));
   }
 
   async end(entry: Entry, state: 'failed' | 'aborted', reason: Reason): Promise<void> {

@@ -74,7 +74,8 @@ export class Execution {
     const warnings = new DeadlineWarnings(store, log);
     const background = new Background(log);
     const ending = new Ending({ queue, reservations, warnings, log, signal });
-    const running = new Running({ ...parts, reservations });
+    const refused = (entry: Entry, why: string) => background.run(entry, this.#submitting.withoutChosen(entry, why));
+    const running = new Running({ ...parts, reservations, refused });
     const shared = { queue, lookout, nova, unmanaged, running, ending, background, wake, log, signal };
     this.#submitting = new Submitting(shared);
     this.#reservations = reservations;
@@ -118,21 +119,31 @@ export class Execution {
       if (entry.state === 'received') {
         const waiter = this.#queue.waiter(entry.id);
         if (await this.#ending.leftByClient(entry)) return;
-        if (waiter && !(await this.#mayWait(entry, waiter))) return;
-        const moved = await this.#queue.move(entry, 'queued', reason, { deferred: true });
-        if (waiter?.sent) {
-          // It took so long to write that the caller's request has gone to Nova meanwhile.
-          this.#queue.claim(entry.id);
-          const gone: Reason = { code: 'store-slow', text: 'the store took too long: went to Nova unchanged' };
-          return this.#submitting.followUnchanged(moved, gone, await this.#submitting.forward(entry.id, waiter));
-        }
-        this.#queue.accept(moved);
+        if ((await this.#accepted(entry, reason, waiter)) === null) return;
       } else if (entry.stateReason?.code !== reason.code) {
         await this.#queue.move(entry, 'queued', reason);
       }
       this.#queue.release(entry.id);
       await this.#warnings.warn(entry, warning);
     });
+  }
+
+  /**
+   * Tells its caller 202 once that is on disk, if Nova would take the request from that caller. Null: the caller's own
+   * request has gone to Nova.
+   */
+  async #accepted(entry: Entry, reason: Reason, waiter: Waiter | undefined): Promise<Entry | null> {
+    if (waiter && !(await this.#mayWait(entry, waiter))) return null;
+    const moved = await this.#queue.move(entry, 'queued', reason, { deferred: true });
+    if (waiter?.sent) {
+      // It took so long to write that the caller's request has gone to Nova meanwhile.
+      this.#queue.claim(entry.id);
+      const gone: Reason = { code: 'store-slow', text: 'the store took too long: went to Nova unchanged' };
+      await this.#submitting.followUnchanged(moved, gone, await this.#submitting.forward(entry.id, waiter));
+      return null;
+    }
+    this.#queue.accept(moved);
+    return moved;
   }
 
   /** False: the caller's request has gone to Nova. */
@@ -163,11 +174,17 @@ export class Execution {
     });
   }
 
-  /** Reserves on both hosts, asks Nova, follows. */
-  async begin(received: Entry, decision: Decision, facts: DecisionFacts, warning: Reason | null): Promise<void> {
-    await this.#claimed(received, async () => {
+  /**
+   * Reserves on both hosts, asks Nova, follows. One for which Drover chose the destination is accepted first and asked for
+   * with Drover's account: Nova may not take that host, and is asked once more then. A caller's token does not last.
+   */
+  async begin(asked: Entry, decision: Decision, facts: DecisionFacts, warning: Reason | null): Promise<void> {
+    await this.#claimed(asked, async () => {
+      const chosen = decision.destination?.host ?? null;
+      if (await this.#ending.leftByClient(asked)) return;
+      const received = chosen === null ? asked : await this.#acceptedFor(asked, chosen);
+      if (received === null) return;
       const waiter = this.#queue.waiter(received.id);
-      if (await this.#ending.leftByClient(received)) return;
       const request = await this.#asWantedNow(received);
       if (request === null) return;
       await this.#warnings.warn(received, warning);
@@ -183,8 +200,9 @@ export class Execution {
           decision,
           facts,
           request,
+          ...(chosen === null ? {} : { destination: chosen }),
           outcome: measureOutcome(UNSEEN, UNSEEN, {
-            before: trafficOf(received, this.#parts.tracker),
+            before: trafficOf({ ...received, destination: received.destination ?? chosen }, this.#parts.tracker),
             during: null,
             after: null,
           }),
@@ -200,6 +218,15 @@ export class Execution {
       );
       this.#background.run(submitted, this.#submitting.submit(submitted, waiter));
     });
+  }
+
+  /** Null: it does not begin now, or has gone to Nova as it came. */
+  async #acceptedFor(asked: Entry, host: string): Promise<Entry | null> {
+    if (asked.deferred) return asked;
+    const reason: Reason = { code: 'destination-chosen', text: `goes to ${host}: Nova is asked at once` };
+    const accepted = await this.#accepted(asked, reason, this.#queue.waiter(asked.id));
+    // It is not in this one's hands any more since it waits.
+    return accepted && this.#queue.claim(accepted.id) ? accepted : null;
   }
 
   /** Only one at a time has a waiting migration in hand; what fails in its hand is put right in the background. */

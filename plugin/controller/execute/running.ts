@@ -19,6 +19,8 @@ export interface RunningParts {
   reservations: Reservations;
   /** Called with each that has been followed to its end, or to where `stop` left it. */
   ended: (record: StoredMigration) => void;
+  /** Called with one whose chosen host Nova does not take, and why. */
+  refused: (entry: Entry, why: string) => void;
   /** To plan again. */
   wake: () => void;
   notified?: DriveParts['notified'];
@@ -75,6 +77,10 @@ export class Running {
     });
     const done = drive.run().then(() => {
       this.#drives.delete(entry.id);
+      if (drive.refused !== null) {
+        this.#parts.refused({ ...entry, ...drive.record }, drive.refused);
+        return;
+      }
       this.#parts.reservations.forget(entry.id);
       this.#parts.ended(drive.record);
       this.#parts.wake();

@@ -6,6 +6,7 @@ import type { Entry, Queue } from '../queue.ts';
 import type { Unmanaged } from '../unmanaged.ts';
 import type { Waiter } from '../waiter.ts';
 import type { Background } from './background.ts';
+import { refusedReason, refusesChosen, requestOf } from './chosen.ts';
 import { CLIENT_GONE, type Ending } from './ending.ts';
 import type { Running } from './running.ts';
 import { LOST_AFTER_MS, wasTaken } from './search.ts';
@@ -77,7 +78,7 @@ export class Submitting {
   async submit(entry: Entry, waiter: Waiter | undefined): Promise<void> {
     const submission = waiter
       ? await this.forward(entry.id, waiter)
-      : await this.#parts.nova.submit(entry.vmUuid, entry.request);
+      : await this.#parts.nova.submit(entry.vmUuid, requestOf(entry));
     await this.#settle(entry, submission);
   }
 
@@ -91,7 +92,15 @@ export class Submitting {
     else if (submission.status === 202) this.#parts.running.follow(entry);
     // It may have been carried out all the same (nova/compute/api.py, live_migrate: MessagingTimeout).
     else if (submission.status >= 500) this.findAgain(entry);
+    else if (refusesChosen(entry, submission.status))
+      await this.withoutChosen(entry, `${submission.status} ${submission.text}`);
     else await this.#refused(entry, { code: 'nova-refused', text: `Nova: ${submission.status} ${submission.text}` });
+  }
+
+  /** Nova does not take the host that Drover chose: it is asked once more without, when its turn comes. */
+  async withoutChosen(entry: Entry, why: string): Promise<void> {
+    await this.#parts.ending.giveBack(entry, 'failed', refusedReason(entry, why), true);
+    this.#parts.wake();
   }
 
   /** Nova says no. Something may have been done to the server since it was looked at: then that is the reason. */

@@ -2,6 +2,7 @@ import type { LinkReservation } from 'drover-hostd/contract';
 import { checkAnswers, checkKnown } from './check/account.ts';
 import { checkCounts } from './check/counts.ts';
 import { checkDeadlines, checkRefusal } from './check/deadlines.ts';
+import { checkDestination } from './check/destination.ts';
 import { checkIdle, checkOrder, checkSerial, checkTiming } from './check/order.ts';
 import { checkOvertaken } from './check/overtaken.ts';
 import { checkReservation } from './check/reservation.ts';
@@ -44,6 +45,7 @@ export function breachesOf(world: World, actions: readonly Action[]): Breach[] {
         ...checkSerial(view, started),
         ...checkCounts(world, policy, view, started),
         ...checkRoom(world, view, started),
+        ...checkDestination(world, policy, view, started),
         ...checkTechnique(world, policy, started),
         ...checkReservation(world, policy, started.decision.priority, started, started.decision.reservation),
       ]),

@@ -45,11 +45,13 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
     },
     policy: policy.id,
     features: predicted?.features ?? null,
+    ...(migration.placing?.choice ? { destination: migration.placing.choice } : {}),
   };
+  const placed = migration.placing ? [migration.placing.reason] : [];
 
   if (!seen.classification) {
     const { technique, strategy } = policy.stale;
-    const named = { technique, reasons: seen.reasons, alternatives: staleTechniques(technique) };
+    const named = { technique, reasons: [...placed, ...seen.reasons], alternatives: staleTechniques(technique) };
     return withDowntime(policy, {
       ...common,
       ...gated(policy, named, world.nowMs, facts),
@@ -71,7 +73,7 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
         )
       : chooseTechnique(policy, { priority, classification }, world.nowMs, facts);
   const strategy = chooseStrategy(policy, { priority, contention: classification.contention });
-  const reasons = [...seen.reasons, ...technique.reasons, strategy.reason];
+  const reasons = [...placed, ...seen.reasons, ...technique.reasons, strategy.reason];
   if (strategy.strategy === 'parallel' && novaLimit(world, migration.source) === 1) {
     const text = `Nova runs one live migration at a time from ${migration.source} (max_concurrent_live_migrations), so a parallel group runs one after another there`;
     reasons.push({ code: 'gang-made-serial', text });

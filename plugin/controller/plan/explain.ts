@@ -6,15 +6,17 @@ import { startTimes } from '../../policy/starting.ts';
 import { amountOn } from '../../policy/units.ts';
 import { admission } from './admission.ts';
 import { decide } from './decide.ts';
+import { withDestinations } from './destination.ts';
 import { priorityOf, type QueuedMigration, sampledHost, type World } from './world.ts';
 
 /** What a policy says of one migration: its priority, when it may start, the limits, and the decision. Pure. */
 export function explainPolicy(world: World, policy: Policy, migration: QueuedMigration): PolicyExplanation {
-  const { source, destination, server } = migration;
+  const [placed = migration] = withDestinations(world, policy, [migration]);
+  const { source, destination, server } = placed;
   const match = priorityOf(world, policy, migration);
   const deadline = deadlineOf(policy, match.priority, migration);
   const { startsAtMs } = startTimes(policy, world.nowMs)[match.priority];
-  const decision = sampledHost(world, source) === null ? null : decide(world, policy, migration);
+  const decision = sampledHost(world, source) === null ? null : decide(world, policy, placed);
   return {
     vm: server.name,
     atMs: world.nowMs,

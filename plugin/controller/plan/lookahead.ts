@@ -2,6 +2,7 @@ import type { Decision, Priority, Reason } from '../../contract.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { type StartTimes, startTimesAhead } from '../../policy/starting.ts';
 import { planSchedule } from '../../schedule/live/plan.ts';
+import { planWithRoom } from '../../schedule/live/withroom.ts';
 import type { LiveMigration, LivePlan, LiveWorld } from '../../schedule/live/world.ts';
 import { type Duration, durationLeft, durationOf } from './duration.ts';
 import { ANYWHERE, type LiveNetwork, liveNetwork } from './livelinks.ts';
@@ -83,7 +84,7 @@ export function roundsFor(waiting: number, running: number): number {
  */
 export function lookAhead(world: World, policy: Policy, hopefuls: readonly Hopeful[]): LookAhead {
   const { live: given, durations } = liveWorldOf(world, policy, hopefuls);
-  const { live, plan, roomless } = scheduled(given, roundsFor(hopefuls.length, world.inFlight.length));
+  const { live, plan, roomless } = planWithRoom(given, roundsFor(hopefuls.length, world.inFlight.length));
   const place = new Map(plan.order.map((id, at) => [id, at]));
   const stretched = (by: 'low' | 'high') =>
     planSchedule(
@@ -132,27 +133,6 @@ export function lookAhead(world: World, policy: Policy, hopefuls: readonly Hopef
     });
   });
   return { order: plan.order, byId, roomless };
-}
-
-/**
- * The plan in which nobody waits for room that nothing frees: two full hosts that want to exchange guests, or one that is
- * too small. Such are planned as if they needed none, since Nova has to say what becomes of them.
- */
-export function scheduled(
-  given: LiveWorld,
-  rounds: number,
-): { live: LiveWorld; plan: LivePlan; roomless: ReadonlySet<number> } {
-  const roomless = new Set<number>();
-  let live = given;
-  let isSettled = given.hosts.every(({ free }) => free === null);
-  for (;;) {
-    const plan = planSchedule(live, { rounds: isSettled ? rounds : 0 });
-    if (plan.short.length === 0 && isSettled) return { live, plan, roomless };
-    isSettled = plan.short.length === 0;
-    for (const id of plan.short) roomless.add(id);
-    const migrations = live.migrations.map((own) => (roomless.has(own.id) ? { ...own, needs: {} } : own));
-    live = { ...live, migrations };
-  }
 }
 
 function whyNot(

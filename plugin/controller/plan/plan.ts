@@ -6,6 +6,7 @@ import { type StartTimes, startTimes, waitedMs } from '../../policy/starting.ts'
 import { adjustments, type Flight } from './adjust.ts';
 import { admission, foreseenOutlook, type Outlook, outlookOf } from './admission.ts';
 import { decide } from './decide.ts';
+import { withDestinations } from './destination.ts';
 import { type Hopeful, type LookAhead, lookAhead } from './lookahead.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
 import {
@@ -59,16 +60,22 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
   const lost = new Set(passed);
   const times = startTimes(policy, world.nowMs);
   const opensAtMs = batchEnds(queue, policy.batchWindowMs);
-  const hopefuls = queue
-    .filter((migration) => !lost.has(migration))
+  const placed = withDestinations(
+    world,
+    policy,
+    queue.filter((migration) => !lost.has(migration)),
+  );
+  const hopefuls = placed
     .map((migration) => candidateOf(world, policy, times, migration))
     .sort((a, b) => compare(policy, a, b))
     .map((candidate): Hopeful => ({ candidate, opensAtMs: opensAtMs.get(candidate.migration.id) ?? 0 }));
+  const byId = new Map(queue.map((migration) => [migration.id, migration]));
   const actions: Action[] = passed.map(({ id, source }) => pass(id, source));
   const starting: Flight[] = [];
 
   const taken = hopefuls.filter(({ candidate, opensAtMs: opens }) => {
-    const refused = world.nowMs < opens ? null : refusalOf(world, policy, times, candidate);
+    const asked = byId.get(candidate.migration.id) ?? candidate.migration;
+    const refused = world.nowMs < opens ? null : refusalOf(world, policy, times, asked, candidate);
     if (refused) actions.push({ kind: 'refuse', id: candidate.migration.id, reason: refused });
     return !refused;
   });
@@ -91,7 +98,9 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
     if (!closed) before.push(candidate);
     if (reason) {
       if (!closed) links.wait(candidate);
-      actions.push({ kind: 'hold', id, untilMs: early ? opens : (closed?.untilMs ?? null), reason, warning });
+      const chosen = candidate.decision.destination?.host;
+      const untilMs = early ? opens : (closed?.untilMs ?? null);
+      actions.push({ kind: 'hold', id, untilMs, reason, warning, ...(chosen === undefined ? {} : { chosen }) });
     } else {
       const lack = links.withoutRoom(candidate);
       const flight = { ...candidate.migration, decision: candidate.decision };
@@ -116,16 +125,21 @@ export function refusal(world: World, migration: QueuedMigration): Reason | null
   const { policy } = world;
   if (!policy || !anyoneAnswers(world, migration)) return null;
   const times = startTimes(policy, world.nowMs);
-  return refusalOf(world, policy, times, candidateOf(world, policy, times, migration));
+  return refusalOf(world, policy, times, migration);
 }
 
-/** As if it went before everything that waits and runs: whether it is refused depends on nothing else. */
+/** As if it went, and chose, before everything that waits: whether it is refused depends on nothing of that. */
 function refusalOf(
   world: World,
   policy: Policy,
   times: Record<Priority, StartTimes>,
-  candidate: Candidate,
+  migration: QueuedMigration,
+  decided: Candidate | null = null,
 ): Reason | null {
+  if (policy.deadlines.admission !== 'refuse') return null;
+  const [alone = migration] = withDestinations(world, policy, [migration]);
+  const isSame = decided !== null && decided.migration.destination === alone.destination;
+  const candidate = isSame ? decided : candidateOf(world, policy, times, alone);
   const startsAtMs = times[candidate.decision.priority].startsAtMs ?? Number.POSITIVE_INFINITY;
   const first: Outlook = { earliestStartAtMs: startsAtMs, plannedStartAtMs: startsAtMs, queuePosition: 0 };
   return admission(world, policy, candidate, first).refused;

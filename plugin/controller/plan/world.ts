@@ -1,5 +1,5 @@
 import type { HostInfo, HostSample, VmSample } from 'drover-hostd/contract';
-import type { Contention, Decision, Priority, Reason } from '../../contract.ts';
+import type { Contention, Decision, DestinationChoice, Priority, Reason } from '../../contract.ts';
 import type { Calibration } from '../../model/calibrate.ts';
 import { type Circumstances, matchPriority, type PriorityMatch, type ServerFacts } from '../../policy/match.ts';
 import type { Policy } from '../../policy/schema.ts';
@@ -39,6 +39,10 @@ export interface QueuedMigration {
   deadlineAtMs?: number | null;
   /** Its caller has a 202: it can no longer be refused. */
   deferred?: boolean;
+  /** Drover may name its destination, if the policy says so: Nova verifies it, and may be asked again without. */
+  choosable?: boolean;
+  /** What was chosen for it, or why nothing was. */
+  placing?: { choice: DestinationChoice | null; reason: Reason };
   /** What was asked for beyond what the policy says. */
   asked?: { priority: Priority | null } | null | undefined;
 }
@@ -96,7 +100,15 @@ export interface HostRoom {
  */
 export type Action =
   | { kind: 'start'; id: number; decision: Decision; warning: Reason | null }
-  | { kind: 'hold'; id: number; untilMs: number | null; reason: Reason; warning: Reason | null }
+  | {
+      kind: 'hold';
+      id: number;
+      untilMs: number | null;
+      reason: Reason;
+      warning: Reason | null;
+      /** The host that is chosen for it as things stand. */
+      chosen?: string;
+    }
   | { kind: 'refuse'; id: number; reason: Reason }
   | { kind: 'adjust'; id: number; reservation: Decision['reservation'] }
   | { kind: 'pass'; id: number; reason: Reason };

@@ -63,8 +63,17 @@ describe('The judge of a run with kills', () => {
   it('finds nothing where each accepted migration came to one end', () => {
     expect(judge(evidence({}))).toEqual({
       ...{ lost: [], doubled: [], wrong: [], accepted: 1, deferred: 1 },
-      ...{ movedMeanwhile: [], collided: [] },
+      ...{ movedMeanwhile: [], collided: [], askedAgain: 0 },
     });
+  });
+
+  it('knows of one whose chosen host Nova did not take that it was asked for once more, after that', () => {
+    const moved = record({ novaMigrationId: 2, refusedMigrationId: 1 });
+    const again = { records: [moved], taken: [taken({ end: 'error' }), taken({ migrationId: 2, requestId: 'req-2' })] };
+    expect(judge(evidence(again))).toMatchObject({ lost: [], doubled: [], wrong: [], askedAgain: 1 });
+    const before = { ...moved, novaMigrationId: 1, refusedMigrationId: 2 };
+    const turned = { records: [before], taken: [taken(), taken({ migrationId: 2, end: 'error' })] };
+    expect(judge(evidence(turned)).doubled).not.toEqual([]);
   });
 
   it.each([

@@ -122,6 +122,13 @@ describe('parsePolicy', () => {
     ],
     ['a negative amount', 'floor: 1 %', 'floor: -1 %', 7, 'floor: "-1 %" is not a bandwidth'],
     ['strict neither true nor false', 'strict: false', 'strict: maybe', 8, 'strict: write true or false'],
+    [
+      'a chooser of destinations that there is not',
+      'destination: keep',
+      'destination: nearest',
+      13,
+      'destination: must be one of keep, least-contended',
+    ],
     ['no floor', 'floor: 1 %', 'floor: 0 %', 7, 'lets a low-priority migration run for ever'],
     ['next to no floor', 'floor: 1 %', 'floor: 1 bit', 7, 'write at least 1 % or 1 Mbit'],
     ['a floor of all', 'floor: 1 %', 'floor: 100 %', 7, 'floor: so high a floor takes from the workload'],

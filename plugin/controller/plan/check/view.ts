@@ -29,7 +29,14 @@ export function viewOf(world: World, policy: Policy, actions: readonly Action[])
   const byId = new Map(actions.map((action) => [action.id, action]));
   const starts = world.queue.flatMap((migration) => {
     const action = byId.get(migration.id);
-    return action?.kind === 'start' ? [{ ...migration, decision: action.decision }] : [];
+    if (action?.kind !== 'start') return [];
+    const { decision } = action;
+    return [{ ...migration, destination: migration.destination ?? decision.destination?.host ?? null, decision }];
+  });
+  const held = world.queue.flatMap((migration) => {
+    const action = byId.get(migration.id);
+    if (action?.kind !== 'hold') return [];
+    return [{ ...migration, destination: migration.destination ?? action.chosen ?? null }];
   });
   const running = (migration: Place & { id: number; vmUuid: string; decision: Decision | null }): Running => ({
     id: migration.id,
@@ -52,7 +59,7 @@ export function viewOf(world: World, policy: Policy, actions: readonly Action[])
   );
   return {
     starts,
-    held: world.queue.filter(({ id }) => byId.get(id)?.kind === 'hold'),
+    held,
     refused: world.queue.filter(({ id }) => byId.get(id)?.kind === 'refuse'),
     flying,
     running: [...flying, ...starts.map(running)],

@@ -56,6 +56,7 @@ const request = fc.record({
     { freq: 2 },
   ),
   deferred: fc.boolean(),
+  choosable: fc.boolean(),
   sameVmAs: fc.oneof(
     { weight: 9, arbitrary: fc.constant(null) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max: 30 }) },
@@ -110,6 +111,7 @@ const roomOfHost = fc.option(
     memoryMb: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 0, max: 400_000 })),
     vcpus: fc.constantFrom(0, 4, 64, 64),
     accepts: mostly,
+    zone: fc.constantFrom(null, 'a', 'a', 'b'),
   }),
   { freq: 6 },
 );
@@ -126,7 +128,7 @@ function roomOf({ hosts, holds, settled, arrived }: Told, requests: readonly { m
   const known = hosts.flatMap((own, at): [string, HostRoom][] => {
     if (own === null) return [];
     const free = { MEMORY_MB: own.memoryMb, VCPU: own.vcpus };
-    return [[names[at] ?? '', { free, zone: null, accepts: own.accepts }]];
+    return [[names[at] ?? '', { free, zone: own.zone, accepts: own.accepts }]];
   });
   return {
     hosts: new Map(known),
@@ -181,14 +183,16 @@ export const randomWorlds: fc.Arbitrary<World> = fc
     strict: seldom,
     more: policyParts,
     room: fc.option(room),
+    destination: fc.constantFrom('keep' as const, 'least-contended' as const),
   })
-  .map(({ requests, running: flights, hosts, levels, cap, noPolicy, strict, more, room: told }) => {
+  .map(({ requests, running: flights, hosts, levels, cap, noPolicy, strict, more, room: told, destination }) => {
     const queue = requests.map((r, index) => {
       const own = queued(index + 1, {
         ...r.place,
         receivedAtMs: NOW - r.waitedMs,
         paused: r.paused,
         deferred: r.deferred,
+        choosable: r.choosable && r.place.destination === null,
         ...(r.priority ? { priority: r.priority } : {}),
         ...(r.sameVmAs ? { vmUuid: vmUuid(r.sameVmAs) } : {}),
       });
@@ -203,6 +207,7 @@ export const randomWorlds: fc.Arbitrary<World> = fc
       ...rest,
       deadlines: { ...more.deadlines, admission },
       strict,
+      destination,
       caps: { parallelPerLink: cap, ...more.caps },
     };
     const hostsWith = (inFlight: readonly InFlightMigration[]) =>

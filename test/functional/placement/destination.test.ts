@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Cloud } from '../../cloud/cloud.ts';
+import type { Moment } from '../../cloud/ledger.ts';
+import { PluginProcess } from '../../kills/plugin.ts';
+import { sendMigration } from '../../kills/sender.ts';
+
+// Each starts the real process, which takes many times longer where all tests share the processors.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
+
+const WITHIN = { timeout: 30_000 };
+
+let folder = '';
+let cloud: Cloud;
+let plugin: PluginProcess;
+/** On compute-1. */
+let machine: string;
+/** What Nova was asked for, without the questions for a host that does not exist. */
+let bodies: { host: string | null; force?: boolean; by: string }[] = [];
+
+/** Three hosts: the workload of compute-2 takes half of what comes in, that of the others a fifth. */
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-destination-'));
+  const hosts = ['compute-1', 'compute-2', 'compute-3'];
+  cloud = new Cloud({ seed: 1, hosts, machines: 3, faults: 0, folder, runMs: [300, 300] });
+  const addresses = await cloud.start();
+  machine = addresses.machines[0] ?? '';
+  bodies = [];
+  cloud.onRequest = (request, content) => {
+    const migrate = content.includes('os-migrateLive') ? JSON.parse(content.toString())['os-migrateLive'] : null;
+    if (migrate === null || migrate.host?.startsWith('nowhere-')) return;
+    bodies.push({ ...migrate, by: String(request.headers['x-auth-token']).split('-')[0] ?? '' });
+  };
+  plugin = new PluginProcess(join(folder, 'plugin'), addresses);
+  await plugin.prepare('300 ms', undefined, 'least-contended');
+  await start();
+});
+afterEach(async () => {
+  plugin.kill();
+  await plugin.ended();
+  await cloud.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function start(): Promise<void> {
+  plugin.spawn();
+  expect(await plugin.ready()).toBe(true);
+}
+
+function send(host: string | null = null) {
+  return sendMigration(plugin.port, cloud, machine, host);
+}
+
+async function ended() {
+  const one = async () => (await plugin.newest())[0];
+  await expect.poll(async () => (await one())?.state, WITHIN).toMatch(/completed|failed|aborted/);
+  return one();
+}
+
+const asked = () => bodies.map(({ host, by }) => `${host} by ${by}`);
+
+describe('A migration without a destination, least-contended', () => {
+  it('is accepted and goes to the host that was chosen, which Nova is to verify', async () => {
+    const { status } = await send();
+    expect(status).toBe(202);
+    expect(await ended()).toMatchObject({
+      state: 'completed',
+      destination: 'compute-3',
+      deferred: true,
+      decision: {
+        destination: { host: 'compute-3', rejected: [{ host: 'compute-2', reason: { code: 'more-contended' } }] },
+      },
+    });
+    expect(bodies).toEqual([{ host: 'compute-3', block_migration: 'auto', by: 'service' }]);
+    expect(cloud.machines.machines.get(machine)?.host).toBe('compute-3');
+  });
+
+  it('is asked for once more without, where the scheduler does not take that host', async () => {
+    cloud.machines.accepts = (host) => host !== 'compute-3';
+    await send();
+    const record = await ended();
+    expect(record).toMatchObject({ state: 'completed', destination: 'compute-2' });
+    expect(record?.decision?.destination ?? null).toBeNull();
+    expect(asked()).toEqual(['compute-3 by service', 'null by service']);
+    expect(cloud.ledger.taken.map(({ end }) => end)).toEqual(['error', 'completed']);
+  });
+
+  it.each([400, 403] as const)(
+    'is asked for once more without, where nova-api answers %i to that host',
+    async (status) => {
+      cloud.machines.refuses = (host) => (host === 'compute-3' ? status : null);
+      await send();
+      expect(await ended()).toMatchObject({ state: 'completed' });
+      expect(asked()).toEqual(['compute-3 by service', 'null by service']);
+    },
+  );
+
+  it('ends after the second question, whatever Nova says to it', async () => {
+    cloud.machines.accepts = () => false;
+    await send();
+    expect(await ended()).toMatchObject({ state: 'failed', stateReason: { code: 'no-valid-host' } });
+    expect(asked()).toEqual(['compute-3 by service', 'null by service']);
+  });
+
+  it('keeps the host that its caller named, and Nova answers its caller', async () => {
+    const { status, arrived, sent } = await send('compute-2');
+    expect([status, arrived]).toEqual([202, [sent]]);
+    expect(await ended()).toMatchObject({ state: 'completed', destination: 'compute-2', deferred: false });
+    expect(asked()).toEqual(['compute-2 by caller']);
+  });
+
+  it.each<Moment>(['migrate-taken', 'recorded', 'ended'])(
+    'is moved once though the plugin is killed at %s while its host is refused',
+    async (moment) => {
+      cloud.machines.accepts = (host) => host !== 'compute-3';
+      cloud.onMoment = (seen) => {
+        if (seen !== moment || cloud.ledger.taken.length === 0) return;
+        cloud.onMoment = () => {};
+        plugin.kill();
+      };
+      await send().catch(() => {});
+      await plugin.ended();
+      await start();
+      expect(await ended()).toMatchObject({ state: 'completed', destination: 'compute-2' });
+      expect(cloud.ledger.taken.map(({ end }) => end)).toEqual(['error', 'completed']);
+      expect(cloud.ledger.overlaps).toEqual([]);
+    },
+  );
+});
