@@ -48,7 +48,7 @@ export function occupancy(world: World, policy: Policy, roomless: ReadonlySet<nu
   return { run, wait, obstacle, withoutRoom };
 
   function run(migration: QueuedMigration & Pick<InFlightMigration, 'decision'>): void {
-    if (roomless?.has(migration.id) === false) room.take(migration);
+    if (roomless?.has(migration.id) !== true && room.lack(migration) === null) room.take(migration);
     use(migration);
   }
 
