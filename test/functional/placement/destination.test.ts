@@ -28,11 +28,11 @@ beforeEach(async () => {
   const addresses = await cloud.start();
   machine = addresses.machines[0] ?? '';
   bodies = [];
-  cloud.onRequest = (request, content) => {
+  cloud.onRequest.add((request, content) => {
     const migrate = content.includes('os-migrateLive') ? JSON.parse(content.toString())['os-migrateLive'] : null;
     if (migrate === null || migrate.host?.startsWith('nowhere-')) return;
     bodies.push({ ...migrate, by: String(request.headers['x-auth-token']).split('-')[0] ?? '' });
-  };
+  });
   plugin = new PluginProcess(join(folder, 'plugin'), addresses);
   await plugin.prepare('300 ms', undefined, 'least-contended');
   await start();
