@@ -143,14 +143,15 @@ export default {
     },
     {
       name: 'bot-to-plugin-contract',
-      comment: 'bot knows of plugin its contract only.',
+      comment:
+        'bot knows of plugin its contract only, and what all services are made of: their running, globs, findings of a check.',
       severity: 'error',
       from: {
         path: '^bot/',
       },
       to: {
         path: '^(plugin|hostd)/',
-        pathNot: '^plugin/contract\\.ts$',
+        pathNot: '^(plugin/(contract|service|policy/glob)|hostd/check/(finding|table))\\.ts$',
       },
     },
     {

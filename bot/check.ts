@@ -1,17 +1,10 @@
+import { type Finding, fail, ok, warn } from 'drover-hostd/check/finding';
 import type { Logger } from 'pino';
 import { SlackApi } from './channel/slack.ts';
 import type { Config } from './config.ts';
 import { DroverClient } from './drover/client.ts';
 import { describeError, SlackError } from './errors.ts';
 import { Journal } from './journal/journal.ts';
-
-/** One thing that the bot needs, and what to do where it is missing. */
-export interface Finding {
-  check: string;
-  state: 'ok' | 'warn' | 'fail';
-  found: string;
-  todo: string | null;
-}
 
 /** As bot/manifest.yaml asks for them, with what each is for. */
 const SCOPES: Readonly<Record<string, string>> = {
@@ -45,7 +38,7 @@ export async function check(config: Config, log: Logger): Promise<Finding[]> {
     ...(secrets.appToken === null ? [] : [socket(where.apiUrl, secrets.appToken, log)]),
     ...(where.policyChannel === undefined ? [] : [channel(slack, where.policyChannel)]),
     ...[...new Set(config.rights.flatMap(({ groups }) => groups))].map((group) =>
-      finding(`rights.${group}`, 'correct the id in rights, or make the user group', async () => {
+      finding(`rights.${group.toLowerCase()}`, 'correct the id in rights, or make the user group', async () => {
         const { users } = await slack.call('usergroups.users.list', { usergroup: group });
         return `${(users as unknown[] | undefined)?.length ?? 0} members`;
       }),
@@ -62,23 +55,11 @@ export async function check(config: Config, log: Logger): Promise<Finding[]> {
   return findings;
 }
 
-export function exitStatus(findings: readonly Finding[]): 0 | 1 {
-  return findings.some(({ state }) => state === 'fail') ? 1 : 0;
-}
-
-export function printed(findings: readonly Finding[]): string {
-  const lines = findings.map(
-    ({ check: what, state, found, todo }) =>
-      `${state.padEnd(4)}  ${what}: ${found}${todo === null ? '' : `\n      -> ${todo}`}`,
-  );
-  return `${lines.join('\n')}\n`;
-}
-
 async function finding(what: string, todo: string, look: () => Promise<string>): Promise<Finding> {
   try {
-    return { check: what, state: 'ok', found: await look(), todo: null };
+    return ok(what, await look());
   } catch (error) {
-    return { check: what, state: 'fail', found: describeError(error), todo };
+    return fail(what, describeError(error), todo);
   }
 }
 
@@ -92,18 +73,13 @@ async function scopes(slack: SlackApi): Promise<Finding> {
   try {
     const { response_metadata: metadata } = await slack.call('auth.test', {});
     const given = (metadata as { scopes?: string[] } | undefined)?.scopes ?? [];
-    if (given.length === 0) return { check: name, state: 'warn', found: 'Slack does not say which', todo: null };
+    if (given.length === 0) return warn(name, 'Slack does not say which', "compare the app's with bot/manifest.yaml");
     const missing = Object.entries(SCOPES).filter(([scope]) => !given.includes(scope));
-    if (missing.length === 0) return { check: name, state: 'ok', found: given.join(', '), todo: null };
+    if (missing.length === 0) return ok(name, given.join(', '));
     const found = `missing: ${missing.map(([scope, use]) => `${scope} (${use})`).join(', ')}`;
-    return {
-      check: name,
-      state: 'fail',
-      found,
-      todo: "bring the app's manifest up to bot/manifest.yaml, and install it again",
-    };
+    return fail(name, found, "bring the app's manifest up to bot/manifest.yaml, and install it again");
   } catch (error) {
-    return { check: name, state: 'fail', found: describeError(error), todo: 'see slack.token' };
+    return fail(name, describeError(error), 'see slack.token');
   }
 }
 
@@ -119,15 +95,10 @@ async function channel(slack: SlackApi, id: string): Promise<Finding> {
   const name = 'slack.policy-channel';
   try {
     await slack.call('conversations.history', { channel: id, limit: 1 });
-    return { check: name, state: 'ok', found: `the bot is in ${id}`, todo: null };
+    return ok(name, `the bot is in ${id}`);
   } catch (error) {
     const isOut = error instanceof SlackError && ['channel_not_found', 'not_in_channel'].includes(error.code);
     const why = isOut ? `the bot is not in ${id}, or there is no such channel` : describeError(error);
-    return {
-      check: name,
-      state: 'fail',
-      found: why,
-      todo: 'invite it there: /invite @Drover; or correct slack.policyChannel',
-    };
+    return fail(name, why, 'invite it there: /invite @Drover; or correct slack.policyChannel');
   }
 }

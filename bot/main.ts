@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
+import { runService } from 'drover-plugin/service';
 import { pino } from 'pino';
 import { startBot } from './bot.ts';
 import { readConfig } from './config.ts';
 import { describeError } from './errors.ts';
-import { Notifier } from './notify.ts';
 
 const DEFAULT_CONFIG = '/etc/drover/bot.yaml';
 const USAGE = `usage: drover-bot [run|check] [--config FILE] [--json]
@@ -31,27 +31,21 @@ async function main(args: string[]): Promise<void> {
 }
 
 async function runCheck(file: string, asJson: boolean): Promise<number> {
-  const { check, exitStatus, printed } = await import('./check.ts');
+  // Loaded only here: the service needs none of it.
+  const [{ check }, { exitStatus }, { renderTable }] = await Promise.all([
+    import('./check.ts'),
+    import('drover-hostd/check/finding'),
+    import('drover-hostd/check/table'),
+  ]);
   const findings = await check(readConfig(file, process.env), pino({ level: 'silent' }));
-  process.stdout.write(asJson ? `${JSON.stringify(findings, null, 2)}\n` : printed(findings));
+  process.stdout.write(asJson ? `${JSON.stringify(findings, null, 2)}\n` : renderTable(findings));
   return exitStatus(findings);
 }
 
 async function run(file: string): Promise<void> {
   const config = readConfig(file, process.env);
   const log = pino({ name: 'drover-bot', level: config.logLevel });
-  const notifier = new Notifier(process.env, log);
-  const bot = await startBot(config, log);
-  notifier.ready(() => bot.status());
-  const stop = () => {
-    notifier.stopping();
-    bot.stop().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  await runService(log, () => startBot(config, log));
 }
 
 if (import.meta.main) {

@@ -14,7 +14,6 @@ import { locateDatabase } from './controller/store/locate.ts';
 import { Store } from './controller/store/store.ts';
 import { describeError } from './errors.ts';
 import { NotificationListener } from './notifications/listener.ts';
-import { Notifier } from './notify.ts';
 import { createNovaCalls } from './nova/calls.ts';
 import { RoomWatch } from './placement/watch.ts';
 import { WindowAlarm } from './policy/alarm.ts';
@@ -23,6 +22,7 @@ import { PolicyFiles } from './policy/watch.ts';
 import { ProxyServer } from './proxy/server.ts';
 import { whileLeading } from './replica/guard.ts';
 import { Replica } from './replica/replica.ts';
+import { runService } from './service.ts';
 import { TraceExport } from './trace/export.ts';
 import { createHostClient } from './tracker/hosts.ts';
 import { Tracker } from './tracker/tracker.ts';
@@ -218,18 +218,7 @@ async function runCheck(file: string, asJson: boolean): Promise<number> {
 async function run(file: string): Promise<void> {
   const config = readConfig(file);
   const log = pino({ name: 'drover-plugin', level: config.logLevel });
-  const notifier = new Notifier(process.env, log);
-  const plugin = await startPlugin(config, log);
-  notifier.ready(() => plugin.status());
-  const stop = () => {
-    notifier.stopping();
-    plugin.stop().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  await runService(log, () => startPlugin(config, log));
 }
 
 if (import.meta.main) {

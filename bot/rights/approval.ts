@@ -1,5 +1,5 @@
 import type { Priority } from 'drover-plugin/contract';
-import { globMatches } from '../targets/glob.ts';
+import { globMatches } from 'drover-plugin/policy/glob';
 import type { Loss } from './loss.ts';
 import type { Move } from './may.ts';
 import type { Approval, Rule } from './schema.ts';

@@ -1,5 +1,5 @@
 import type { Priority } from 'drover-plugin/contract';
-import { globMatches } from '../targets/glob.ts';
+import { globMatches } from 'drover-plugin/policy/glob';
 import type { Grant, Rights } from './schema.ts';
 
 /** Somebody in Slack. */

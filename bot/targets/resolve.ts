@@ -1,6 +1,6 @@
 import type { ServerView } from 'drover-plugin/contract';
+import { globMatches } from 'drover-plugin/policy/glob';
 import type { Target } from '../command/command.ts';
-import { globMatches } from './glob.ts';
 import { nearestNames } from './nearest.ts';
 
 /** More servers at once than one message can still show one by one. */

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hasEnded } from '../../bot/asks/ask.ts';
 import { Journal } from '../../bot/journal/journal.ts';
 import { askMessage } from '../../bot/views/ask.ts';
-import type { LogLine } from '../kills/plugin.ts';
 import { type Random, seeded } from '../random.ts';
-import { BotProcess } from './process.ts';
+import type { LogLine, ServiceProcess } from '../service-process.ts';
+import { botProcess } from './process.ts';
 import { BotRig } from './rig.ts';
 import { Senders, type Typed } from './senders.ts';
 
@@ -49,7 +49,7 @@ export async function botCampaign(options: BotCampaign): Promise<BotVerdict> {
   const rig = await BotRig.start(options.folder, { machines: options.machines, seed: options.seed });
   const rights = [{ everyone: true, priorities: ['low', 'medium', 'high'] }];
   const config = rig.configure({ rights }, options.http ? await rig.httpPort() : null);
-  const bot = new BotProcess(
+  const bot = botProcess(
     config,
     options.folder,
     rig.environment,
@@ -94,7 +94,7 @@ export async function botCampaign(options: BotCampaign): Promise<BotVerdict> {
 }
 
 /** One life of the bot from here on; gives what its end was aimed at. */
-async function killOnce(rig: BotRig, bot: BotProcess, random: Random): Promise<string> {
+async function killOnce(rig: BotRig, bot: ServiceProcess, random: Random): Promise<string> {
   const aim = random.pick(['start', 'time', 'asked', 'answered', 'audit'] as const);
   let hit: string | null = null;
   const kill = (what: string) => {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { MigrationEvent, MigrationRecord } from '../../plugin/contract.ts';
 import { changedPolicy } from '../lab/policy.ts';
 import type { Message } from '../slack/workspace.ts';
-import { BotProcess } from './process.ts';
+import { botProcess } from './process.ts';
 import { BotRig, CHANNEL, OPS } from './rig.ts';
 
 export interface CrowdResult {
@@ -50,7 +50,7 @@ export async function crowd(folder: string, count: number, runMs: readonly [numb
   const concurrent = Math.ceil(count / HOSTS);
   const rig = await BotRig.start(folder, { hosts: HOSTS, concurrent, machines: count, runMs, policy });
   const config = rig.configure();
-  const bot = new BotProcess(config, folder, rig.environment);
+  const bot = botProcess(config, folder, rig.environment);
   try {
     bot.spawn();
     if (!(await bot.ready())) throw new Error('the bot does not start');

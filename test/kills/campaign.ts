@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Moment } from '../cloud/ledger.ts';
 import { CloudProcess } from '../cloud/process.ts';
 import { type Random, seeded } from '../random.ts';
+import type { LogLine } from '../service-process.ts';
 import { readBook } from './book.ts';
 import { Clients } from './clients.ts';
 import { type Judgement, judge } from './oracle.ts';
-import { type LogLine, PluginProcess } from './plugin.ts';
+import { PluginProcess } from './plugin.ts';
 import { PortTransport } from './transport.ts';
 import { leftToNova } from './unmanaged.ts';
 

@@ -1,6 +1,6 @@
 import type { Ledger, Taken } from '../cloud/ledger.ts';
+import type { LogLine } from '../service-process.ts';
 import type { Book, BookedMigration } from './book.ts';
-import type { LogLine } from './plugin.ts';
 
 /** A request that the plugin said it leaves to Nova. */
 export interface LeftToNova {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { check, exitStatus } from '../../../bot/check.ts';
+import { check } from '../../../bot/check.ts';
 import { readConfig } from '../../../bot/config.ts';
+import { exitStatus } from '../../../hostd/check/finding.ts';
 import { SlackDouble } from '../../slack/double.ts';
 
 const LOG = pino({ level: 'silent' });
@@ -48,8 +49,8 @@ it('says of each thing whether it is there, and what to do', async () => {
     'slack.scopes': 'warn',
     'slack.socket': 'ok',
     'slack.policy-channel': 'fail',
-    'rights.SOPS1': 'ok',
-    'rights.SGONE1': 'fail',
+    'rights.sops1': 'ok',
+    'rights.sgone1': 'fail',
     'control.api': 'fail',
   });
   expect(findings.every(({ state, todo }) => state !== 'fail' || todo !== null)).toBe(true);

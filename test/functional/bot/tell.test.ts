@@ -3,18 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Journal } from '../../../bot/journal/journal.ts';
-import { BotProcess } from '../../bot/process.ts';
+import { botProcess } from '../../bot/process.ts';
 import { BotRig, GUEST, OPS } from '../../bot/rig.ts';
+import type { ServiceProcess } from '../../service-process.ts';
 
 let rig: BotRig;
-let bot: BotProcess;
+let bot: ServiceProcess;
 let folder = '';
 const WITHIN = { timeout: 30_000 };
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'drover-bot-tell-'));
   rig = await BotRig.start(folder, { machines: 4 });
-  bot = new BotProcess(rig.configure(), folder, rig.environment);
+  bot = botProcess(rig.configure(), folder, rig.environment);
   bot.spawn();
   await bot.ready();
 }, 120_000);

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { BotProcess } from '../../bot/process.ts';
+import { botProcess } from '../../bot/process.ts';
 import { BotRig, OPS, shown } from '../../bot/rig.ts';
+import type { ServiceProcess } from '../../service-process.ts';
 
 let rig: BotRig;
-let bot: BotProcess;
+let bot: ServiceProcess;
 let folder = '';
 /** While it is there the disk does not answer. */
 let hang = '';
@@ -21,7 +22,7 @@ beforeAll(async () => {
   execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'slowdisk.c'), '-ldl']);
   rig = await BotRig.start(folder, { machines: 4 });
   const environment = { ...rig.environment, LD_PRELOAD: library, SLOW_DISK: hang };
-  bot = new BotProcess(rig.configure(), folder, environment);
+  bot = botProcess(rig.configure(), folder, environment);
   bot.spawn();
   await bot.ready();
 }, 120_000);

@@ -10,10 +10,10 @@ import { boot, deleteGuest, type Guest, verifyMemory } from '../../lab/guests.ts
 import { ensureLab, type Lab } from '../../lab/lab.ts';
 import { changedPolicy } from '../../lab/policy.ts';
 import { seeded } from '../../random.ts';
+import type { LogLine } from '../../service-process.ts';
 import { readBook } from '../book.ts';
 import { Clients, type Pace } from '../clients.ts';
 import { type Judgement, judge } from '../oracle.ts';
-import type { LogLine } from '../plugin.ts';
 import { leftToNova } from '../unmanaged.ts';
 import { makeCaller } from './caller.ts';
 import { ledgerOf, type NovaRecords } from './ledger.ts';

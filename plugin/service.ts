@@ -5,11 +5,36 @@ import { describeError } from './errors.ts';
 const PROGRAM = 'systemd-notify';
 const TIMEOUT_MS = 5000;
 
+export interface Service {
+  /** One line for `systemctl status`. */
+  status(): string;
+  stop(): Promise<void>;
+}
+
 /**
- * Tells systemd how the plugin is (sd_notify(3)), by systemd's own program: Node has no sockets of datagrams. Without
- * systemd nothing happens. The watchdog is fed by a timer of the event loop: a plugin whose loop hangs is started again.
+ * Runs a service until SIGTERM or SIGINT, which it obeys once: what has begun is ended first. Tells systemd
+ * how it is.
  */
-export class Notifier {
+export async function runService(log: Logger, start: () => Promise<Service>): Promise<void> {
+  const notifier = new Notifier(process.env, log);
+  const service = await start();
+  notifier.ready(() => service.status());
+  const stop = () => {
+    notifier.stopping();
+    service.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+/**
+ * Tells systemd how the service is (sd_notify(3)), by systemd's own program: Node has no sockets of datagrams. Without
+ * systemd nothing happens. The watchdog is fed by a timer of the event loop: a service whose loop hangs is started again.
+ */
+class Notifier {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #watchdogMs: number | null;
   readonly #log: Logger;
