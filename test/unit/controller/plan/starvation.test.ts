@@ -25,7 +25,7 @@ describe('plan, played to the end', { timeout: 60_000 }, () => {
         const { lives, breaches } = playForward(drawn);
         expect([...breaches, ...starved(drawn, lives)]).toEqual([]);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -38,7 +38,7 @@ describe('plan, played to the end', { timeout: 60_000 }, () => {
         const { lives, breaches } = playForward(drawn, blind);
         expect([...breaches, ...starved(drawn, lives)]).toEqual([]);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 
