@@ -57,6 +57,16 @@ export function foresightFaults(world: World, { ahead, live: given }: Planned): 
   ];
 }
 
+/** A rule that is broken where nobody can look ahead. */
+export function blindFaults(world: World): string[] {
+  const blind = () => {
+    throw new Error('no foresight');
+  };
+  const { actions, ahead, failure } = planAhead(world, blind);
+  const isSaid = ahead === null && failure === (world.policy ? 'no foresight' : null);
+  return [...checkPlan(world, actions), ...(isSaid ? [] : ['nobody says that nobody looks ahead'])];
+}
+
 /** Another plan, to the byte, when queue, flights and hosts come in another order. */
 export function orderFaults(world: World, decided: Decided): string[] {
   const turned = {
