@@ -1,7 +1,14 @@
 /** Random worlds of the controller through its plan, the independent check, the verifier of what is foreseen, and again. */
 import fc from 'fast-check';
 import type { World } from '../../../plugin/controller/plan/plan.ts';
-import { foresightFaults, orderFaults, type Planned, planned, ruleFaults } from '../../unit/controller/plan/faults.ts';
+import {
+  blindFaults,
+  foresightFaults,
+  orderFaults,
+  type Planned,
+  planned,
+  ruleFaults,
+} from '../../unit/controller/plan/faults.ts';
 import { randomWorlds } from '../../unit/controller/plan/random-worlds.ts';
 import { Tally } from './tally.ts';
 
@@ -10,7 +17,12 @@ export function benchPlans(count: number, seed: number): string[] {
   const tally = new Tally();
   const property = fc.property(randomWorlds, (world) => {
     const plan = planned(world);
-    const [fault] = [...ruleFaults(world, plan), ...foresightFaults(world, plan), ...orderFaults(world, plan)];
+    const [fault] = [
+      ...ruleFaults(world, plan),
+      ...foresightFaults(world, plan),
+      ...orderFaults(world, plan),
+      ...blindFaults(world),
+    ];
     if (fault) throw new Error(fault);
     note(tally, world, plan);
   });
@@ -18,7 +30,7 @@ export function benchPlans(count: number, seed: number): string[] {
   const result = fc.check(property, { numRuns: count, seed });
   const seconds = (performance.now() - began) / 1000;
   console.log(
-    `\n${result.numRuns} random worlds of the controller through planAhead and checkPlan in ${seconds.toFixed(0)} s (seed ${seed}): ${result.failed ? 'a fault' : 'no rule broken, what is foreseen keeps the rules to its end, each plan the same to the byte from the reverse order'}`,
+    `\n${result.numRuns} random worlds of the controller through planAhead and checkPlan in ${seconds.toFixed(0)} s (seed ${seed}): ${result.failed ? 'a fault' : 'no rule broken, nor where nobody can look ahead, what is foreseen keeps the rules to its end, each plan the same to the byte from the reverse order'}`,
   );
   tally.print();
   return result.failed ? [fc.defaultReportMessage(result) ?? 'a fault'] : [];
