@@ -26,7 +26,7 @@ const AT_ONCE = 16;
  */
 export class RoomLook {
   readonly #calls: PlacementCalls;
-  #places: { atMs: number; found: HostPlaces } | null = null;
+  #places: { atMs: number; found: Promise<HostPlaces> } | null = null;
   #services: { atMs: number; found: ComputeService[] } | null = null;
 
   constructor(calls: PlacementCalls) {
@@ -53,6 +53,16 @@ export class RoomLook {
     return { hosts: roomOf(found, hasMoved ? await this.#providers(found, options) : first, services), places };
   }
 
+  /** Where a server holds what; null: nowhere. @throws OpenStackError */
+  async place(server: string): Promise<{ host: string; holds: Resources } | null> {
+    const options: CallOptions = { timeoutMs: TIMEOUT_MS };
+    const [found, held] = await Promise.all([
+      this.#hostPlaces(options),
+      this.#calls.placement.allocations(server, options),
+    ]);
+    return placeOf(found, held);
+  }
+
   /** The full ones, which are no candidates for anything, are asked one by one: others may leave them. */
   async #providers({ hostOf }: HostPlaces, options: CallOptions): Promise<ProviderUse[]> {
     const { placement } = this.#calls;
@@ -67,15 +77,17 @@ export class RoomLook {
     return [...known, ...full];
   }
 
-  async #hostPlaces(options: CallOptions): Promise<HostPlaces> {
+  /** Asked for once by all that need it at the same time. */
+  #hostPlaces(options: CallOptions): Promise<HostPlaces> {
     const atMs = Date.now();
     if (this.#places && atMs - this.#places.atMs < HOSTS_KEPT_MS) return this.#places.found;
-    const [providers, hypervisors] = await Promise.all([
-      this.#calls.placement.resourceProviders(options),
-      this.#calls.hypervisors(options),
-    ]);
-    this.#places = { atMs, found: placesOf(providers, hypervisors) };
-    return this.#places.found;
+    const asked = Promise.all([this.#calls.placement.resourceProviders(options), this.#calls.hypervisors(options)]);
+    const found = asked.then(([providers, hypervisors]) => placesOf(providers, hypervisors));
+    this.#places = { atMs, found };
+    found.catch(() => {
+      if (this.#places?.found === found) this.#places = null;
+    });
+    return found;
   }
 
   async #computeServices(options: CallOptions): Promise<ComputeService[]> {

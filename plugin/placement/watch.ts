@@ -23,8 +23,8 @@ export interface RoomWatchParts {
 
 /** Older than this it says nothing of now. */
 const MAX_AGE_MS = 30_000;
-/** A request is not kept longer for it. */
-const READY_WITHIN_MS = 1500;
+/** A request is not kept longer for it: those of one batch shall stand in the queue within the batch window. */
+const READY_WITHIN_MS = 500;
 const REFUSALS: OpenStackError['code'][] = ['catalogue-incomplete', 'forbidden', 'unauthorized', 'not-found'];
 /** A request that was asked about stands in the queue by then. */
 const HOLDS_KEPT_MS = 10_000;
@@ -44,7 +44,6 @@ export class RoomWatch {
   readonly #settled = new Set<string>();
   /** On their way to a host where their place is not seen to be taken yet; `goneAtMs`: since when that is over. */
   readonly #arrivals = new Map<string, { host: string; needs: Resources; goneAtMs: number | null }>();
-  readonly #wanted = new Set<string>();
   #movers: readonly Mover[] = [];
   #inFlight: readonly Mover[] = [];
   #looking: Promise<void> | null = null;
@@ -63,24 +62,18 @@ export class RoomWatch {
     if (waiting.length > 0 && Date.now() >= this.#nextAtMs()) void this.#lookNow();
   }
 
-  /** Resolves as soon as this server and the room are known, but soon in any case. */
+  /** Resolves as soon as the room and what this server holds are known, but soon in any case. */
   async ready(vmUuid: string): Promise<void> {
-    const isKnown = () => this.#holds.has(vmUuid) && this.room() !== null;
-    const { failure } = this.#lastLook;
-    if (isKnown() || (failure !== null && Date.now() < this.#nextAtMs())) return;
-    this.#wanted.add(vmUuid);
-    const known = (async () => {
-      // One that is under way does not ask about it.
-      await this.#looking;
-      if (!isKnown()) await (this.#looking ?? this.#lookNow());
-    })();
+    const isDue = Date.now() >= this.#nextAtMs();
+    if (this.#lastLook.failure !== null && !isDue) return;
+    const look = isDue || this.room() === null ? this.#lookNow() : null;
+    const known = Promise.all([this.room() === null ? look : null, this.#askAfter(vmUuid)]);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, READY_WITHIN_MS);
     });
     await Promise.race([known, late]);
     clearTimeout(timer);
-    this.#wanted.delete(vmUuid);
   }
 
   /** Null: nobody tells. */
@@ -126,6 +119,14 @@ export class RoomWatch {
     }
   }
 
+  /** Not in turn with the looks: one more question of a request beside those that Keystone and Nova are asked. */
+  async #askAfter(vmUuid: string): Promise<void> {
+    if (this.#holds.has(vmUuid)) return;
+    const askedAtMs = Date.now();
+    const place = await this.#look.place(vmUuid).catch(() => null);
+    if (place && !this.#holds.has(vmUuid)) this.#holds.set(vmUuid, { askedAtMs, held: place.holds });
+  }
+
   #lookNow(): Promise<void> {
     this.#looking ??= this.#lookOnce().finally(() => {
       this.#looking = null;
@@ -138,7 +139,10 @@ export class RoomWatch {
     const of = this.#signature();
     const isUnknown = (vmUuid: string) => (this.#holds.get(vmUuid)?.held ?? null) === null;
     const asked = new Map<string, string | null>(
-      [...this.#movers.map(({ vmUuid }) => vmUuid), ...this.#wanted].filter(isUnknown).map((vmUuid) => [vmUuid, null]),
+      this.#movers
+        .map(({ vmUuid }) => vmUuid)
+        .filter(isUnknown)
+        .map((vmUuid) => [vmUuid, null]),
     );
     for (const { vmUuid, source } of this.#inFlight) if (!this.#settled.has(vmUuid)) asked.set(vmUuid, source);
     try {
