@@ -6,7 +6,7 @@ import { planWithRoom } from '../../schedule/live/withroom.ts';
 import type { LiveMigration, LivePlan, LiveWorld } from '../../schedule/live/world.ts';
 import { type Duration, durationLeft, durationOf } from './duration.ts';
 import { ANYWHERE, type LiveNetwork, liveNetwork } from './livelinks.ts';
-import type { Candidate } from './occupancy.ts';
+import { AGED, type Candidate } from './occupancy.ts';
 import { choicesOf, needsOf } from './room.ts';
 import { type InFlightMigration, linksOf, type World } from './world.ts';
 
@@ -270,7 +270,9 @@ function placeOf(
  * The policy's `order` is a rule; only its key `predicted` is a means to an end, which the search serves better. So those
  * change places that are equal in all keys before it.
  */
-function peersOf({ order }: Policy, { migration, deadlineAtMs }: Candidate): string {
+function peersOf({ order }: Policy, { migration, deadlineAtMs, rank }: Candidate): string {
+  // One that waited too long goes by its age, and no other may have its place before those with a deadline.
+  if (rank === AGED) return `alone ${migration.id}`;
   const before = order.indexOf('predicted') < 0 ? ['arrival'] : order.slice(0, order.indexOf('predicted'));
   if (before.includes('arrival')) return `alone ${migration.id}`;
   return before.includes('deadline') ? String(deadlineAtMs) : '';
