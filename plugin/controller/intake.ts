@@ -43,6 +43,7 @@ const HANDLE_WITHIN_MS = 10_000;
 
 /** A request on its way into the queue. */
 interface Taken {
+  receivedAtMs: number;
   /** Null until it stands there. */
   id: number | null;
   /** Null until Keystone has told. */
@@ -54,6 +55,7 @@ interface Taken {
 /** Takes live migrations that come through the compute API: each gets a verdict in time, or goes to Nova unchanged. */
 export class Intake {
   readonly #parts: IntakeParts;
+  readonly #arriving = new Set<Taken>();
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
@@ -69,12 +71,13 @@ export class Intake {
     const waiter = new Waiter(forward, resolve, request.signal);
     const { policy, handleWithinMs = HANDLE_WITHIN_MS } = this.#parts;
     const withinMs = (policy.policy?.batchWindowMs ?? 0) + handleWithinMs;
-    const taken: Taken = { id: null, userId: null, handover };
+    const taken: Taken = { receivedAtMs: request.receivedAtMs, id: null, userId: null, handover };
     const timer = setTimeout(() => this.#late(request, waiter, taken.id, withinMs), withinMs);
     const take = async () => {
       if (!this.#parts.started())
         throw new DroverError('store-unavailable', 'the plugin has not read its database yet');
-      const verdict = await this.#take(request, waiter, taken);
+      this.#arriving.add(taken);
+      const verdict = await this.#take(request, waiter, taken).finally(() => this.#arrived(taken));
       return verdict ?? promise;
     };
     try {
@@ -89,6 +92,17 @@ export class Intake {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** When those arrived that are being admitted: their batch waits for them. */
+  arriving(): number[] {
+    return [...this.#arriving].map(({ receivedAtMs }) => receivedAtMs);
+  }
+
+  #arrived(taken: Taken): void {
+    this.#arriving.delete(taken);
+    // The batch window counts from the arrival: Keystone and Nova were asked while it ran.
+    this.#parts.wake();
   }
 
   /** Who asked for what through the compute API, and what was decided. */
@@ -142,8 +156,6 @@ export class Intake {
       const text = 'the store took too long to take it: went to Nova unchanged';
       await this.#parts.execution().handOver(id, { code: 'store-slow', text });
     }
-    // The batch window counts from the arrival: Keystone and Nova were asked while it ran.
-    this.#parts.wake();
     return null;
   }
 

@@ -25,6 +25,8 @@ export interface OutlookParts {
   /** Another one after each start. */
   experience: () => Experience;
   figures: Figures;
+  /** When those arrived that are being admitted. */
+  arriving: () => readonly number[];
   /** Absent: nobody asks Placement. */
   room?: Pick<RoomWatch, 'room'> | undefined;
   log: Logger;
@@ -59,6 +61,7 @@ export class Outlook {
         .entries()
         .filter((entry) => waits(entry) && lookout.isFree(entry.id) && !isEarly(entry, Date.now()))
         .map(asAskedFor),
+      arriving: this.#parts.arriving(),
       inFlight: queue.inFlight().map((entry) => this.#inFlight(entry)),
       hosts: tracker.hosts,
       previousContention: this.#contention,

@@ -89,7 +89,8 @@ export class Controller {
     this.#lookout = new Lookout(queue, nova, log);
     const lookout = this.#lookout;
     const experience = () => this.#experience;
-    this.#outlook = new Outlook({ store, queue, lookout, tracker, policy, experience, figures, room, log });
+    const arriving = () => this.#intake.arriving();
+    this.#outlook = new Outlook({ store, queue, lookout, tracker, policy, experience, figures, arriving, room, log });
     this.#rounds = new Rounds({ outlook: this.#outlook, lookout, queue, execution, room, log });
     this.views = new Views({ store, queue, outlook: this.#outlook, tracker, policy, nova });
     this.#execution = this.#newExecution();

@@ -5,6 +5,7 @@ import type { Policy } from '../../policy/schema.ts';
 import { type StartTimes, startTimes, waitedMs } from '../../policy/starting.ts';
 import { adjustments, type Flight } from './adjust.ts';
 import { admission, foreseenOutlook, type Outlook, outlookOf } from './admission.ts';
+import { batchEnds, batchReason } from './batch.ts';
 import { decide } from './decide.ts';
 import { withDestinations } from './destination.ts';
 import { type Hopeful, type LookAhead, lookAhead } from './lookahead.ts';
@@ -59,7 +60,7 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
   const passed = queue.filter((migration) => !anyoneAnswers(world, migration));
   const lost = new Set(passed);
   const times = startTimes(policy, world.nowMs);
-  const opensAtMs = batchEnds(queue, policy.batchWindowMs);
+  const opensAtMs = batchEnds(queue, world.arriving ?? [], policy.batchWindowMs);
   const placed = withDestinations(
     world,
     policy,
@@ -164,10 +165,6 @@ function anyoneAnswers(world: World, migration: QueuedMigration): boolean {
   return names.some((name) => answeringHost(world, name) !== null);
 }
 
-function batchReason(policy: Policy): Reason {
-  return { code: 'batch-window', text: `what arrives within ${policy.batchWindowMs} ms is decided together` };
-}
-
 function outsideWindows(
   { nowMs }: World,
   times: Record<Priority, StartTimes>,
@@ -231,17 +228,6 @@ function compare(policy: Policy, a: Candidate, b: Candidate): number {
     if (x !== y) return x < y ? -1 : 1;
   }
   return byArrival;
-}
-
-/** When each migration's batch is decided: a batch opens with the first arrival and takes in what follows in the window. */
-function batchEnds(byArrival: readonly QueuedMigration[], windowMs: number): Map<number, number> {
-  const ends = new Map<number, number>();
-  let end = Number.NEGATIVE_INFINITY;
-  for (const { id, receivedAtMs } of byArrival) {
-    if (receivedAtMs > end) end = receivedAtMs + windowMs;
-    ends.set(id, end);
-  }
-  return ends;
 }
 
 function withOrder(

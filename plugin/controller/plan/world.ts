@@ -12,6 +12,8 @@ export interface World {
   policy: Policy | null;
   /** Asked for and not yet given to Nova. */
   queue: readonly QueuedMigration[];
+  /** When those arrived that are being admitted and do not stand in the queue yet; default: nobody. */
+  arriving?: readonly number[];
   /** Given to Nova and not yet ended. */
   inFlight: readonly InFlightMigration[];
   /** By Nova's host name. */
@@ -23,6 +25,9 @@ export interface World {
   /** Free memory, vCPUs and more of the hosts; absent or null: nobody tells, and Nova alone decides. */
   room?: Room | null;
 }
+
+/** A batch is kept open for so long at most for one that arrived in its window and is still being admitted. */
+export const ADMITTED_WITHIN_MS = 1000;
 
 export interface QueuedMigration {
   id: number;

@@ -1,6 +1,7 @@
 import { deadlineOf } from '../../../policy/deadline.ts';
 import type { Policy } from '../../../policy/schema.ts';
 import { priorityOf, type QueuedMigration, type World } from '../world.ts';
+import { isDecided } from './order.ts';
 import { lacksRoom } from './room.ts';
 import { shares, type View } from './view.ts';
 
@@ -9,8 +10,7 @@ export function checkDeadlines(world: World, policy: Policy, view: View, waiting
   const { starts, running, held, level, eligible } = view;
   if (policy.order[0] !== 'deadline' || !eligible(waiting) || level(waiting) === 0) return [];
   if (lacksRoom(world, view, waiting)) return [];
-  // Whoever opened its batch arrived no later: by then it is over for certain.
-  if (world.nowMs < waiting.receivedAtMs + policy.batchWindowMs) return [];
+  if (!isDecided(world, policy, waiting)) return [];
   const users = running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid);
   const above = held.some((other) => shares(waiting, other) && level(other) < level(waiting) && eligible(other));
   const [only, ...more] = users;

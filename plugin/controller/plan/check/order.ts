@@ -1,6 +1,6 @@
 import type { Policy } from '../../../policy/schema.ts';
 import { mayStart } from '../../../policy/starting.ts';
-import type { QueuedMigration, World } from '../world.ts';
+import { ADMITTED_WITHIN_MS, type QueuedMigration, type World } from '../world.ts';
 import { lacksRoom } from './room.ts';
 import { GROUPS, type Started, shares, type View } from './view.ts';
 
@@ -9,6 +9,17 @@ export function checkTiming(world: World, policy: Policy, started: Started): str
   if (!mayStart(policy, started.decision.priority, world.nowMs))
     broken.push(`${started.id}: starts outside its windows`);
   return broken;
+}
+
+/** Its batch is decided by now for certain: its window is over, and that of whoever opened it, and nobody is awaited. */
+export function isDecided(
+  { nowMs, arriving = [] }: World,
+  { batchWindowMs }: Policy,
+  waiting: QueuedMigration,
+): boolean {
+  const overAtMs = waiting.receivedAtMs + batchWindowMs;
+  const isAwaited = arriving.some((atMs) => atMs <= overAtMs);
+  return nowMs >= overAtMs + (isAwaited ? ADMITTED_WITHIN_MS : 0);
 }
 
 /** A start waits for the end of a window that its own arrival or an earlier one opened and that it arrived in. */
@@ -59,7 +70,7 @@ export function checkIdle(world: World, policy: Policy, view: View, waiting: Que
     ...held.filter((other) => shares(waiting, other) && standsBefore(level, other, waiting) && eligible(other)),
   ];
   const mayGo = eligible(waiting) && running.length < (policy.caps.clusterWide ?? Number.POSITIVE_INFINITY);
-  const windowOver = world.nowMs >= waiting.receivedAtMs + policy.batchWindowMs;
-  const isFree = obstacles.length === 0 && windowOver && mayGo && !lacksRoom(world, view, waiting);
+  const isFree =
+    obstacles.length === 0 && isDecided(world, policy, waiting) && mayGo && !lacksRoom(world, view, waiting);
   return isFree ? [`${waiting.id}: waits for nothing`] : [];
 }

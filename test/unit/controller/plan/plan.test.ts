@@ -170,6 +170,27 @@ describe('plan: batch window', () => {
   });
 });
 
+describe('plan: a batch of which one is still being admitted', () => {
+  const queue = [queued(1, { receivedAtMs: NOW - 1000 })];
+  const held = (arriving: number[], received = NOW - 1000) =>
+    plan(world({ queue: [queued(1, { receivedAtMs: received })], arriving })).map(
+      (action) => action.kind === 'hold' && action.untilMs,
+    );
+
+  it.each([
+    ['arrived after it', NOW - 600],
+    ['arrived before it', NOW - 1700],
+  ])('waits for one that %s, a second at most', (_, arrivedAtMs) => {
+    expect(held([arrivedAtMs])).toEqual([NOW + 1000]);
+    expect(held([arrivedAtMs - 1000], NOW - 2000)).toEqual([false]);
+  });
+
+  it('does not wait for one of another batch', () => {
+    expect(held([NOW + 1, NOW - 2100])).toEqual([false]);
+    expect(course(world({ queue }))).toEqual(['1 start']);
+  });
+});
+
 describe('plan: what is not known', () => {
   const queue = [queued(1)];
   const source = () => host('compute-1', { vms: [vm(1)] });

@@ -183,66 +183,73 @@ export const randomWorlds: fc.Arbitrary<World> = fc
     strict: seldom,
     more: policyParts,
     room: fc.option(room),
+    arriving: fc.array(
+      fc.integer({ min: 0, max: 3000 }).map((ms) => NOW - ms),
+      { maxLength: 2 },
+    ),
     destination: fc.constantFrom('keep' as const, 'least-contended' as const),
   })
-  .map(({ requests, running: flights, hosts, levels, cap, noPolicy, strict, more, room: told, destination }) => {
-    const queue = requests.map((r, index) => {
-      const own = queued(index + 1, {
-        ...r.place,
-        receivedAtMs: NOW - r.waitedMs,
-        paused: r.paused,
-        deferred: r.deferred,
-        choosable: r.choosable && r.place.destination === null,
-        ...(r.priority ? { priority: r.priority } : {}),
-        ...(r.sameVmAs ? { vmUuid: vmUuid(r.sameVmAs) } : {}),
-      });
-      const never = r.postCopyNever ? { 'drover:postcopy': 'never' } : {};
-      const deadline = r.deadline === null ? {} : { 'drover:deadline': r.deadline };
-      const metadata = { ...own.server.metadata, ...never, ...deadline };
-      return { ...own, server: { ...own.server, memoryBytes: r.memoryBytes, metadata } };
-    });
-    const { admission, ...rest } = more;
-    const policy = {
-      ...seed,
-      ...rest,
-      deadlines: { ...more.deadlines, admission },
-      strict,
-      destination,
-      caps: { parallelPerLink: cap, ...more.caps },
-    };
-    const hostsWith = (inFlight: readonly InFlightMigration[]) =>
-      names.map((name, index) => {
-        const h = hosts[index] as (typeof hosts)[0];
-        const whole = host(name, {
-          tx: h.tx,
-          rx: h.rx,
-          vms: [
-            ...requests.flatMap((r, at) =>
-              r.vm && r.place.source === name ? [guest(at + 1, r.memoryBytes, r.vm)] : [],
-            ),
-            ...flights.flatMap((f, at) => (f.place.source === name ? [guest(21 + at, f.memoryBytes ?? 0, f)] : [])),
-          ],
-          ageMs: h.ageMs,
-          reachable: h.reachable,
-          linkLostAtMs: h.lostMs === null ? null : NOW - h.lostMs,
-          reserved: inForce(inFlight, name),
-          info: { maxConcurrentLiveMigrations: h.limit, postCopy: { permitted: h.permitted, reason: '' } },
+  .map(
+    ({ requests, running: flights, hosts, levels, cap, noPolicy, strict, more, room: told, destination, arriving }) => {
+      const queue = requests.map((r, index) => {
+        const own = queued(index + 1, {
+          ...r.place,
+          receivedAtMs: NOW - r.waitedMs,
+          paused: r.paused,
+          deferred: r.deferred,
+          choosable: r.choosable && r.place.destination === null,
+          ...(r.priority ? { priority: r.priority } : {}),
+          ...(r.sameVmAs ? { vmUuid: vmUuid(r.sameVmAs) } : {}),
         });
-        return [name, h.known === 0 ? { ...whole, info: null, sample: null } : whole] as const;
+        const never = r.postCopyNever ? { 'drover:postcopy': 'never' } : {};
+        const deadline = r.deadline === null ? {} : { 'drover:deadline': r.deadline };
+        const metadata = { ...own.server.metadata, ...never, ...deadline };
+        return { ...own, server: { ...own.server, memoryBytes: r.memoryBytes, metadata } };
       });
-    const before = world({ policy, hosts: Object.fromEntries(hostsWith([])) });
-    const inFlight = flights.map((f, index) => flightOf(before, policy, f, 21 + index));
-    const keys = names.flatMap((name) => [linkKey(name, 'tx'), linkKey(name, 'rx')]);
-    return {
-      ...before,
-      policy: noPolicy === 0 ? null : policy,
-      queue,
-      inFlight,
-      hosts: new Map(hostsWith(inFlight)),
-      previousContention: new Map(keys.map((key, index) => [key, levels[index] ?? 'low'])),
-      ...(told ? { room: roomOf(told, requests) } : {}),
-    };
-  });
+      const { admission, ...rest } = more;
+      const policy = {
+        ...seed,
+        ...rest,
+        deadlines: { ...more.deadlines, admission },
+        strict,
+        destination,
+        caps: { parallelPerLink: cap, ...more.caps },
+      };
+      const hostsWith = (inFlight: readonly InFlightMigration[]) =>
+        names.map((name, index) => {
+          const h = hosts[index] as (typeof hosts)[0];
+          const whole = host(name, {
+            tx: h.tx,
+            rx: h.rx,
+            vms: [
+              ...requests.flatMap((r, at) =>
+                r.vm && r.place.source === name ? [guest(at + 1, r.memoryBytes, r.vm)] : [],
+              ),
+              ...flights.flatMap((f, at) => (f.place.source === name ? [guest(21 + at, f.memoryBytes ?? 0, f)] : [])),
+            ],
+            ageMs: h.ageMs,
+            reachable: h.reachable,
+            linkLostAtMs: h.lostMs === null ? null : NOW - h.lostMs,
+            reserved: inForce(inFlight, name),
+            info: { maxConcurrentLiveMigrations: h.limit, postCopy: { permitted: h.permitted, reason: '' } },
+          });
+          return [name, h.known === 0 ? { ...whole, info: null, sample: null } : whole] as const;
+        });
+      const before = world({ policy, hosts: Object.fromEntries(hostsWith([])) });
+      const inFlight = flights.map((f, index) => flightOf(before, policy, f, 21 + index));
+      const keys = names.flatMap((name) => [linkKey(name, 'tx'), linkKey(name, 'rx')]);
+      return {
+        ...before,
+        policy: noPolicy === 0 ? null : policy,
+        queue,
+        arriving,
+        inFlight,
+        hosts: new Map(hostsWith(inFlight)),
+        previousContention: new Map(keys.map((key, index) => [key, levels[index] ?? 'low'])),
+        ...(told ? { room: roomOf(told, requests) } : {}),
+      };
+    },
+  );
 
 interface Guest {
   tx: number;
