@@ -147,6 +147,16 @@ describe('looking ahead', () => {
     expect(course(unmeasured(hurried, { policy: seedPolicy({ order: ['deadline', 'predicted'] }) }))[1]?.[0]).toBe(0);
   });
 
+  it('lends nobody the place of one that waited too long: what has no deadline goes after what has one', () => {
+    const back = { source: 'compute-2', destination: 'compute-1' };
+    const aged = big(1, { receivedAtMs: NOW - 1_800_000 });
+    const due = { ...big(2, back), deadlineAtMs: NOW + 3_600_000 };
+    const short = { ...queued(3, back) };
+    const starts = course(unmeasured([aged, due, short]));
+    expect([starts[1]?.[0], starts[2]?.[0]]).toEqual([0, 0]);
+    expect(starts[3]?.[0]).toBeGreaterThan(0);
+  });
+
   it('judges a deadline by the plan: four that share a link take four times as long', () => {
     const due = { ...big(1), deadlineAtMs: NOW + 300_000 };
     const policy = parallel({
