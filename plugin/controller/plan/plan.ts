@@ -61,25 +61,20 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
   const lost = new Set(passed);
   const times = startTimes(policy, world.nowMs);
   const opensAtMs = batchEnds(queue, world.arriving ?? [], policy.batchWindowMs);
-  const placed = withDestinations(
-    world,
-    policy,
-    queue.filter((migration) => !lost.has(migration)),
-  );
-  const hopefuls = placed
+  const actions: Action[] = passed.map(({ id, source }) => pass(id, source));
+  // First: what is refused takes nobody's place where destinations are chosen.
+  const kept = queue.filter((migration) => {
+    if (lost.has(migration)) return false;
+    const { id } = migration;
+    const refused = world.nowMs < (opensAtMs.get(id) ?? 0) ? null : refusalOf(world, policy, times, migration);
+    if (refused) actions.push({ kind: 'refuse', id, reason: refused });
+    return !refused;
+  });
+  const taken = withDestinations(world, policy, kept)
     .map((migration) => candidateOf(world, policy, times, migration))
     .sort((a, b) => compare(policy, a, b))
     .map((candidate): Hopeful => ({ candidate, opensAtMs: opensAtMs.get(candidate.migration.id) ?? 0 }));
-  const byId = new Map(queue.map((migration) => [migration.id, migration]));
-  const actions: Action[] = passed.map(({ id, source }) => pass(id, source));
   const starting: Flight[] = [];
-
-  const taken = hopefuls.filter(({ candidate, opensAtMs: opens }) => {
-    const asked = byId.get(candidate.migration.id) ?? candidate.migration;
-    const refused = world.nowMs < opens ? null : refusalOf(world, policy, times, asked, candidate);
-    if (refused) actions.push({ kind: 'refuse', id: candidate.migration.id, reason: refused });
-    return !refused;
-  });
   const { ahead, failure } = looked(() => look(world, policy, taken));
   const ordered = ahead ? inOrder(taken, ahead.order) : taken;
 
@@ -135,12 +130,10 @@ function refusalOf(
   policy: Policy,
   times: Record<Priority, StartTimes>,
   migration: QueuedMigration,
-  decided: Candidate | null = null,
 ): Reason | null {
   if (policy.deadlines.admission !== 'refuse') return null;
   const [alone = migration] = withDestinations(world, policy, [migration]);
-  const isSame = decided !== null && decided.migration.destination === alone.destination;
-  const candidate = isSame ? decided : candidateOf(world, policy, times, alone);
+  const candidate = candidateOf(world, policy, times, alone);
   const startsAtMs = times[candidate.decision.priority].startsAtMs ?? Number.POSITIVE_INFINITY;
   const first: Outlook = { earliestStartAtMs: startsAtMs, plannedStartAtMs: startsAtMs, queuePosition: 0 };
   return admission(world, policy, candidate, first).refused;

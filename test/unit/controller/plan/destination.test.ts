@@ -4,7 +4,7 @@ import { explainPolicy } from '../../../../plugin/controller/plan/explain.ts';
 import { planAhead } from '../../../../plugin/controller/plan/plan.ts';
 import type { HostRoom, QueuedMigration, World } from '../../../../plugin/controller/plan/world.ts';
 import type { Policy } from '../../../../plugin/policy/schema.ts';
-import { flying, host, queued, seedPolicy, vm, vmUuid, world } from './worlds.ts';
+import { flying, host, NOW, queued, seedPolicy, vm, vmUuid, world } from './worlds.ts';
 
 const LEAST = seedPolicy({ destination: 'least-contended' });
 
@@ -58,6 +58,15 @@ function decisionOf(w: World) {
 const BUSY = { 'compute-2': 300e6, 'compute-3': 20e6, 'compute-4': 200e6 };
 
 describe('destination: least-contended', () => {
+  it('counts nobody who is refused for a deadline at the same moment', () => {
+    const deadlines = { defaultMs: { high: null, medium: null, low: null }, maxMs: null, admission: 'refuse' as const };
+    const policy = { ...LEAST, deadlines };
+    const there = queued(2, { destination: 'compute-3', priority: 'high' });
+    const late = { ...there, deadlineAtMs: NOW + 1 };
+    const to = (other: QueuedMigration) => chosen(four({ rx: BUSY, policy, queue: [wants(1), other] }))[1];
+    expect([to(there), to(late)]).toEqual(['compute-4', 'compute-3']);
+  });
+
   it('names the host whose ingress link leaves most, reserves there, and tells why not the others', () => {
     const w = four({ rx: BUSY, queue: [wants(1)] });
     expect(chosen(w)).toEqual({ 1: 'compute-3' });
