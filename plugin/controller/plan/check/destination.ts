@@ -1,5 +1,6 @@
 import type { Policy } from '../../../policy/schema.ts';
 import type { World } from '../world.ts';
+import { wantedBy } from './room.ts';
 import type { Started, View } from './view.ts';
 
 /** Rates waver by so much, as a share of the link; the choice itself takes one hundredth for alike. */
@@ -55,12 +56,13 @@ function capacityOf(world: World, name: string): number {
 }
 
 /** For all that comes there, whatever its needs are, and for this one. */
-function hasRoomAlone({ room, inFlight }: World, { vmUuid, server }: Started, name: string): boolean {
+function hasRoomAlone(world: World, { vmUuid, server }: Started, name: string): boolean {
+  const { room, inFlight } = world;
   const free = room?.hosts.get(name)?.free;
   if (!room || !free) return false;
   const isQuiet =
     !room.arrived.some(({ host }) => host === name) &&
     !inFlight.some((other) => other.destination === null || other.destination === name);
-  const needs = room.holds.get(vmUuid) ?? { MEMORY_MB: Math.ceil(server.memoryBytes / 2 ** 20) };
+  const needs = wantedBy(world, vmUuid, server.memoryBytes);
   return isQuiet && Object.entries(needs).every(([resource, amount]) => (free[resource] ?? 0) >= amount);
 }

@@ -72,6 +72,7 @@ function shortOn(
   });
 }
 
-function wantedBy({ room }: World, vmUuid: string, memoryBytes: number): Amounts {
+/** What a server takes of a host; without Placement's word on it, its memory. */
+export function wantedBy({ room }: World, vmUuid: string, memoryBytes: number): Amounts {
   return room?.holds.get(vmUuid) ?? { MEMORY_MB: Math.ceil(memoryBytes / MIB) };
 }
