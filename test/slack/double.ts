@@ -113,26 +113,16 @@ export class SlackDouble {
     const element = elementOf(shown?.blocks ?? [], at.actionId, at.value);
     if (!message || !shown || !element)
       throw new Error(`there is no ${at.actionId} to click in ${at.channel} ${at.ts}`);
-    return this.#courier.deliver(to, {
-      type: 'interactive',
-      payload: {
-        type: 'block_actions',
-        team: { id: 'T1', domain: 'test' },
-        user: { id: user, username: this.workspace.members.get(user)?.name ?? user, team_id: 'T1' },
-        api_app_id: 'A1',
-        token: 'legacy',
-        container: {
-          type: 'message',
-          message_ts: at.ts,
-          channel_id: at.channel,
-          is_ephemeral: message.onlyFor !== null,
-        },
-        trigger_id: this.workspace.trigger(user, Date.now()),
-        channel: { id: at.channel, name: 'ops' },
-        message: { type: 'message', ts: at.ts, text: shown.text, blocks: shown.blocks },
-        response_url: this.#responseUrl(at.channel, user),
-        actions: [{ ...element, action_ts: String(Date.now() / 1000) }],
+    return this.#clicked(user, to, element, {
+      container: {
+        type: 'message',
+        message_ts: at.ts,
+        channel_id: at.channel,
+        is_ephemeral: message.onlyFor !== null,
       },
+      channel: { id: at.channel, name: 'ops' },
+      message: { type: 'message', ts: at.ts, text: shown.text, blocks: shown.blocks },
+      response_url: this.#responseUrl(at.channel, user),
     });
   }
 
@@ -142,6 +132,14 @@ export class SlackDouble {
     const element = elementOf((view?.blocks ?? []) as unknown[], actionId, undefined);
     if (!view || !element) throw new Error(`there is no ${actionId} to click in the home of ${user}`);
     const id = `V${user}`;
+    return this.#clicked(user, to, element, {
+      container: { type: 'view', view_id: id },
+      view: { ...view, id, team_id: 'T1' },
+    });
+  }
+
+  /** `place`: what Slack tells of where the element stands. */
+  #clicked(user: string, to: string | null, element: object, place: object): Promise<Delivered> {
     return this.#courier.deliver(to, {
       type: 'interactive',
       payload: {
@@ -150,9 +148,8 @@ export class SlackDouble {
         user: { id: user, username: this.workspace.members.get(user)?.name ?? user, team_id: 'T1' },
         api_app_id: 'A1',
         token: 'legacy',
-        container: { type: 'view', view_id: id },
+        ...place,
         trigger_id: this.workspace.trigger(user, Date.now()),
-        view: { ...view, id, team_id: 'T1' },
         actions: [{ ...element, action_ts: String(Date.now() / 1000) }],
       },
     });
