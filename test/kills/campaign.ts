@@ -16,7 +16,10 @@ export interface CampaignOptions {
   seed: number;
   folder: string;
   clients: number;
-  /** After so many kills it may live for `calmMs`: what waits for Nova's word needs 15 s of it. */
+  /**
+   * Each so many kills it may live for `calmMs`, as what waits for Nova's word needs 15 s of it, and until a request was
+   * accepted: on a busy machine the other lives may be too short for any.
+   */
   calmEvery: number;
   calmMs: number;
   /** Who chooses destinations; default: Nova. */
@@ -39,6 +42,7 @@ export interface CampaignResult extends Judgement {
 }
 
 const ALIVE_MS = 1200;
+const ACCEPTS_WITHIN_MS = 60_000;
 const DRAIN_WITHIN_MS = 120_000;
 const LEASES_WITHIN_MS = 3000;
 const MOMENTS: readonly [Moment, ...Moment[]] = [
@@ -86,8 +90,8 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
     const startsMs: number[] = [];
     clients.start(options.clients);
     for (let n = 1; n <= options.kills; n += 1) {
-      const calm = n % options.calmEvery === 0;
-      const aimed = await killOnce({ cloud, plugin, random, startsMs, livesMs: calm ? options.calmMs : 0 });
+      const calmMs = n % options.calmEvery === 0 ? options.calmMs : null;
+      const aimed = await killOnce({ cloud, plugin, clients, random, startsMs, calmMs });
       kills.set(aimed, (kills.get(aimed) ?? 0) + 1);
       options.killed?.();
     }
@@ -121,17 +125,19 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
 interface KillParts {
   cloud: CloudProcess;
   plugin: PluginProcess;
+  clients: Clients;
   random: Random;
   startsMs: number[];
-  /** At least so long after it is ready. */
-  livesMs: number;
+  /** At least so long after it is ready, and until it accepted a request; null: it may be killed at any time. */
+  calmMs: number | null;
 }
 
 /** One life of the plugin; gives what its end was aimed at. */
-async function killOnce({ cloud, plugin, random, startsMs, livesMs }: KillParts): Promise<string> {
+async function killOnce({ cloud, plugin, clients, random, startsMs, calmMs }: KillParts): Promise<string> {
   const startedAtMs = performance.now();
+  const accepted = clients.accepted;
   const aim =
-    livesMs > 0 ? 'time' : random.pick(['start', 'time', 'time', 'moment', 'moment', 'moment', 'line'] as const);
+    calmMs !== null ? 'time' : random.pick(['start', 'time', 'time', 'moment', 'moment', 'moment', 'line'] as const);
   plugin.spawn();
   const ready = plugin.ready();
   if (aim === 'start') {
@@ -155,8 +161,9 @@ async function killOnce({ cloud, plugin, random, startsMs, livesMs }: KillParts)
       hit = true;
     });
     // Squared: as many short lives as long ones are wanted.
-    const livesFor = aim === 'time' ? Math.max(livesMs, random.within(0, 1) ** 2 * ALIVE_MS) : ALIVE_MS;
+    const livesFor = aim === 'time' ? Math.max(calmMs ?? 0, random.within(0, 1) ** 2 * ALIVE_MS) : ALIVE_MS;
     await Promise.race([sleep(livesFor), gone]);
+    if (calmMs !== null) await clients.accept(accepted + 1, ACCEPTS_WITHIN_MS);
   } else hit = true;
   plugin.listeners.clear();
   const aimed = hit && target !== '' ? `${aim}: ${target}` : 'time';

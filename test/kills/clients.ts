@@ -59,6 +59,17 @@ export class Clients {
     this.#running = Array.from({ length: count }, () => this.#client());
   }
 
+  /** Requests that were answered with 202. */
+  get accepted(): number {
+    return this.asked.filter(({ outcome }) => typeof outcome === 'object' && outcome.status === 202).length;
+  }
+
+  /** Until so many were accepted, or the time is over. */
+  async accept(count: number, withinMs: number): Promise<void> {
+    const untilMs = performance.now() + withinMs;
+    while (this.accepted < count && performance.now() < untilMs) await sleep(50);
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#running);
