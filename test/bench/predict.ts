@@ -6,11 +6,11 @@
  *   npm run bench:predict -- --lab FILE      what bench:techniques -- --live has recorded
  */
 import { parseArgs } from 'node:util';
-import { MEASURED, UNCALIBRATED } from '../../plugin/model/calibrate.ts';
+import { MEASURED, type Measured, UNCALIBRATED } from '../../plugin/model/calibrate.ts';
 import { median } from '../../plugin/model/interval.ts';
 import { TECHNIQUES } from '../../plugin/model/predict.ts';
 import { caseOf, classOf, LITERATURE } from './predict/cases.ts';
-import { foresee, leaveOut, type Score, score } from './predict/evaluate.ts';
+import { foresee, leaveOut, repetitions, type Score, score } from './predict/evaluate.ts';
 import { generateExecutions } from './predict/generate.ts';
 import { type ExecutedMigration, readExecutions } from './predict/grid5000.ts';
 import { readLab } from './predict/lab.ts';
@@ -67,7 +67,10 @@ function classMedian(executed: readonly ExecutedMigration[]): number[] {
   });
 }
 
-/** Before anything is known; then each cell, and each round, predicted from the others. */
+/**
+ * Before anything is known; then each cell, and each round, predicted from the others; last the median of the same cell and
+ * technique in the other rounds, which knows nothing but what was measured there: how much the repetitions differ.
+ */
 function lab(file: string): void {
   const runs = readLab(file);
   console.log(`${runs.length} completed migrations in ${file}\n`);
@@ -94,6 +97,30 @@ function lab(file: string): void {
         if (own.length > 0) row(`${figure}, ${technique} | ${known}`, score(own));
       }
     }
+    noise(figure, measured);
+  }
+}
+
+function noise(figure: Measured, runs: ReturnType<typeof readLab>): void {
+  const repeated = repetitions(
+    runs.map((each) => ({ ...each, fold: each.round })),
+    figure,
+    ({ cell }) => cell,
+  );
+  const shown = (technique: string, of: typeof repeated) => {
+    const name = `${figure}, ${technique} | median of the same cell and technique, a round left out`;
+    if (of.length > 0)
+      plain(
+        name,
+        of.map((each) => each.error),
+      );
+  };
+  shown('all', repeated);
+  for (const technique of TECHNIQUES) {
+    shown(
+      technique,
+      repeated.filter((each) => each.technique === technique),
+    );
   }
 }
 

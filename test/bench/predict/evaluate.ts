@@ -7,7 +7,7 @@ import {
   type Measured,
   UNCALIBRATED,
 } from '../../../plugin/model/calibrate.ts';
-import type { Estimate } from '../../../plugin/model/interval.ts';
+import { type Estimate, median } from '../../../plugin/model/interval.ts';
 
 export interface Case extends FinishedMigration {
   /** What is left out together. */
@@ -51,6 +51,40 @@ export function leaveOut(cases: readonly Case[], name: Measured): { fold: string
       .reduce<Calibration>((known, each) => learn(known, each), UNCALIBRATED);
     const left = cases.filter((each) => each.fold === fold);
     return { fold, tried: foresee(left, calibration, name) };
+  });
+}
+
+export interface Repeated {
+  technique: Case['technique'];
+  /** |median of its repetitions − observed| / observed. */
+  error: number;
+}
+
+/**
+ * How much repetitions of the same differ: each against the median of those of the same `alike` and technique that are
+ * not of its fold. A prediction that comes close to that has little left to learn; the true middle would do a little better,
+ * for the median of a few is off itself. One without repetition is no part of it.
+ *
+ * | rounds of one cell | median of the others | errors           |
+ * |--------------------|----------------------|------------------|
+ * | 10, 10, 20 s       | 15, 15, 10 s         | 50 %, 50 %, 50 % |
+ */
+export function repetitions<C extends Case>(
+  cases: readonly C[],
+  name: Measured,
+  alike: (each: C) => string,
+): Repeated[] {
+  const measured = cases.flatMap((each) => {
+    const observed = each.observed[name];
+    return observed === undefined
+      ? []
+      : [{ technique: each.technique, fold: each.fold, observed, same: `${alike(each)} ${each.technique}` }];
+  });
+  const known = Map.groupBy(measured, ({ same }) => same);
+  return measured.flatMap(({ technique, fold, observed, same }) => {
+    const others = known.get(same)?.filter((other) => other.fold !== fold) ?? [];
+    if (others.length === 0) return [];
+    return [{ technique, error: Math.abs(median(others.map((other) => other.observed)) - observed) / observed }];
   });
 }
 
