@@ -8,7 +8,7 @@ import { type RunningBot, startBot } from '../../bot/bot.ts';
 import { readConfig } from '../../bot/config.ts';
 import { type AuditLine, Journal } from '../../bot/journal/journal.ts';
 import { Cloud, type CloudAddresses } from '../cloud/cloud.ts';
-import { PluginProcess } from '../kills/plugin.ts';
+import { PluginProcess } from '../plugin/process.ts';
 import { putPolicy } from '../policy-file.ts';
 import { SlackDouble } from '../slack/double.ts';
 import type { Message } from '../slack/workspace.ts';

@@ -1,68 +1,46 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Cloud } from '../cloud/cloud.ts';
-import { PluginProcess } from '../kills/plugin.ts';
-import { type Exchange, sendMigration } from '../kills/sender.ts';
+import type { Exchange } from '../plugin/sender.ts';
+import { PluginStage } from '../plugin/stage.ts';
+import { expectUnchanged } from '../plugin/unchanged.ts';
 
 // Each starts the real process, which takes many times longer where all tests share the processors.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
-const HOSTS = ['compute-1', 'compute-2', 'compute-3'];
 const WITHIN = { timeout: 30_000 };
 
-let folder = '';
-let cloud: Cloud;
-let plugin: PluginProcess;
-let machines: string[];
+let stage: PluginStage;
+let cloud: PluginStage['cloud'];
+let plugin: PluginStage['plugin'];
+let machines: readonly string[];
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'drover-failopen-'));
-  cloud = new Cloud({ seed: 1, hosts: HOSTS, machines: 12, faults: 0, folder });
-  const addresses = await cloud.start();
-  machines = addresses.machines;
-  plugin = new PluginProcess(join(folder, 'plugin'), addresses);
+  stage = await PluginStage.build();
+  ({ cloud, plugin, machines } = stage);
   await plugin.prepare();
 });
-afterEach(async () => {
-  plugin.kill();
-  await plugin.ended();
-  await cloud.stop();
-  rmSync(folder, { recursive: true });
-});
-
-async function start(): Promise<void> {
-  plugin.spawn();
-  expect(await plugin.ready()).toBe(true);
-}
+afterEach(() => stage.stop());
 
 /** The nth server; of each three in turn one is high, medium, low, and high ones start at once. */
 function send(n: number): Promise<Exchange> {
-  return sendMigration(plugin.port, cloud, machines[3 * n] ?? '');
-}
-
-/** Nova got the request as it was sent, once, and its answer went back. */
-function expectUnchanged({ status, arrived, sent, tag }: Exchange): void {
-  expect(status).toBe(202);
-  expect(arrived).toEqual([sent]);
-  expect(cloud.ledger.taken.filter((taken) => taken.tag === tag)).toMatchObject([{ by: 'caller' }]);
+  return stage.send(machines[3 * n]);
 }
 
 /** It is Drover's: decided and recorded. */
 async function expectManaged(exchange: Exchange): Promise<void> {
-  expectUnchanged(exchange);
+  expectUnchanged(cloud, exchange);
   const record = (await plugin.newest()).find(({ vmUuid }) => vmUuid === exchange.vmUuid);
   expect(record?.decision?.technique).toBeDefined();
 }
 
 describe('With a database that', () => {
   it('somebody else holds locked, a request goes to Nova as it came; afterwards Drover manages again', async () => {
-    await start();
+    await stage.start();
     const other = new Database(plugin.database);
     other.exec('BEGIN IMMEDIATE');
-    expectUnchanged(await send(0));
+    expectUnchanged(cloud, await send(0));
     expect(plugin.said('database is locked')).toBe(true);
     other.exec('ROLLBACK');
     other.close();
@@ -70,22 +48,22 @@ describe('With a database that', () => {
   });
 
   it('was removed, everything is written down anew, and nothing is forgotten', async () => {
-    await start();
+    await stage.start();
     await expectManaged(await send(0));
     for (const rest of ['', '-wal', '-shm']) rmSync(`${plugin.database}${rest}`, { force: true });
     await expectManaged(await send(1));
     expect((await plugin.newest()).map(({ vmUuid }) => vmUuid)).toEqual([machines[3], machines[0]]);
     plugin.kill();
     await plugin.ended();
-    await start();
+    await stage.start();
     expect((await plugin.newest()).map(({ vmUuid }) => vmUuid)).toEqual([machines[3], machines[0]]);
   });
 
   it('was put in the place of the open one, requests go to Nova as they come until the open one is back', async () => {
-    await start();
+    await stage.start();
     renameSync(plugin.database, `${plugin.database}.aside`);
     writeFileSync(plugin.database, '');
-    expectUnchanged(await send(0));
+    expectUnchanged(cloud, await send(0));
     expect(plugin.said('is another file than the one that is open')).toBe(true);
     renameSync(`${plugin.database}.aside`, plugin.database);
     await expectManaged(await send(1));
@@ -93,8 +71,8 @@ describe('With a database that', () => {
 
   it('is no database at the start, Nova can be reached all the same, and Drover manages once it is one', async () => {
     writeFileSync(plugin.database, 'no database, only a text that is long enough to be taken for a header');
-    await start();
-    expectUnchanged(await send(0));
+    await stage.start();
+    expectUnchanged(cloud, await send(0));
     expect(await plugin.health()).toMatchObject({ status: 'degraded' });
     expect((await plugin.health()).problems.join()).toContain('file is not a database');
     rmSync(plugin.database);
@@ -108,8 +86,8 @@ describe('Without', () => {
   it('a policy a request goes to Nova as it came; the policy that was in effect outlives its file', async () => {
     const file = join(plugin.folder, 'policy.yaml');
     renameSync(file, `${file}.aside`);
-    await start();
-    expectUnchanged(await send(0));
+    await stage.start();
+    expectUnchanged(cloud, await send(0));
     expect((await plugin.newest())[0]?.decision).toBeNull();
     expect(plugin.said('there is no valid policy: to Nova unchanged')).toBe(true);
     renameSync(`${file}.aside`, file);
@@ -121,10 +99,10 @@ describe('Without', () => {
   });
 
   it('any hostd a request goes to Nova as it came, and is managed again once they answer', async () => {
-    await start();
+    await stage.start();
     for (const host of cloud.hosts) await host.fallSilent();
-    await expect.poll(async () => (await plugin.health()).problems.length, WITHIN).toBe(HOSTS.length);
-    expectUnchanged(await send(0));
+    await expect.poll(async () => (await plugin.health()).problems.length, WITHIN).toBe(cloud.hosts.length);
+    expectUnchanged(cloud, await send(0));
     expect((await plugin.newest())[0]?.decision).toBeNull();
     expect(plugin.said('has a hostd that answers: to Nova unchanged')).toBe(true);
     for (const host of cloud.hosts) await host.speak();
@@ -136,7 +114,7 @@ describe('Without', () => {
 describe('With', () => {
   it('samples that are too old a migration is decided by the rule for that, and starts', async () => {
     for (const host of cloud.hosts) host.alter = (sample) => ({ ...sample, ageMs: 60_000 });
-    await start();
+    await stage.start();
     const exchange = await send(0);
     await expectManaged(exchange);
     const record = (await plugin.newest())[0];
@@ -146,19 +124,19 @@ describe('With', () => {
   it('samples that are not what the contract says nothing is decided on them', async () => {
     for (const host of cloud.hosts)
       host.alter = (sample) => ({ ...sample, nic: { ...sample.nic, txBitsPerSecond: -1 } });
-    await start();
-    expectUnchanged(await send(0));
+    await stage.start();
+    expectUnchanged(cloud, await send(0));
     for (const host of cloud.hosts) host.alter = (sample) => sample;
     await expect.poll(async () => (await plugin.health()).status, WITHIN).toBe('ok');
     await expectManaged(await send(1));
   });
 
   it('a process that stands still for a while each request goes to Nova once', async () => {
-    await start();
+    await stage.start();
     process.kill(plugin.pid, 'SIGSTOP');
     const sent = [0, 1].map((n) => send(n));
     await new Promise((resolve) => setTimeout(resolve, 1500));
     process.kill(plugin.pid, 'SIGCONT');
-    for (const exchange of await Promise.all(sent)) expectUnchanged(exchange);
+    for (const exchange of await Promise.all(sent)) expectUnchanged(cloud, exchange);
   });
 });

@@ -2,12 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Moment } from '../cloud/ledger.ts';
 import { CloudProcess } from '../cloud/process.ts';
+import { PluginProcess } from '../plugin/process.ts';
 import { type Random, seeded } from '../random.ts';
 import type { LogLine } from '../service-process.ts';
 import { readBook } from './book.ts';
 import { Clients } from './clients.ts';
 import { type Judgement, judge } from './oracle.ts';
-import { PluginProcess } from './plugin.ts';
 import { PortTransport } from './transport.ts';
 import { leftToNova } from './unmanaged.ts';
 

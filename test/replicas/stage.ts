@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MariadbAddress } from '../../plugin/controller/store/address.ts';
 import { Store } from '../../plugin/controller/store/store.ts';
 import { CloudProcess } from '../cloud/process.ts';
-import { PluginProcess } from '../kills/plugin.ts';
 import { MariadbServer, PASSWORD } from '../mariadb/server.ts';
+import { PluginProcess } from '../plugin/process.ts';
 import type { LogLine } from '../service-process.ts';
 import { Cable } from './relay.ts';
 

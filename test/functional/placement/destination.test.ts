@@ -1,20 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Cloud } from '../../cloud/cloud.ts';
 import type { Moment } from '../../cloud/ledger.ts';
-import { PluginProcess } from '../../kills/plugin.ts';
-import { sendMigration } from '../../kills/sender.ts';
+import { PluginStage } from '../../plugin/stage.ts';
 
 // Each starts the real process, which takes many times longer where all tests share the processors.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 const WITHIN = { timeout: 30_000 };
 
-let folder = '';
-let cloud: Cloud;
-let plugin: PluginProcess;
+let stage: PluginStage;
+let cloud: PluginStage['cloud'];
+let plugin: PluginStage['plugin'];
 /** On compute-1. */
 let machine: string;
 /** What Nova was asked for, without the questions for a host that does not exist. */
@@ -22,35 +17,22 @@ let bodies: { host: string | null; force?: boolean; by: string }[] = [];
 
 /** Three hosts: the workload of compute-2 takes half of what comes in, that of the others a fifth. */
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'drover-destination-'));
-  const hosts = ['compute-1', 'compute-2', 'compute-3'];
-  cloud = new Cloud({ seed: 1, hosts, machines: 3, faults: 0, folder, runMs: [300, 300] });
-  const addresses = await cloud.start();
-  machine = addresses.machines[0] ?? '';
+  stage = await PluginStage.build({ machines: 3, runMs: [300, 300] });
+  ({ cloud, plugin } = stage);
+  machine = stage.machines[0] ?? '';
   bodies = [];
   cloud.onRequest.add((request, content) => {
     const migrate = content.includes('os-migrateLive') ? JSON.parse(content.toString())['os-migrateLive'] : null;
     if (migrate === null || migrate.host?.startsWith('nowhere-')) return;
     bodies.push({ ...migrate, by: String(request.headers['x-auth-token']).split('-')[0] ?? '' });
   });
-  plugin = new PluginProcess(join(folder, 'plugin'), addresses);
   await plugin.prepare('300 ms', undefined, 'least-contended');
-  await start();
+  await stage.start();
 });
-afterEach(async () => {
-  plugin.kill();
-  await plugin.ended();
-  await cloud.stop();
-  rmSync(folder, { recursive: true });
-});
-
-async function start(): Promise<void> {
-  plugin.spawn();
-  expect(await plugin.ready()).toBe(true);
-}
+afterEach(() => stage.stop());
 
 function send(host: string | null = null) {
-  return sendMigration(plugin.port, cloud, machine, host);
+  return stage.send(machine, host);
 }
 
 async function ended() {
@@ -122,7 +104,7 @@ describe('A migration without a destination, least-contended', () => {
       };
       await send().catch(() => {});
       await plugin.ended();
-      await start();
+      await stage.start();
       expect(await ended()).toMatchObject({ state: 'completed', destination: 'compute-2' });
       expect(cloud.ledger.taken.map(({ end }) => end)).toEqual(['error', 'completed']);
       expect(cloud.ledger.overlaps).toEqual([]);

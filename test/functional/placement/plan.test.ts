@@ -1,45 +1,28 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Cloud } from '../../cloud/cloud.ts';
-import { PluginProcess } from '../../kills/plugin.ts';
-import { sendMigration } from '../../kills/sender.ts';
+import { PluginStage } from '../../plugin/stage.ts';
 
 // Each starts the real process, which takes many times longer where all tests share the processors.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
-const HOSTS = ['compute-1', 'compute-2', 'compute-3'] as const;
 const WITHIN = { timeout: 30_000 };
 
-let folder = '';
-let cloud: Cloud;
-let plugin: PluginProcess;
-let machines: string[];
+let stage: PluginStage;
+let cloud: PluginStage['cloud'];
+let plugin: PluginStage['plugin'];
 
 /** Nine servers, three on each host, which has room for as many as is said; a migration runs for 0.8 s. */
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'drover-room-'));
-  cloud = new Cloud({ seed: 1, hosts: [...HOSTS], machines: 9, faults: 0, folder, runMs: [800, 800] });
-  const addresses = await cloud.start();
-  machines = addresses.machines;
-  plugin = new PluginProcess(join(folder, 'plugin'), addresses);
+  stage = await PluginStage.build({ machines: 9, runMs: [800, 800] });
+  ({ cloud, plugin } = stage);
   // So long that all three are decided together on a busy machine, too.
   await plugin.prepare('2 s');
-  plugin.spawn();
-  expect(await plugin.ready()).toBe(true);
+  await stage.start();
 });
-afterEach(async () => {
-  plugin.kill();
-  await plugin.ended();
-  await cloud.stop();
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => stage.stop());
 
 /** The nth server of a host asks to go to another one. */
 function move(n: number, from: number, to: number | null) {
-  const host = to === null ? null : (HOSTS[to - 1] ?? '');
-  return sendMigration(plugin.port, cloud, machines[3 * n + from - 1] ?? '', host);
+  return stage.send(stage.machines[3 * n + from - 1], to === null ? null : `compute-${to}`);
 }
 
 async function recordOf(vmUuid: string) {

@@ -10,9 +10,9 @@ import { overlayId } from '../../../plugin/proxy/overlay/identity.ts';
 import type { MigrationsSource } from '../../../plugin/proxy/overlay/request.ts';
 import { followersMigrations } from '../../../plugin/replica/abort.ts';
 import { CloudProcess } from '../../cloud/process.ts';
-import { PluginProcess } from '../../kills/plugin.ts';
 import { makePki } from '../../lab/pki.ts';
 import { MariadbServer, PASSWORD } from '../../mariadb/server.ts';
+import { PluginProcess } from '../../plugin/process.ts';
 
 let folder = '';
 let mariadb: MariadbServer;

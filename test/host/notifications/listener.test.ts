@@ -11,10 +11,8 @@ import { probeNotifications } from '../../../plugin/check/probe/notifications.ts
 import type { ServerEvent } from '../../../plugin/notifications/envelope.ts';
 import { NotificationListener } from '../../../plugin/notifications/listener.ts';
 import { NotificationSettings } from '../../../plugin/notifications/settings.ts';
-import { Cloud } from '../../cloud/cloud.ts';
-import { PluginProcess } from '../../kills/plugin.ts';
-import { sendMigration } from '../../kills/sender.ts';
 import { renderIni } from '../../lab/config/ini.ts';
+import { PluginStage } from '../../plugin/stage.ts';
 import { novaMessage } from '../../unit/notifications/message.ts';
 import { Broker } from './broker.ts';
 import { Relay } from './relay.ts';
@@ -207,32 +205,25 @@ test('drover-plugin check tells whether it may listen, and whether Nova has ever
 });
 
 test('the plugin asks Nova at once when a migration that it follows is told to end', async () => {
-  const folder = join(broker.folder, 'plugin-test');
-  const cloud = new Cloud({ seed: 1, hosts: ['compute-1', 'compute-2'], machines: 4, faults: 0, folder });
-  const addresses = await cloud.start();
-  const plugin = new PluginProcess(join(folder, 'plugin'), addresses);
+  const stage = await PluginStage.build({ hosts: ['compute-1', 'compute-2'], machines: 4 });
+  onTestFinished(() => stage.stop());
+  const { cloud, plugin } = stage;
   await plugin.prepare();
   const settings = { url: `amqp://drover@127.0.0.1:${broker.port}/`, passwordFile: 'rabbit-password' };
   writeFileSync(join(plugin.folder, 'rabbit-password'), 'secret');
   appendFileSync(join(plugin.folder, 'plugin.yaml'), stringify({ notifications: settings }));
-  onTestFinished(async () => {
-    plugin.kill();
-    await plugin.ended();
-    await cloud.stop();
-  });
-  plugin.spawn();
-  expect(await plugin.ready()).toBe(true);
+  await stage.start();
   const socketPath = join(plugin.folder, 'control.sock');
   const metrics = async () =>
     String((await axios.get('http://control/metrics', { socketPath, proxy: false, responseType: 'text' })).data);
   await expect.poll(metrics, WITHIN).toMatch(/^drover_plugin_notifications_connected 1$/m);
-  const [serverId = ''] = addresses.machines;
+  const [serverId = ''] = stage.machines;
   const source = cloud.machines.machines.get(serverId)?.host ?? '';
   cloud.onMoment = (moment) => {
     const body = novaMessage({ serverId, eventType: END, publisher: `nova-compute:${source}` });
     if (moment === 'ended') channel.publish('nova', KEY, body);
   };
-  expect((await sendMigration(plugin.port, cloud, serverId)).status).toBe(202);
+  expect((await stage.send(serverId)).status).toBe(202);
   await expect.poll(async () => (await plugin.newest())[0]?.state, WITHIN).toBe('completed');
   expect(await metrics()).toMatch(/^drover_plugin_notifications_total\{kind="watched"\} 1$/m);
   expect(await metrics()).toMatch(/^drover_plugin_migration_questions_total\{pace="told"\} [1-9]/m);
