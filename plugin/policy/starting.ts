@@ -1,7 +1,7 @@
 import type { Priority } from '../contract.ts';
 import type { StartWindow } from './schema/timing.ts';
 import type { Policy } from './schema.ts';
-import { isOpen, nextEdgeMs, openSinceMs, opensAtMs } from './window.ts';
+import { isOpen, nextEdgeMs, opensAtMs, openTogetherSinceMs } from './window.ts';
 
 type WithWindows = Pick<Policy, 'windows'>;
 
@@ -9,7 +9,7 @@ type WithWindows = Pick<Policy, 'windows'>;
 export interface StartTimes {
   /** When it may start: now if it may now, null if never. */
   startsAtMs: number | null;
-  /** Since when it may: minus infinity without a window, now while none is open. */
+  /** Since when it may without a pause: minus infinity if it always may, now while no window is open. */
   openSinceMs: number;
 }
 
@@ -19,10 +19,9 @@ export function startTimes(policy: WithWindows, nowMs: number): Record<Priority,
     const own = windowsOf(policy, priority);
     if (own.length === 0) return { startsAtMs: nowMs, openSinceMs: Number.NEGATIVE_INFINITY };
     const opens = own.flatMap((window) => opensAtMs(window, nowMs) ?? []);
-    const opened = own.flatMap((window) => openSinceMs(window, nowMs) ?? []);
     return {
       startsAtMs: opens.length === 0 ? null : Math.min(...opens),
-      openSinceMs: opened.length === 0 ? nowMs : Math.min(...opened),
+      openSinceMs: openTogetherSinceMs(own, nowMs) ?? nowMs,
     };
   };
   return { high: of('high'), medium: of('medium'), low: of('low') };
@@ -73,7 +72,7 @@ export function mayStart(policy: WithWindows, priority: Priority, nowMs: number)
  *
  * Where all that run are capped (`caps.clusterWide`) a place must come free besides, on whatever link, and where its
  * destination is full there must be room. A window that closes ends the promise until it has been open for `maxWait`
- * again. It holds among what Drover decides: nobody but Nova starts what is passed on, and a server that has a task or is
+ * again; where one ends as the next begins none closes. It holds among what Drover decides: nobody but Nova starts what is passed on, and a server that has a task or is
  * locked is not in the queue meanwhile.
  * test/unit/controller/plan/ageing.ts looks for a breach of it in what was played.
  */

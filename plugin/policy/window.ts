@@ -19,6 +19,30 @@ export function openSinceMs(window: DailyWindow, nowMs: number): number | null {
   return openings(window, nowMs, 0).find(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs)?.fromMs ?? null;
 }
 
+const MOST_DAYS_OPEN = 8;
+
+/**
+ * Since when one of the windows or another has been open without a pause: what ends at midnight where the next begins is
+ * one time. Null: none is open; minus infinity: there is no pause in a whole week.
+ *
+ * | windows                          | at        | since     |
+ * |----------------------------------|-----------|-----------|
+ * | sat and sun, 00:00 to 24:00      | sun 03:00 | sat 00:00 |
+ * | 20:00 to 02:00 and 01:00 to 06:00 | 05:00     | 20:00     |
+ */
+export function openTogetherSinceMs(windows: readonly DailyWindow[], nowMs: number): number | null {
+  const earliest = (atMs: number) => {
+    const opened = windows.flatMap((window) => openSinceMs(window, atMs) ?? []);
+    return opened.length === 0 ? null : Math.min(...opened);
+  };
+  let since = earliest(nowMs);
+  for (let before = since; before !== null; before = earliest(before - 1)) {
+    if (nowMs - before > MOST_DAYS_OPEN * DAY_MS) return Number.NEGATIVE_INFINITY;
+    since = before;
+  }
+  return since;
+}
+
 /** When it opens next, or `nowMs` if it is open; null if it never does. */
 export function opensAtMs(window: DailyWindow, nowMs: number): number | null {
   const next = openings(window, nowMs).find(({ toMs }) => nowMs < toMs);
