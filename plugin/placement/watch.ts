@@ -2,6 +2,7 @@ import { OpenStackError, type Resources } from 'openstack-client-ts';
 import type { Logger } from 'pino';
 import type { HostRoom, Room } from '../controller/plan/world.ts';
 import { describeError } from '../errors.ts';
+import { assumedNeeds } from '../schedule/live/resources.ts';
 import { type PlacementCalls, RoomLook, type Seen } from './look.ts';
 import { nextLookAtMs } from './pace.ts';
 
@@ -28,7 +29,6 @@ const READY_WITHIN_MS = 500;
 const REFUSALS: OpenStackError['code'][] = ['catalogue-incomplete', 'forbidden', 'unauthorized', 'not-found'];
 /** A request that was asked about stands in the queue by then. */
 const HOLDS_KEPT_MS = 10_000;
-const MIB = 2 ** 20;
 
 /**
  * Keeps what Placement tells of the hosts' room, as long as something waits. Where Placement is not there, or does not
@@ -110,7 +110,7 @@ export class RoomWatch {
     for (const [vmUuid, arrival] of this.#arrivals) if (!flying.has(vmUuid)) arrival.goneAtMs ??= nowMs;
     for (const { vmUuid, destination, server } of this.#inFlight) {
       if (destination === null || this.#settled.has(vmUuid)) continue;
-      const needs = this.#holds.get(vmUuid)?.held ?? { MEMORY_MB: Math.ceil((server?.memoryBytes ?? 0) / MIB) };
+      const needs = this.#holds.get(vmUuid)?.held ?? assumedNeeds(server);
       this.#arrivals.set(vmUuid, { host: destination, needs, goneAtMs: null });
     }
     const known = new Set(this.#movers.map(({ vmUuid }) => vmUuid));

@@ -1,15 +1,13 @@
-import { fits, lacking, plus, roomiest } from '../../schedule/live/resources.ts';
+import { assumedNeeds, fits, lacking, plus, roomiest } from '../../schedule/live/resources.ts';
 import type { Resources } from '../../schedule/live/world.ts';
 import { destinationsOf, type InFlightMigration, type QueuedMigration, type World } from './world.ts';
-
-const MIB = 2 ** 20;
 
 /** What it needs at its destination: what it holds on its host, or its memory where that was not asked yet. */
 export function needsOf(
   { room }: Pick<World, 'room'>,
   { vmUuid, server }: Pick<InFlightMigration, 'vmUuid' | 'server'>,
 ): Resources {
-  return room?.holds.get(vmUuid) ?? { MEMORY_MB: Math.ceil((server?.memoryBytes ?? 0) / MIB) };
+  return room?.holds.get(vmUuid) ?? assumedNeeds(server);
 }
 
 /** The hosts among which Nova will choose, where none is named; empty: nobody knows. */

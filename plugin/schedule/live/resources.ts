@@ -1,5 +1,12 @@
 import type { Resources } from './world.ts';
 
+const MIB = 2 ** 20;
+
+/** What a server takes of a host where Placement has not told what it holds: its memory, as far as that is known. */
+export function assumedNeeds(server: { memoryBytes: number } | undefined): Resources {
+  return { MEMORY_MB: Math.ceil((server?.memoryBytes ?? 0) / MIB) };
+}
+
 /** Null: nothing is known of the host, so nothing is in the way. */
 export function fits(needs: Resources, free: Resources | null): boolean {
   return free === null || lacking(needs, free).length === 0;
