@@ -121,7 +121,7 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
   const refusal = (user: string) => refusalOf(rights, people, user, { act: 'look' });
   listen(transport.app, {
     inbox,
-    form: new Form({ slack, inbox, audit, log }),
+    form: new Form({ slack, inbox, refusal, audit, log }),
     home: new Home({ slack, drover, refusal, audit, log }),
     signed: (signature) => journal.signed(signature, Date.now()),
     log,

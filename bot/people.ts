@@ -3,6 +3,7 @@ import type { SlackApi } from './channel/slack.ts';
 import { describeError, SlackError } from './errors.ts';
 import type { Person, Who } from './rights/may.ts';
 import { namedOf, whoText } from './rights/who.ts';
+import { type Belonging, elsewhere, type Installation, UNNAMED } from './rights/workspace.ts';
 import { clipped, oneName } from './views/inert.ts';
 
 /**
@@ -25,12 +26,12 @@ interface Kept<T> {
   atMs: number;
 }
 
-interface Member {
+interface Member extends Belonging {
   name: string;
   timeZone: string;
 }
 
-/** Who people are, by Slack: in which of the configured user groups, by which clock they write, what they are called. */
+/** Who people are, by Slack: of which workspace, in which of the configured user groups, by which clock they write, what they are called. */
 export class People {
   readonly #slack: SlackApi;
   readonly #groups: readonly string[];
@@ -38,6 +39,7 @@ export class People {
   readonly #membersMs: number;
   readonly #members = new Map<string, Kept<string[]>>();
   readonly #users = new Map<string, Kept<Member>>();
+  #installation: Installation | null = null;
   #handles: Kept<ReadonlyMap<string, string>> = { value: new Map(), atMs: 0 };
 
   constructor(slack: SlackApi, groups: Iterable<string>, log: Logger, membersMs?: number) {
@@ -47,12 +49,13 @@ export class People {
     this.#log = log;
   }
 
-  /** @throws SlackError where Slack does not say who is in the groups. */
+  /** @throws SlackError where Slack does not say who is in the groups, or of which workspace somebody is. */
   async person(user: string): Promise<Person> {
-    const inThem = await Promise.all(
-      this.#groups.map(async (group) => ((await this.#membersOf(group)).includes(user) ? [group] : [])),
-    );
-    return { user, groups: inThem.flat() };
+    const [other, ...inThem] = await Promise.all([
+      this.#elsewhere(user),
+      ...this.#groups.map(async (group) => ((await this.#membersOf(group)).includes(user) ? [group] : [])),
+    ]);
+    return { user, groups: inThem.flat(), elsewhere: other };
   }
 
   /** IANA name; UTC where Slack does not say. */
@@ -72,18 +75,44 @@ export class People {
     return whoText(who, (id) => clipped(oneName(names.get(id) ?? id), NAME_LENGTH));
   }
 
-  async #member(user: string): Promise<Member> {
+  async #member(user: string): Promise<Pick<Member, 'name' | 'timeZone'>> {
+    try {
+      return await this.#asked(user);
+    } catch (error) {
+      this.#log.warn({ user, error: describeError(error) }, 'name and time zone of a member are not known');
+      return this.#users.get(user)?.value ?? { name: user, timeZone: FALLBACK_ZONE };
+    }
+  }
+
+  async #elsewhere(user: string): Promise<string | null> {
+    try {
+      const [own, member] = await Promise.all([this.#home(), this.#asked(user)]);
+      return elsewhere(own, member);
+    } catch (error) {
+      // Nobody changes workspace: what was known counts for as long as Slack is away.
+      const known = this.#users.get(user)?.value;
+      if (this.#installation && known) return elsewhere(this.#installation, known);
+      // It knows no such user, or may not show them.
+      if (error instanceof SlackError && error.fault.kind === 'refused') return UNNAMED;
+      throw error;
+    }
+  }
+
+  async #asked(user: string): Promise<Member> {
     const kept = this.#users.get(user);
     const nowMs = Date.now();
     if (kept && nowMs - kept.atMs < KEPT_MS) return kept.value;
-    try {
-      const value = memberOf(user, await this.#slack.call('users.info', { user }));
-      this.#users.set(user, { value, atMs: nowMs });
-      return value;
-    } catch (error) {
-      this.#log.warn({ user, error: describeError(error) }, 'name and time zone of a member are not known');
-      return kept?.value ?? { name: user, timeZone: FALLBACK_ZONE };
-    }
+    const value = memberOf(user, await this.#slack.call('users.info', { user }));
+    this.#users.set(user, { value, atMs: nowMs });
+    return value;
+  }
+
+  /** A token is one installation's for good. */
+  async #home(): Promise<Installation> {
+    if (this.#installation) return this.#installation;
+    const { team_id: teamId, enterprise_id: enterpriseId } = await this.#slack.call('auth.test', {});
+    this.#installation = { teamId: String(teamId), enterpriseId: enterpriseId ? String(enterpriseId) : null };
+    return this.#installation;
   }
 
   /** `@handle` of each group of the workspace that Slack names. */
@@ -124,11 +153,20 @@ export class People {
 
 /** As its own client calls them: display name, else real name, else what they sign in with. */
 function memberOf(id: string, { user }: Record<string, unknown>): Member {
-  const { tz, name, real_name, profile } = (user ?? {}) as {
+  const { tz, name, real_name, profile, team_id, enterprise_user, is_stranger } = (user ?? {}) as {
     tz?: string;
     name?: string;
     real_name?: string;
     profile?: { display_name?: string };
+    team_id?: string;
+    enterprise_user?: { enterprise_id?: string };
+    is_stranger?: boolean;
   };
-  return { name: profile?.display_name || real_name || name || id, timeZone: tz || FALLBACK_ZONE };
+  return {
+    name: profile?.display_name || real_name || name || id,
+    timeZone: tz || FALLBACK_ZONE,
+    teamId: team_id || null,
+    enterpriseId: enterprise_user?.enterprise_id || null,
+    isStranger: is_stranger ?? false,
+  };
 }

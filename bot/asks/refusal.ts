@@ -14,7 +14,8 @@ export async function refusalOf(
   subject: Subject = 'you',
 ): Promise<string | null> {
   const verdict = may(rights, await people.person(user), deed, subject);
-  return verdict.allowed ? null : `${verdict.text}; ${await people.whoText(verdict.who)}`;
+  if (verdict.allowed) return null;
+  return verdict.who === null ? verdict.text : `${verdict.text}; ${await people.whoText(verdict.who)}`;
 }
 
 /** Who may say yes to it: in words, and as ids where they are to be mentioned. */

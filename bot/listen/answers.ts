@@ -1,6 +1,6 @@
 /** What the bot says to the one who asked, as one import for those who listen. */
 export { explain, why } from '../views/explain.ts';
-export { form, readForm } from '../views/form.ts';
+export { form, formRefused, readForm } from '../views/form.ts';
 export { home, homeAway, homeRefused } from '../views/home.ts';
 export { plan } from '../views/plan.ts';
 export { notice, policy } from '../views/policy.ts';

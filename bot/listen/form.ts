@@ -9,6 +9,8 @@ import type { Inbox } from './inbox.ts';
 export interface FormParts {
   slack: SlackApi;
   inbox: Inbox;
+  /** Whether they may look; else why not. */
+  refusal: (user: string) => Promise<string | null>;
   audit: Audit;
   log: Logger;
 }
@@ -22,10 +24,13 @@ export class Form {
   }
 
   async open(triggerId: string, user: string, channel: string): Promise<void> {
-    const { slack, audit, log } = this.#parts;
+    const { slack, refusal, audit, log } = this.#parts;
+    // Where Slack does not say who they are it opens all the same: what it asks for is checked again.
+    const why = await refusal(user).catch(() => null);
+    const view = why === null ? answers.form(channel) : answers.formRefused(why);
+    audit.note(user, 'form', null, why === null ? 'accepted' : 'forbidden', why === null ? {} : { why });
     try {
-      await slack.call('views.open', { trigger_id: triggerId, view: answers.form(channel) });
-      audit.note(user, 'form', null, 'accepted');
+      await slack.call('views.open', { trigger_id: triggerId, view });
     } catch (error) {
       log.warn({ user, error: describeError(error) }, 'the form cannot be opened');
     }

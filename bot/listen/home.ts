@@ -38,7 +38,7 @@ export class Home {
   async #view(user: string): Promise<object> {
     const { drover, refusal, audit } = this.#parts;
     const why = await refusal(user);
-    audit.note(user, 'home', null, why === null ? 'accepted' : 'forbidden');
+    audit.note(user, 'home', null, why === null ? 'accepted' : 'forbidden', why === null ? {} : { why });
     if (why !== null) return answers.homeRefused(why);
     try {
       const [unfinished, hosts, policy] = await Promise.all([drover.unfinished(), drover.hosts(), drover.policy()]);

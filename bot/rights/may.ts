@@ -7,6 +7,8 @@ export interface Person {
   user: string;
   /** The user groups that they are in. */
   groups: readonly string[];
+  /** The workspace that they belong to, in words, where it is another than the app's (Slack Connect); null: they are of this one. */
+  elsewhere: string | null;
 }
 
 /** A server and where it would go, as far as that is known. */
@@ -37,8 +39,8 @@ export interface Who {
 
 export type Verdict =
   | { allowed: true }
-  /** `who` could. */
-  | { allowed: false; text: string; who: Who };
+  /** `who` could; null: not to be told to somebody of another workspace. */
+  | { allowed: false; text: string; who: Who | null };
 
 /** Who is told, or is told of. */
 export type Subject = 'you' | 'they';
@@ -53,12 +55,18 @@ export type Subject = 'you' | 'they';
  * |                                              | high, server of p1    | no  |
  * | and priorities [high], projects [p2]         | high, server of p1    | no: no ENTRY allows high in p1 |
  * | priorities [], everyone                      | status, plan, explain | yes |
+ *
+ * Of another workspace (Slack Connect) only those may anything whom an entry names by their user id: its groups and its
+ * `everyone` are this workspace's.
  */
 export function may(rights: Rights, person: Person, deed: Deed, subject: Subject = 'you'): Verdict {
   if (deed.act === 'approve' && deed.askedBy === person.user) {
     return refused(rights, deed, firstMove(deed), 'nobody approves what they asked for themselves', person.user);
   }
   const own = rights.filter((grant) => isFor(grant, person));
+  if (own.length === 0 && person.elsewhere !== null) {
+    return { allowed: false, text: strangerText(person.elsewhere, subject), who: null };
+  }
   if (deed.act === 'look' || (deed.act === 'cancel' && deed.askedBy === person.user)) {
     if (own.length > 0) return { allowed: true };
     return refused(rights, { act: 'look' }, null, "no entry of the bot's rights names you or a group of yours");
@@ -81,8 +89,14 @@ export function approversOf(rights: Rights, deed: Extract<Deed, { act: 'approve'
   return whoseOf(able, deed.askedBy);
 }
 
-function isFor({ users, groups, everyone }: Grant, person: Person): boolean {
-  return everyone || users.includes(person.user) || groups.some((group) => person.groups.includes(group));
+function isFor({ users, groups, everyone }: Grant, { user, groups: inThem, elsewhere }: Person): boolean {
+  if (users.includes(user)) return true;
+  return elsewhere === null && (everyone || groups.some((group) => inThem.includes(group)));
+}
+
+function strangerText(elsewhere: string, subject: Subject): string {
+  const [belong, them] = subject === 'you' ? ['you belong', 'you'] : ['they belong', 'them'];
+  return `${belong} to ${elsewhere}: of other workspaces only those may ask or click whom the bot's rights name by their user id, and they do not name ${them}`;
 }
 
 function covers(grant: Grant, user: string, deed: Exclude<Deed, { act: 'look' }>, move: Move | null): boolean {

@@ -13,10 +13,11 @@ const GroupId = z
 /** What some people may do. One entry must allow the whole of it; several entries of one person add up. */
 export const Grant = z
   .strictObject({
+    /** Of other workspaces, too, where a channel is shared with them (Slack Connect). */
     users: z.array(UserId).default([]),
     /** User groups of Slack. */
     groups: z.array(GroupId).default([]),
-    /** Every member of the workspace, guests too. */
+    /** Every member of the workspace, guests too; nobody of another one. */
     everyone: z.boolean().default(false),
     /** Which priorities they may ask for. Empty: they may only look. */
     priorities: z.array(Priority).default([]),

@@ -6,15 +6,16 @@ import type { Clock } from '../command/moment.ts';
 import { parseCommand, readTargets } from '../command/parse.ts';
 import { writeCommand } from '../command/write.ts';
 import { CommandError } from '../errors.ts';
-import { plain } from './blocks.ts';
+import { plain, section } from './blocks.ts';
 import { cutShort, oneLine } from './inert.ts';
+import { md, prose } from './mrkdwn.ts';
 
 export interface ModalView {
   type: 'modal';
-  callback_id: string;
-  private_metadata: string;
+  callback_id?: string;
+  private_metadata?: string;
   title: types.PlainTextElement;
-  submit: types.PlainTextElement;
+  submit?: types.PlainTextElement;
   close: types.PlainTextElement;
   blocks: types.KnownBlock[];
 }
@@ -62,6 +63,12 @@ export function form(channel: string): ModalView {
       input('start', 'Not before', { type: 'datetimepicker', action_id: 'start' }),
     ],
   };
+}
+
+/** Instead of it, to somebody who may not look. */
+export function formRefused(why: string): ModalView {
+  const blocks = [section(md`⛔ ${prose(why, 1500)}`)];
+  return { type: 'modal', title: plain('Move servers'), close: plain('Close'), blocks };
 }
 
 /** What Slack sends of each field, by block and action (docs.slack.dev, view state). */

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Courier, type Delivered, type Delivery } from './courier.ts';
 import { Rates } from './rates.ts';
-import { type Answer, Workspace } from './workspace.ts';
+import { type Answer, TEAM, Workspace } from './workspace.ts';
 
 export interface Call {
   method: string;
@@ -79,14 +79,18 @@ export class SlackDouble {
 
   // ---- what people do
 
-  /** Somebody types a slash command. `to`: the app's request URL, null: through the socket. */
+  /**
+   * Somebody types a slash command. `to`: the app's request URL, null: through the socket. Slack says that people of other
+   * workspaces cannot use a workspace's own commands (help, "Slack Connect guide"); here they can, to see that nothing
+   * rests on it.
+   */
   command(text: string, by: { user: string; channel: string }, to: string | null): Promise<Delivered> {
     const { user, channel } = by;
     return this.#courier.deliver(to, {
       type: 'slash_commands',
       payload: {
         token: 'legacy',
-        team_id: 'T1',
+        team_id: this.#teamOf(user),
         team_domain: 'test',
         channel_id: channel,
         channel_name: 'ops',
@@ -134,7 +138,7 @@ export class SlackDouble {
     const id = `V${user}`;
     return this.#clicked(user, to, element, {
       container: { type: 'view', view_id: id },
-      view: { ...view, id, team_id: 'T1' },
+      view: { ...view, id, team_id: this.#teamOf(user) },
     });
   }
 
@@ -144,8 +148,9 @@ export class SlackDouble {
       type: 'interactive',
       payload: {
         type: 'block_actions',
-        team: { id: 'T1', domain: 'test' },
-        user: { id: user, username: this.workspace.members.get(user)?.name ?? user, team_id: 'T1' },
+        // The app's own, whoever clicks (slackapi/java-slack-sdk, issue 1041).
+        team: { id: TEAM, domain: 'test' },
+        user: { id: user, username: this.workspace.members.get(user)?.name ?? user, team_id: this.#teamOf(user) },
         api_app_id: 'A1',
         token: 'legacy',
         ...place,
@@ -167,12 +172,20 @@ export class SlackDouble {
       type: 'interactive',
       payload: {
         type: 'view_submission',
-        team: { id: 'T1', domain: 'test' },
-        user: { id: open.user, name: open.user, team_id: 'T1' },
+        // Of whoever submits, while the view says where the app is installed (slackapi/bolt-js, issue 1614).
+        team: { id: this.#teamOf(open.user), domain: 'test' },
+        user: { id: open.user, name: open.user, team_id: this.#teamOf(open.user) },
         api_app_id: 'A1',
         token: 'legacy',
         trigger_id: this.workspace.trigger(open.user, Date.now()),
-        view: { ...open.view, id: viewId, state: { values: state }, hash: '1', team_id: 'T1' },
+        view: {
+          ...open.view,
+          id: viewId,
+          state: { values: state },
+          hash: '1',
+          team_id: this.#teamOf(open.user),
+          app_installed_team_id: TEAM,
+        },
       },
     });
     // Without an acknowledgement it stays, and its client says that something went wrong.
@@ -191,7 +204,7 @@ export class SlackDouble {
       type: 'events_api',
       payload: {
         token: 'legacy',
-        team_id: 'T1',
+        team_id: TEAM,
         api_app_id: 'A1',
         type: 'event_callback',
         event_id: `Ev${this.calls.length}${Date.now()}`,
@@ -275,6 +288,10 @@ export class SlackDouble {
       return { status: 200, value: { ok: true, url } };
     }
     return { status: 200, value: this.workspace.call(method, args, nowMs) };
+  }
+
+  #teamOf(user: string): string {
+    return this.workspace.members.get(user)?.teamId ?? TEAM;
   }
 
   #responseUrl(channel: string, user: string): string {

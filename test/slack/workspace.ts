@@ -22,6 +22,10 @@ export interface Member {
   id: string;
   name: string;
   timeZone: string;
+  /** Absent: of this workspace. Of another one: in a channel that is shared with it (Slack Connect). */
+  teamId?: string;
+  /** Of the Enterprise Grid that their workspace belongs to. */
+  enterpriseId?: string;
 }
 
 type Arguments = Readonly<Record<string, unknown>>;
@@ -29,6 +33,8 @@ type Arguments = Readonly<Record<string, unknown>>;
 export type Answer = { ok: boolean; error?: string; [key: string]: unknown };
 
 const BOT_USER = 'UBOT00001';
+/** The workspace itself. */
+export const TEAM = 'T1';
 const TRIGGER_MS = 3000;
 
 /** What a workspace holds, changed by the Web API's methods. */
@@ -37,6 +43,8 @@ export class Workspace {
   readonly homes = new Map<string, Record<string, unknown>>();
   readonly modals: OpenView[] = [];
   readonly members = new Map<string, Member>();
+  /** The Enterprise Grid that it belongs to; null: none. */
+  enterpriseId: string | null = null;
   /** Users by group. */
   readonly groups = new Map<string, string[]>();
   /** What a group is called; else its id in small letters. */
@@ -101,7 +109,8 @@ export class Workspace {
           ok: true,
           url: 'https://example.slack.test/',
           team: 'Test',
-          team_id: 'T1',
+          team_id: TEAM,
+          ...(this.enterpriseId === null ? {} : { enterprise_id: this.enterpriseId, is_enterprise_install: false }),
           user: 'drover',
           user_id: BOT_USER,
           bot_id: 'B1',
@@ -114,11 +123,7 @@ export class Workspace {
         return this.#update(text('channel'), text('ts'), args, nowMs);
       case 'users.info': {
         const member = this.members.get(text('user'));
-        if (!member) return { ok: false, error: 'user_not_found' };
-        return {
-          ok: true,
-          user: { id: member.id, name: member.name, real_name: member.name, tz: member.timeZone, deleted: false },
-        };
+        return member ? { ok: true, user: this.#userOf(member) } : { ok: false, error: 'user_not_found' };
       }
       case 'usergroups.users.list': {
         const users = this.groups.get(text('usergroup'));
@@ -151,6 +156,14 @@ export class Workspace {
       default:
         return { ok: false, error: 'unknown_method' };
     }
+  }
+
+  /** `is_stranger` is left out, as for everybody who shares a channel with the app (docs.slack.dev, user object). */
+  #userOf({ id, name, timeZone: tz, teamId: team_id = TEAM, enterpriseId: other }: Member): object {
+    const enterpriseId = other ?? this.enterpriseId;
+    const grid =
+      enterpriseId === null ? {} : { enterprise_user: { id, enterprise_id: enterpriseId, teams: [team_id] } };
+    return { id, team_id, name, real_name: name, tz, deleted: false, ...grid };
   }
 
   #update(channel: string, ts: string, args: Arguments, nowMs: number): Answer {

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { approversOf, type Deed, may } from '../../../../bot/rights/may.ts';
 import { Rights } from '../../../../bot/rights/schema.ts';
 
-const OPS = { user: 'UOPS', groups: ['SOPS'] };
-const LEAD = { user: 'ULEAD', groups: ['SOPS', 'SLEAD'] };
-const GUEST = { user: 'UGUEST', groups: [] };
+const OPS = { user: 'UOPS', groups: ['SOPS'], elsewhere: null };
+const LEAD = { user: 'ULEAD', groups: ['SOPS', 'SLEAD'], elsewhere: null };
+const GUEST = { user: 'UGUEST', groups: [], elsewhere: null };
 
 const rights = Rights.parse([
   { groups: ['SOPS'], priorities: ['low', 'medium'], projects: ['p1'], hosts: ['compute-*'] },
@@ -50,6 +50,26 @@ describe('rights', () => {
     expect(is(OPS, ask({ moves: [{ ...move, source: 'gpu-1' }] }))).toBe(false);
     expect(is(OPS, ask({ moves: [{ ...move, source: null }] }))).toBe(false);
     expect(is(LEAD, ask({ moves: [{ ...move, source: null }] }))).toBe(true);
+  });
+
+  it('people of another workspace may only what names them by their id, whatever group or everybody may', () => {
+    const open = Rights.parse([
+      { everyone: true, groups: ['SOPS'], priorities: ['low', 'high'], approve: true, others: true },
+      { users: ['UNAMED'], priorities: ['low'] },
+    ]);
+    const stranger = { user: 'USTRANGER', groups: ['SOPS'], elsewhere: 'another Slack workspace (T2)' };
+    const named = { ...stranger, user: 'UNAMED' };
+    for (const deed of [{ act: 'look' } as const, ask(), ask({ act: 'cancel', askedBy: 'USTRANGER' })]) {
+      expect(may(open, stranger, deed)).toMatchObject({
+        allowed: false,
+        text: expect.stringMatching(/^you belong to another Slack workspace \(T2\)/),
+        who: null,
+      });
+    }
+    expect(may(open, stranger, ask(), 'they')).toMatchObject({ text: expect.stringMatching(/^they belong .*them$/) });
+    expect(may(open, named, ask()).allowed).toBe(true);
+    expect(may(open, named, ask({ priority: 'high' }))).toMatchObject({ allowed: false, who: { everyone: true } });
+    expect(may(open, named, ask({ act: 'approve', askedBy: 'UOPS' })).allowed).toBe(false);
   });
 
   it('a priority that the policy chooses takes the right to ask at all', () => {
