@@ -1,7 +1,7 @@
 /** Which file may import what. A file that decides is pure: named here, one line for each folder. */
 const PURE_FILES = [
   'plugin/controller/plan/.+',
-  'plugin/controller/(admit|standing)',
+  'plugin/controller/(admit|standing|may-ask)',
   'plugin/controller/execute/(follow|outcome|cadence|chosen)',
   'plugin/cli/(scene|cases|ordinary)',
   'plugin/bandwidth/(reserve|choice)',

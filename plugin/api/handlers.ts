@@ -22,7 +22,7 @@ import {
   type WhatIfAnswer,
   WhatIfRequest,
 } from '../contract.ts';
-import type { Asker } from '../controller/requests.ts';
+import type { Asker } from '../controller/may-ask.ts';
 import { DroverError } from '../errors.ts';
 import { type Position, readPosition } from './feed.ts';
 import { parse, parseQuery, readJson } from './request.ts';

@@ -1,24 +1,17 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { mayActAs } from '../api/roles.ts';
-import type { Asked, MigrationRequest, Priority, Role } from '../contract.ts';
+import type { Asked, MigrationRequest, Priority } from '../contract.ts';
 import { DroverError } from '../errors.ts';
 import type { NovaCalls, ServerDetails } from '../nova/control.ts';
 import type { RoomWatch } from '../placement/watch.ts';
 import type { Policy } from '../policy/schema.ts';
 import { newRequestId } from '../proxy/live-migrate.ts';
-import { type Admission, judge } from './admit.ts';
+import { ADMINISTRATOR, type Admission, judge } from './admit.ts';
+import { cancel } from './cancel.ts';
 import type { Execution } from './execute/execute.ts';
+import { type Asker, checkDeadline, checkPriority } from './may-ask.ts';
 import type { Entry, Queue } from './queue.ts';
 import { isFinal, type Store, type StoredMigration } from './store/store.ts';
-
-/** Who asks through the control API. */
-export interface Asker {
-  name: string;
-  role: Role;
-  /** A Keystone user's own token, null: somebody that only Drover knows. */
-  keystone: { token: string; userId: string } | null;
-}
 
 export interface RequestParts {
   store: Store;
@@ -38,9 +31,6 @@ type Taken = Extract<Admission, { kind: 'take' }>;
 
 /** The first with asynchronous checks is 2.34; this one every Nova since Train speaks (openstack-client-ts). */
 const MICROVERSION = '2.80';
-/** Nova's record of a migration appears 0.1-0.3 s after its 202. */
-const RECORD_WITHIN_MS = 5000;
-const LOOK_AGAIN_MS = 200;
 const NOTHING_ASKED: Asked = {
   priority: null,
   deadlineAtMs: null,
@@ -113,31 +103,7 @@ export class Requests {
    * `migration-not-begun`, `nova-refused`.
    */
   async cancel(id: number, asker: Asker): Promise<StoredMigration> {
-    const { queue, nova, wake } = this.#parts;
-    const entry = await this.#changeable(id, asker);
-    const reason = { code: 'cancelled', text: `cancelled by ${asker.name} through the control API` };
-    if (entry.state === 'queued') {
-      if (queue.claim(id)) {
-        try {
-          const ended = await queue.move(queue.get(id) ?? entry, 'aborted', reason);
-          wake();
-          return ended;
-        } finally {
-          queue.release(id);
-        }
-      }
-      throw new DroverError('migration-not-begun', `migration ${id} is being started right now: ask again in a second`);
-    }
-    if (entry.state === 'post-copy') throw inPostCopy(id);
-    const novaMigrationId = await this.#novaRecord(entry);
-    const { status, text } = await nova.abort(entry.vmUuid, novaMigrationId);
-    if (status === 202 || status === 404) {
-      await this.#parts.store.note(id, reason, Date.now());
-      wake();
-      return queue.get(id) ?? entry;
-    }
-    if (queue.get(id)?.state === 'post-copy') throw inPostCopy(id);
-    throw new DroverError('nova-refused', `Nova does not abort migration ${id}: ${status} ${text}`);
+    return cancel(await this.#changeable(id, asker), asker.name, this.#parts);
   }
 
   /**
@@ -147,7 +113,7 @@ export class Requests {
    */
   async setPriority(id: number, priority: Priority, asker: Asker): Promise<StoredMigration> {
     const { queue, execution, wake } = this.#parts;
-    this.#checkPriority(priority, asker);
+    checkPriority(this.#parts.policy(), priority, asker);
     const entry = await this.#changeable(id, asker);
     const asked: Asked = { ...(entry.asked ?? NOTHING_ASKED), priority };
     const reason = { code: 'priority-changed', text: `priority ${priority} by ${asker.name} through the control API` };
@@ -169,10 +135,11 @@ export class Requests {
     const { queue, nova, refusal, wake } = this.#parts;
     const receivedAtMs = Date.now();
     const priority = wanted.priority ?? null;
-    if (priority !== null) this.#checkPriority(priority, asker);
+    const policy = this.#parts.policy();
+    if (priority !== null) checkPriority(policy, priority, asker);
     const deadlineAtMs = wanted.deadlineAtMs ?? null;
     const notBeforeAtMs = wanted.notBeforeAtMs ?? null;
-    this.#checkTimes(deadlineAtMs, notBeforeAtMs, receivedAtMs);
+    checkDeadline(policy, { deadlineAtMs, notBeforeAtMs }, receivedAtMs);
     const { id: vmUuid, ...server } = await this.#server(wanted.vm);
     const [hosts, newestBefore, caller] = await Promise.all([
       nova.computeHosts(),
@@ -247,31 +214,7 @@ export class Requests {
       const text = `${name} has none of the roles ${liveMigrateRoles.join(', ')}, without which Nova takes no live migration`;
       throw new DroverError('forbidden', text);
     }
-    return { userId: caller.userId, roles: caller.roles, mayUnlock: caller.roles.includes('admin') };
-  }
-
-  #checkPriority(priority: Priority, { name, role }: Asker): void {
-    const least = this.#parts.policy()?.priorities.asking[priority] ?? 'request';
-    if (mayActAs(role, least)) return;
-    throw new DroverError(
-      'priority-refused',
-      `the policy lets only the role "${least}" ask for priority ${priority} (priorities.asking), and ${JSON.stringify(name)} has "${role}"`,
-    );
-  }
-
-  #checkTimes(deadlineAtMs: number | null, notBeforeAtMs: number | null, nowMs: number): void {
-    const maxMs = this.#parts.policy()?.deadlines.maxMs ?? null;
-    const from = Math.max(nowMs, notBeforeAtMs ?? 0);
-    const refuse = (text: string): never => {
-      throw new DroverError('deadline-refused', text);
-    };
-    if (deadlineAtMs === null) return;
-    if (deadlineAtMs <= from) refuse('the deadline is not after the time at which it may start');
-    if (maxMs !== null && deadlineAtMs > from + maxMs) {
-      refuse(
-        `the deadline is further away than the policy's deadlines.max: ${new Date(from + maxMs).toISOString()} is the latest`,
-      );
-    }
+    return { userId: caller.userId, roles: caller.roles, mayUnlock: caller.roles.includes(ADMINISTRATOR) };
   }
 
   /** @throws DroverError `migration-unknown`, `migration-ended`, `forbidden`. */
@@ -294,26 +237,6 @@ export class Requests {
     }
     return entry;
   }
-
-  async #novaRecord(entry: Entry): Promise<number> {
-    const giveUpAtMs = Date.now() + RECORD_WITHIN_MS;
-    for (;;) {
-      const found = this.#parts.queue.get(entry.id)?.novaMigrationId ?? null;
-      if (found !== null) return found;
-      if (Date.now() >= giveUpAtMs) {
-        throw new DroverError(
-          'migration-not-begun',
-          `Nova has no record of migration ${entry.id} yet: ask again in some seconds`,
-        );
-      }
-      await sleep(LOOK_AGAIN_MS);
-    }
-  }
-}
-
-function inPostCopy(id: number): DroverError {
-  const text = `migration ${id} is in post-copy: its guest runs on the destination, and there is no way back`;
-  return new DroverError('migration-in-post-copy', text);
 }
 
 function refused({ code, text }: { code: string; text: string }, vmUuid: string): DroverError {
