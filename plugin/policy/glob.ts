@@ -27,6 +27,37 @@ export function isGlob(text: string): boolean {
   return /[*?]/.test(text);
 }
 
+/** A list of globs as what is exact and what is not: of thousands of exact names each is looked up. */
+export interface GlobSet {
+  exact: ReadonlySet<string>;
+  patterns: readonly string[];
+}
+
+const sets = new WeakMap<readonly string[], GlobSet>();
+
+/** @param globs must not change any more: each list is looked through once. */
+export function globSet(globs: readonly string[]): GlobSet {
+  const known = sets.get(globs);
+  if (known) return known;
+  const set = { exact: new Set(globs.filter((glob) => !isGlob(glob))), patterns: globs.filter(isGlob) };
+  sets.set(globs, set);
+  return set;
+}
+
+export function globSetMatches({ exact, patterns }: GlobSet, text: string): boolean {
+  return exact.has(text) || patterns.some((pattern) => globMatches(pattern, text));
+}
+
+/** True if some text matches a glob of each. */
+export function globSetsOverlap(a: GlobSet, b: GlobSet): boolean {
+  const [few, many] = a.exact.size < b.exact.size ? [a.exact, b.exact] : [b.exact, a.exact];
+  for (const text of few) if (many.has(text)) return true;
+  const matches = (patterns: readonly string[], text: string) => patterns.some((each) => globMatches(each, text));
+  if (b.patterns.length > 0) for (const text of a.exact) if (matches(b.patterns, text)) return true;
+  if (a.patterns.length > 0) for (const text of b.exact) if (matches(a.patterns, text)) return true;
+  return a.patterns.some((one) => b.patterns.some((other) => globsOverlap(one, other)));
+}
+
 /**
  * True if some text matches both.
  *
@@ -37,6 +68,7 @@ export function isGlob(text: string): boolean {
  * | `db-*` | `web*` | none           |
  */
 export function globsOverlap(a: string, b: string): boolean {
+  if (beginOtherwise(a, b)) return false;
   // overlap[j]: what is left of `a` from i and of `b` from j have a text in common; rows from the end to the start.
   let below: boolean[] = [];
   for (let i = a.length; i >= 0; i--) {
@@ -52,4 +84,14 @@ export function globsOverlap(a: string, b: string): boolean {
     below = row;
   }
   return below[0] === true;
+}
+
+/** They differ before the first `*` or `?` of either: most pairs do, and need no more. */
+function beginOtherwise(a: string, b: string): boolean {
+  for (let at = 0; at < a.length && at < b.length; at++) {
+    const [x, y] = [a[at], b[at]];
+    if (x === '*' || x === '?' || y === '*' || y === '?') return false;
+    if (x !== y) return true;
+  }
+  return false;
 }

@@ -1,5 +1,5 @@
 import type { Priority, Reason } from '../contract.ts';
-import { globMatches } from './glob.ts';
+import { globSet, globSetMatches } from './glob.ts';
 import { SELECTORS, type Selector, type Selectors } from './schema/selectors.ts';
 import { formatWindow } from './schema/window.ts';
 import type { Policy } from './schema.ts';
@@ -88,7 +88,7 @@ export function selectorsMatch(selectors: Selectors, server: ServerFacts, { host
     [selectors.zone, server.availabilityZone],
   ];
   return (
-    texts.every(([globs, text]) => !globs || globs.some((glob) => text != null && globMatches(glob, text))) &&
+    texts.every(([globs, text]) => !globs || (text != null && globSetMatches(globSet(globs), text))) &&
     (!selectors.role || selectors.role.some((role) => server.requesterRoles?.includes(role))) &&
     (!selectors.time || selectors.time.some((window) => isOpen(window, nowMs))) &&
     Object.entries(selectors.metadata ?? {}).every(

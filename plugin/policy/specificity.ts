@@ -1,4 +1,4 @@
-import { globsOverlap, isGlob } from './glob.ts';
+import { globSet, globSetsOverlap, isGlob } from './glob.ts';
 import { SELECTORS, type Selector, type Selectors } from './schema/selectors.ts';
 import { windowsOverlap } from './window.ts';
 
@@ -61,7 +61,8 @@ export function canBothMatch(a: Selectors, b: Selectors): boolean {
     // One requester may have both roles.
     if (selector === 'role') return true;
     if (selector === 'time') return anyPair(a.time, b.time, windowsOverlap);
-    return anyPair(a[selector], b[selector], globsOverlap);
+    const [ours, theirs] = [a[selector], b[selector]];
+    return !ours || !theirs || globSetsOverlap(globSet(ours), globSet(theirs));
   });
 }
 

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { Priority, Role } from '../../contract.ts';
+import { globSet } from '../glob.ts';
 import { contradictions } from '../specificity.ts';
 import { acrossItems } from './across.ts';
-import { mustSelect, selectorShape } from './selectors.ts';
+import { mustSelect, type Selectors, selectorShape } from './selectors.ts';
 
 /** So many rules are compared with each other at load without a noticeable pause. */
 const MOST_RULES = 1000;
+/** So many patterns with `*` or `?` likewise; exact names cost next to nothing. */
+const MOST_PATTERNS = 10_000;
 /** So many of those that a rule contradicts are named. */
 const MOST_NAMED = 5;
 
@@ -31,6 +34,12 @@ export const Priorities = z.strictObject({
 });
 
 function tellContradictions(rightIndexes: number[], rules: PriorityRule[], context: z.RefinementCtx): void {
+  const patterns = rightIndexes.reduce((sum, index) => sum + patternsOf(rules[index] ?? {}), 0);
+  if (patterns > MOST_PATTERNS) {
+    const message = `${patterns} patterns with * or ? in all rules, more than ${MOST_PATTERNS}: write wider ones, or exact names`;
+    context.addIssue({ code: 'custom', message });
+    return;
+  }
   const pairs = contradictions(rightIndexes.flatMap((index) => rules[index] ?? []));
   for (const [second, ofSecond] of Map.groupBy(pairs, (pair) => pair[1])) {
     const others = ofSecond.slice(0, MOST_NAMED).map(([first]) => rightIndexes[first] ?? 0);
@@ -44,4 +53,9 @@ function tellContradictions(rightIndexes: number[], rules: PriorityRule[], conte
       message: `as specific as another rule that can match the same server and says ${said}, this one ${rules[own]?.priority}: add a selector to one of them, or make both say the same; the other is`,
     });
   }
+}
+
+function patternsOf(rule: Selectors): number {
+  const lists = [rule.name, rule.image, rule.flavor, rule.project, rule.host, rule.zone];
+  return lists.reduce((sum, globs) => sum + (globs ? globSet(globs).patterns.length : 0), 0);
 }

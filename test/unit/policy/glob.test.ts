@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { globMatches, globsOverlap } from '../../../plugin/policy/glob.ts';
+import { globMatches, globSet, globSetMatches, globSetsOverlap, globsOverlap } from '../../../plugin/policy/glob.ts';
 
 describe('globMatches', () => {
   it.each([
@@ -63,6 +63,28 @@ describe('globsOverlap', () => {
     fc.assert(
       fc.property(glob, glob, (a, b) => {
         expect(globsOverlap(a, b)).toBe(texts.some((text) => globMatches(a, text) && globMatches(b, text)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('a set of globs', () => {
+  const glob = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 3 });
+  const globs = fc.array(glob, { maxLength: 4 });
+
+  it('matches what one of them matches', () => {
+    fc.assert(
+      fc.property(globs, fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 4 }), (all, text) => {
+        expect(globSetMatches(globSet(all), text)).toBe(all.some((each) => globMatches(each, text)));
+      }),
+    );
+  });
+
+  it('overlaps with another where one of either does', () => {
+    fc.assert(
+      fc.property(globs, globs, (a, b) => {
+        expect(globSetsOverlap(globSet(a), globSet(b))).toBe(a.some((x) => b.some((y) => globsOverlap(x, y))));
       }),
       { numRuns: 1000 },
     );
