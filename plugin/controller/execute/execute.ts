@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Decision, Reason } from '../../contract.ts';
-import { describeError } from '../../errors.ts';
 import type { NovaCalls } from '../../nova/control.ts';
 import { newRequestId } from '../../proxy/live-migrate.ts';
 import type { Tracker } from '../../tracker/tracker.ts';
@@ -10,8 +9,9 @@ import type { DecisionFacts } from '../plan/facts.ts';
 import type { Entry, Queue } from '../queue.ts';
 import type { Store, StoredMigration } from '../store/store.ts';
 import type { Unmanaged } from '../unmanaged.ts';
-import type { Waiter } from '../waiter.ts';
+import { Accepting } from './accepting.ts';
 import { Background } from './background.ts';
+import { Claims } from './claims.ts';
 import type { DriveParts } from './drive.ts';
 import { Ending } from './ending.ts';
 import { trafficOf } from './links.ts';
@@ -48,6 +48,7 @@ const UNSEEN: End = { view: null, clock: { offsetMs: 0, errorMs: 0 } };
  * that fails leaves nobody waiting: a caller gets Nova's answer, and what was accepted goes back to the queue.
  *
  * ```
+ * hold ──→ accepting (202 to the caller)
  * begin ─→ reservations (leases on both hosts)
  *    └───→ submitting (asks Nova, once) ─→ running (a Drive follows it to its end)
  *                                    └───→ ending (Nova does not have it)
@@ -63,6 +64,8 @@ export class Execution {
   readonly #background: Background;
   readonly #ending: Ending;
   readonly #submitting: Submitting;
+  readonly #accepting: Accepting;
+  readonly #claims: Claims;
   readonly #stop = new AbortController();
 
   constructor(parts: ExecutionParts) {
@@ -77,7 +80,11 @@ export class Execution {
     const refused = (entry: Entry, why: string) => background.run(entry, this.#submitting.withoutChosen(entry, why));
     const running = new Running({ ...parts, reservations, refused });
     const shared = { queue, lookout, nova, unmanaged, running, ending, background, wake, log, signal };
-    this.#submitting = new Submitting(shared);
+    const submitting = new Submitting(shared);
+    const accepting = new Accepting({ queue, submitting, ending, background, log });
+    this.#submitting = submitting;
+    this.#accepting = accepting;
+    this.#claims = new Claims({ queue, accepting, submitting, ending, background, log });
     this.#reservations = reservations;
     this.#warnings = warnings;
     this.#background = background;
@@ -109,17 +116,14 @@ export class Execution {
     return this.#submitting.handOver(id, reason);
   }
 
-  /**
-   * Keeps it waiting; a caller who has no answer yet is told 202 once that is on disk, if Nova would take the request
-   * from that caller. If it would not, or does not tell, the request goes to Nova now and the caller reads its answer.
-   */
+  /** Keeps it waiting; a caller who has no answer yet is told 202, or reads Nova's answer: see Accepting. */
   async hold(entry: Entry, reason: Reason, warning: Reason | null): Promise<void> {
     if (reason.code === 'batch-window') return;
-    await this.#claimed(entry, async () => {
+    await this.#claims.run(entry, async () => {
       if (entry.state === 'received') {
         const waiter = this.#queue.waiter(entry.id);
         if (await this.#ending.leftByClient(entry)) return;
-        if ((await this.#accepted(entry, reason, waiter)) === null) return;
+        if ((await this.#accepting.accept(entry, reason, waiter)) === null) return;
       } else if (entry.stateReason?.code !== reason.code) {
         await this.#queue.move(entry, 'queued', reason);
       }
@@ -128,41 +132,9 @@ export class Execution {
     });
   }
 
-  /**
-   * Tells its caller 202 once that is on disk, if Nova would take the request from that caller. Null: the caller's own
-   * request has gone to Nova.
-   */
-  async #accepted(entry: Entry, reason: Reason, waiter: Waiter | undefined): Promise<Entry | null> {
-    if (waiter && !(await this.#mayWait(entry, waiter))) return null;
-    const moved = await this.#queue.move(entry, 'queued', reason, { deferred: true });
-    if (waiter?.sent) {
-      // It took so long to write that the caller's request has gone to Nova meanwhile.
-      this.#queue.claim(entry.id);
-      const gone: Reason = { code: 'store-slow', text: 'the store took too long: went to Nova unchanged' };
-      await this.#submitting.followUnchanged(moved, gone, await this.#submitting.forward(entry.id, waiter));
-      return null;
-    }
-    this.#queue.accept(moved);
-    return moved;
-  }
-
-  /** False: the caller's request has gone to Nova. */
-  async #mayWait(entry: Entry, waiter: Waiter): Promise<boolean> {
-    const taken = await waiter.wouldTake().catch((error: unknown) => {
-      this.#parts.log.warn({ migration: entry.id, error: describeError(error) }, 'Nova does not tell what it would do');
-      return false;
-    });
-    if (taken) return true;
-    const text = 'Nova would not take it from its caller, or does not tell: its caller reads its own answer';
-    const change = { submittedAtMs: Date.now() };
-    const asked = await this.#queue.move(entry, 'submitted', { code: 'left-to-nova', text }, change);
-    this.#background.run(asked, this.#submitting.submit(asked, waiter));
-    return false;
-  }
-
   /** Nova is not asked; the caller, who has no answer yet, reads why. */
   async refuse(entry: Entry, reason: Reason): Promise<void> {
-    await this.#claimed(entry, async () => {
+    await this.#claims.run(entry, async () => {
       if (await this.#ending.leftByClient(entry)) return;
       this.#queue.answer(entry.id, {
         kind: 'refused',
@@ -179,10 +151,10 @@ export class Execution {
    * with Drover's account: Nova may not take that host, and is asked once more then. A caller's token does not last.
    */
   async begin(asked: Entry, decision: Decision, facts: DecisionFacts, warning: Reason | null): Promise<void> {
-    await this.#claimed(asked, async () => {
+    await this.#claims.run(asked, async () => {
       const chosen = decision.destination?.host ?? null;
       if (await this.#ending.leftByClient(asked)) return;
-      const received = chosen === null ? asked : await this.#acceptedFor(asked, chosen);
+      const received = chosen === null ? asked : await this.#accepting.acceptFor(asked, chosen);
       if (received === null) return;
       const waiter = this.#queue.waiter(received.id);
       const request = await this.#asWantedNow(received);
@@ -220,50 +192,6 @@ export class Execution {
     });
   }
 
-  /** Null: it does not begin now, or has gone to Nova as it came. */
-  async #acceptedFor(asked: Entry, host: string): Promise<Entry | null> {
-    if (asked.deferred) return asked;
-    const reason: Reason = { code: 'destination-chosen', text: `goes to ${host}: Nova is asked at once` };
-    const accepted = await this.#accepted(asked, reason, this.#queue.waiter(asked.id));
-    // It is not in this one's hands any more since it waits.
-    return accepted && this.#queue.claim(accepted.id) ? accepted : null;
-  }
-
-  /** Only one at a time has a waiting migration in hand; what fails in its hand is put right in the background. */
-  async #claimed(entry: Entry, work: () => Promise<void>): Promise<void> {
-    if (!this.#queue.claim(entry.id)) return;
-    const waiter = this.#queue.waiter(entry.id);
-    try {
-      await work();
-    } catch (error) {
-      this.#background.run(entry, this.#rescue(entry.id, waiter, describeError(error)));
-    }
-  }
-
-  /**
-   * A step failed half way: its caller gets Nova's answer; what was accepted waits again, once that can be written. Where
-   * nobody knows whether it was accepted, it is.
-   */
-  async #rescue(id: number, waiter: Waiter | undefined, text: string): Promise<void> {
-    const entry = this.#queue.get(id);
-    if (!entry) return;
-    const reason: Reason = { code: 'step-failed', text };
-    this.#parts.log.error({ migration: id, vm: entry.vmName, error: text }, 'a step failed');
-    if (entry.handover !== null && this.#queue.doubtful(entry.handover)) return this.#acceptAtLast(entry, reason);
-    // A caller whose request has gone to Nova meanwhile waits no more, and what Nova took is not to be forgotten.
-    const isOpen = waiter !== undefined && (waiter.sent || this.#queue.waiter(id) === waiter);
-    if (entry.deferred || !isOpen) return this.#ending.giveBack(entry, 'failed', reason);
-    await this.#submitting.followUnchanged(entry, reason, await this.#submitting.forward(id, waiter));
-  }
-
-  /** The store did not say whether it took that this one waits: it may not go to Nova for its caller any more. */
-  async #acceptAtLast(entry: Entry, reason: Reason): Promise<void> {
-    const accepted = await this.#ending.persist(entry, () =>
-      this.#queue.move(entry, 'queued', reason, { deferred: true }),
-    );
-    if (accepted) this.#queue.accept(accepted);
-  }
-
   /**
    * One that has waited is asked for with other rights than its caller's: the server is looked at again first. Null: it
    * does not start now.
@@ -279,7 +207,7 @@ export class Execution {
 
   /** Fails open: Nova migrates in its own way, Drover only watches and records. */
   async beginUnchanged(received: Entry, reason: Reason): Promise<void> {
-    await this.#claimed(received, async () => {
+    await this.#claims.run(received, async () => {
       const waiter = this.#queue.waiter(received.id);
       if (await this.#ending.leftByClient(received)) return;
       const request = await this.#asWantedNow(received);
