@@ -8,6 +8,7 @@ import { publishedPlan } from './plan/publish.ts';
 import { whatIf } from './plan/whatif.ts';
 import type { World } from './plan/world.ts';
 import type { Entry } from './queue.ts';
+import { supposedPriorities } from './supposed.ts';
 
 /** The plan of all that waits and runs, as things stand in this moment. */
 export function presentPlan(world: World, entries: readonly Entry[]): Plan {
@@ -21,23 +22,28 @@ export function presentPlan(world: World, entries: readonly Entry[]): Plan {
 }
 
 /**
- * What would happen if these were asked for now. Nova is asked for the servers; nothing is changed.
+ * What would happen if these were asked for now, and those had other priorities. Nova is asked for the servers; nothing is
+ * changed.
  *
- * @throws DroverError `policy-missing`, `server-unknown`, `request-invalid`.
+ * @throws DroverError `policy-missing`, `server-unknown`, `request-invalid`, `migration-unknown`, `migration-not-begun`.
  */
 export async function answerWhatIf(
   request: WhatIfRequest,
   worldNow: () => World,
-  entries: readonly Entry[],
+  entriesNow: () => readonly Entry[],
   nova: Pick<NovaCalls, 'findServer' | 'computeHosts'>,
 ): Promise<WhatIfAnswer> {
   if (!worldNow().policy) throw new DroverError('policy-missing', 'no policy is in effect; GET /v1/policy says why');
-  const { migrations: asked, refused } = await hypotheticals(request, worldNow(), nova);
+  const none = { migrations: [], refused: [] };
+  const found = request.migrations.length === 0 ? none : await hypotheticals(request, worldNow(), nova);
+  const [world, entries] = [worldNow(), entriesNow()];
+  const { priorities, later } = supposedPriorities(request.priorities ?? [], world, entries);
   const names = new Map(entries.map(({ id, vmName }) => [id, vmName]));
-  const hypothetical = new Map(asked.map(({ id, server }) => [id, server.name]));
-  const answer = whatIf(worldNow(), asked, ({ id, vmUuid }: Foreseen) => ({
+  const hypothetical = new Map(found.migrations.map(({ id, server }) => [id, server.name]));
+  const supposed = { asked: [...found.migrations, ...later], priorities };
+  const answer = whatIf(world, supposed, ({ id, vmUuid }: Foreseen) => ({
     id: hypothetical.has(id) ? null : id,
     vmName: hypothetical.get(id) ?? names.get(id) ?? vmUuid,
   }));
-  return { ...answer, refused: [...refused, ...answer.refused] };
+  return { ...answer, refused: [...found.refused, ...answer.refused] };
 }

@@ -94,7 +94,13 @@ export class Views {
   }
 
   whatIf(request: WhatIfRequest): Promise<WhatIfAnswer> {
-    return answerWhatIf(request, () => this.#parts.outlook.world(), this.#parts.queue.entries(), this.#parts.nova);
+    const { outlook, queue, nova } = this.#parts;
+    return answerWhatIf(
+      request,
+      () => outlook.world(),
+      () => queue.entries(),
+      nova,
+    );
   }
 
   audit(before: number | null, limit: number): Promise<AuditEntry[]> {

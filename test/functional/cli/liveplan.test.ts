@@ -73,8 +73,16 @@ const ANSWER: WhatIfAnswer = {
       missesDeadline: true,
     },
   ],
+  unchanged: [],
   workloads: [
-    { link: 'compute-1 tx', workloadBitsPerSecond: 300e6, lostBits: 3e9, overMs: 20_000, lostBitsWithout: 2e9 },
+    {
+      link: 'compute-1 tx',
+      workloadBitsPerSecond: 300e6,
+      lostBits: 3e9,
+      overMs: 20_000,
+      lostBitsWithout: 2e9,
+      lostBitsNow: 2e9,
+    },
   ],
 };
 

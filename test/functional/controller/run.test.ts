@@ -340,6 +340,19 @@ describe('Controller', () => {
     expect(answer.delayed[0]?.laterMs).toBeGreaterThan(1000);
     expect((await controller.views.unfinished()).map(({ id }) => id)).toEqual(records.map(({ id }) => id));
     expect(nova.issued).toHaveLength(1);
+    const [ran, waits] = [running?.id ?? 0, waiting?.id ?? 0];
+    const raised = await controller.views.whatIf({ migrations: [], priorities: [{ id: ran, priority: 'high' }] });
+    expect(raised.migrations).toMatchObject([{ id: ran, vmName: running?.vmName, priority: 'high', running: true }]);
+    expect(raised.unchanged).toMatchObject([{ id: ran }]);
+    const both = [waits, ran].map((id) => ({ id, priority: 'low' as const }));
+    expect((await controller.views.whatIf({ migrations: [], priorities: both })).migrations).toMatchObject([
+      { id: ran, priority: 'low' },
+      { id: waits, priority: 'low' },
+    ]);
+    expect(controller.views.plan().migrations.map(({ priority }) => priority)).toEqual(['medium', 'medium']);
+    await expect(
+      controller.views.whatIf({ migrations: [], priorities: [{ id: 999, priority: 'low' }] }),
+    ).rejects.toMatchObject({ code: 'migration-unknown' });
     await expect(controller.views.whatIf({ migrations: [{ vm: 'nobody' }] })).rejects.toMatchObject({
       code: 'server-unknown',
     });

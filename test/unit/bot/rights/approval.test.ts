@@ -76,6 +76,7 @@ describe('the predicted loss', () => {
     overMs: 10_000,
     lostBits,
     lostBitsWithout,
+    lostBitsNow: lostBitsWithout,
   });
   const planned = { lostBits: { sourceTx: 0, destinationRx: 0, vm: 0 }, reason: null } as never;
 

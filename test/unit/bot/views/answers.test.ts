@@ -61,6 +61,7 @@ function whatIf(name: string, text: string): WhatIfAnswer {
         endAtMs: { value: NOW_MS + 80_000, low: null, high: null },
       }),
     ],
+    unchanged: [],
     refused: [{ vmUuid: 'x', vmName: name, reason: { code: 'deadline', text } }],
     delayed: [
       {
@@ -75,7 +76,14 @@ function whatIf(name: string, text: string): WhatIfAnswer {
       },
     ],
     workloads: [
-      { link: `${name} tx`, workloadBitsPerSecond: 100e6, lostBits: 300e6, lostBitsWithout: 100e6, overMs: 14_000 },
+      {
+        link: `${name} tx`,
+        workloadBitsPerSecond: 100e6,
+        lostBits: 300e6,
+        lostBitsWithout: 100e6,
+        lostBitsNow: 100e6,
+        overMs: 14_000,
+      },
     ],
   };
 }
