@@ -27,6 +27,7 @@ import { Form } from './listen/form.ts';
 import { Home } from './listen/home.ts';
 import { Inbox } from './listen/inbox.ts';
 import { listen } from './listen/listen.ts';
+import { Raise } from './listen/raise.ts';
 import { People } from './people.ts';
 
 const TIDY_EVERY_MS = 10 * 60_000;
@@ -98,7 +99,8 @@ export async function startBot(config: Config, log: Logger, settings: BotSetting
     audit,
     cancel,
   });
-  const clicks = new Clicks({ asks, journal, drover, people, replies, rules, audit, cancel });
+  const raise = new Raise({ asks, drover, people, rules, audit });
+  const clicks = new Clicks({ asks, journal, people, replies, rules, audit, cancel, raise });
   const inbox = new Inbox(
     journal,
     (heard, delivery, atMs) =>

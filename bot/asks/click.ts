@@ -5,7 +5,8 @@
  * |---------------|-----------------------------------------|----------------------------------------------------------|
  * | ask.cancel    | ask                                     | ends all that has not ended (confirm)                    |
  * | vm.cancel     | ask, server                             | ends that one (confirm)                                  |
- * | ask.raise     | ask, priority                           | gives all that has not ended that priority               |
+ * | ask.raise     | ask, priority                           | shows the one who clicks what that priority would change  |
+ * | ask.raise-now | ask, priority                           | gives all that has not ended that priority               |
  * | ask.why       | ask                                     | shows the one who clicks the reasons of the decisions     |
  * | ask.approve   | ask                                     | the second person says yes (confirm)                     |
  * | ask.turn-down | ask                                     | the second person says no                                |
@@ -20,6 +21,7 @@ export const ACTIONS = [
   'ask.cancel',
   'vm.cancel',
   'ask.raise',
+  'ask.raise-now',
   'ask.why',
   'ask.approve',
   'ask.turn-down',

@@ -192,12 +192,16 @@ function cancelled(ask: Ask, by: string, vmId: string | null, nowMs: number): As
   });
 }
 
-function raised(ask: Ask, by: string, to: Priority, nowMs: number): Ask {
-  if (ask.state !== 'submitting' && ask.state !== 'following') return ask;
+/** What of it waits or runs with less than that priority. */
+export function raisable(ask: Ask, to: Priority): AskedVm[] {
+  if (ask.state !== 'submitting' && ask.state !== 'following') return [];
   const isBelow = (vm: AskedVm) => PRIORITIES.indexOf(priorityOf(vm, ask)) < PRIORITIES.indexOf(to);
-  return changeVms(ask, nowMs, (vm) =>
-    isUnderway(vm) && isBelow(vm) ? { ...vm, raise: { ...order(by, nowMs), to } } : vm,
-  );
+  return ask.vms.filter((vm) => isUnderway(vm) && isBelow(vm));
+}
+
+function raised(ask: Ask, by: string, to: Priority, nowMs: number): Ask {
+  const vms = raisable(ask, to);
+  return changeVms(ask, nowMs, (vm) => (vms.includes(vm) ? { ...vm, raise: { ...order(by, nowMs), to } } : vm));
 }
 
 function order(by: string, atMs: number): Order {

@@ -4,6 +4,7 @@ export { form, formRefused, readForm } from '../views/form.ts';
 export { home, homeAway, homeRefused } from '../views/home.ts';
 export { plan } from '../views/plan.ts';
 export { notice, policy } from '../views/policy.ts';
+export { raise, raiseBarred } from '../views/raise.ts';
 export {
   cameToNothing,
   cancelled,

@@ -1,15 +1,13 @@
-import type { Priority } from 'drover-plugin/contract';
-import { Priority as PrioritySchema } from 'drover-plugin/contract';
-import { type Ask, isUnderway } from '../asks/ask.ts';
+import { Priority } from 'drover-plugin/contract';
+import type { Ask } from '../asks/ask.ts';
 import type { Asks } from '../asks/asks.ts';
 import { readAction, readValue } from '../asks/click.ts';
-import { approvalOf, type Rules } from '../asks/foresee.ts';
+import type { Rules } from '../asks/foresee.ts';
 import { approvingOf, deedOf, movesOf } from '../asks/look.ts';
 import { refusalOf } from '../asks/refusal.ts';
 import type { Audit } from '../audit.ts';
 import type { Content } from '../channel/content.ts';
 import type { Replies } from '../channel/replies.ts';
-import type { DroverClient } from '../drover/client.ts';
 import { ControlError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { People } from '../people.ts';
@@ -17,16 +15,17 @@ import type { Deed } from '../rights/may.ts';
 import * as answers from './answers.ts';
 import type { Cancel } from './cancel.ts';
 import type { Heard } from './heard.ts';
+import type { Raise } from './raise.ts';
 
 export interface ClickParts {
   asks: Asks;
   journal: Journal;
-  drover: DroverClient;
   people: People;
   replies: Replies;
   rules: Rules;
   audit: Audit;
   cancel: Cancel;
+  raise: Raise;
 }
 
 /** Clicks on the messages of asks. Whether somebody may is looked up at each of them. */
@@ -71,9 +70,11 @@ export class Clicks {
         return this.#parts.cancel.ofAsk(ask, null, user, { delivery });
       case 'vm.cancel':
         return this.#parts.cancel.ofAsk(ask, second, user, { delivery });
-      case 'ask.raise': {
-        const to = PrioritySchema.safeParse(second);
-        return to.success ? this.#raise(ask, to.data, user, delivery) : null;
+      case 'ask.raise':
+      case 'ask.raise-now': {
+        const to = Priority.safeParse(second);
+        if (!to.success) return null;
+        return this.#parts.raise.ofAsk(ask, to.data, user, action === 'ask.raise-now', { delivery });
       }
       case 'ask.approve':
       case 'ask.turn-down':
@@ -92,30 +93,6 @@ export class Clicks {
     if (refusal !== null) return this.#refused(user, 'why', ask, refusal);
     this.#parts.audit.note(user, 'why', ask.id, 'accepted');
     return answers.why(ask, Date.now());
-  }
-
-  async #raise(ask: Ask, to: Priority, user: string, delivery: string): Promise<Content | null> {
-    const { asks, audit } = this.#parts;
-    const moves = movesOf(ask.vms.filter(isUnderway), ask.wish);
-    const refusal = await this.#refusal(user, { act: 'raise', askedBy: ask.askedBy, priority: to, moves });
-    if (refusal !== null) return this.#refused(user, 'raise', ask, refusal);
-    const second = await this.#needsSecond(ask, to, user);
-    if (second !== null) return this.#refused(user, 'raise', ask, second);
-    const result = await asks.happen(ask.id, { kind: 'raise', by: user, to }, { delivery });
-    audit.note(user, 'raise', ask.id, result?.changed ? 'accepted' : 'too-late', { to });
-    return result?.changed ? null : answers.tooLate(`nothing of it can be raised to ${to} any more`);
-  }
-
-  /** What takes a second person's word when it is asked for takes it when it is raised to that, too. */
-  async #needsSecond(ask: Ask, to: Priority, user: string): Promise<string | null> {
-    const { drover, rules } = this.#parts;
-    const wish = { ...ask.wish, priority: to };
-    const vms = ask.vms.filter(isUnderway);
-    const needed = await approvalOf({ wish }, vms, rules, drover);
-    if (needed === null) return null;
-    const deed = approvingOf({ wish, askedBy: ask.askedBy }, movesOf(vms, wish));
-    const refusal = await this.#refusal(user, deed);
-    return refusal === null ? null : `it takes a second person to raise it to ${to} (${needed.reason}): ${refusal}`;
   }
 
   async #decide(ask: Ask, isApproved: boolean, user: string, delivery: string): Promise<Content | null> {

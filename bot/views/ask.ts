@@ -205,22 +205,12 @@ function cancel(value: string, what: string): types.Button {
   });
 }
 
-/** A button for each priority above the one that counts. */
+/** A button for each priority above the one that counts; what it would change is shown before it counts. */
 function raises(ask: Ask, { priority }: Totals): types.Button[] {
   const now = priority ?? ask.wish.priority;
   if (now === null) return [];
   return prioritiesAbove(now).map((to) =>
-    button({
-      label: `Raise to ${to}`,
-      actionId: `ask.raise:${to}`,
-      value: writeValue(ask.id, to),
-      confirm: {
-        title: `Raise to ${to}?`,
-        text: `It goes before what is less urgent, and workloads on its links may lose bandwidth to it.`,
-        yes: `Raise to ${to}`,
-        no: 'Leave it',
-      },
-    }),
+    button({ label: `Raise to ${to}…`, actionId: `ask.raise:${to}`, value: writeValue(ask.id, to) }),
   );
 }
 

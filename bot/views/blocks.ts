@@ -114,7 +114,9 @@ export function sectionsOf(lines: readonly Mrkdwn[], most: number): { blocks: ty
 
 /** One line of fallback text from mrkdwn of ours. */
 export function message(fallback: Mrkdwn, blocks: readonly types.KnownBlock[]): Message {
-  return { text: cutMrkdwn(fallback.mrkdwn, FALLBACK_LENGTH), blocks: [...blocks] };
+  // A reason may be empty, and Slack's clients notify with nothing then.
+  const line = fallback.mrkdwn.trim() === '' ? '–' : fallback.mrkdwn;
+  return { text: cutMrkdwn(line, FALLBACK_LENGTH), blocks: [...blocks] };
 }
 
 /** Not through an entity or a mention: what is cut off there would be read as text. */

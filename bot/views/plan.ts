@@ -137,7 +137,10 @@ function deadlinePart({ deadline, endAtMs }: PlannedMigration, nowMs: number): M
   }
 }
 
-function delayedLine({ vmName, before, after, laterMs, missesDeadline }: DelayedMigration, nowMs: number): Mrkdwn {
+export function delayedLine(
+  { vmName, before, after, laterMs, missesDeadline }: DelayedMigration,
+  nowMs: number,
+): Mrkdwn {
   const at = (times: PlannedTimes) => {
     const { value } = times.endAtMs;
     return value === null ? md`?` : moment(value, dayOrTime(value, nowMs));

@@ -40,6 +40,12 @@ async function told(text: RegExp, user = OPS): Promise<void> {
   await expect.poll(() => rig.told(user).join('\n'), WITHIN).toMatch(text);
 }
 
+/** What a higher priority would change, with the button that gives it. */
+async function offered(user: string): Promise<Message> {
+  await told(/ask\.raise-now:high/, user);
+  return rig.fresh.filter(({ onlyFor }) => onlyFor === user).at(-1) as Message;
+}
+
 function recordsOf(vm: string) {
   return rig.plugin.newest().then((all) => all.filter(({ vmName }) => vmName === vm));
 }
@@ -175,6 +181,7 @@ describe('a request', () => {
     await rig.type(`low vm-5 at ${at}Z`);
     const waits = await message(/ask\.raise:high/);
     await rig.click(waits, 'ask.raise:high');
+    await rig.click(await offered(OPS), 'ask.raise-now:high');
     await expect.poll(async () => (await recordsOf('vm-5'))[0]?.asked?.priority, WITHIN).toBe('high');
     await rig.type('cancel vm-5');
     await told(/vm-5/);
@@ -352,6 +359,7 @@ describe('an approval', () => {
     await told(/takes a second person/, OPS);
     expect((await recordsOf('vm-3'))[0]?.asked?.priority).toBe('low');
     await rig.click(waits, 'ask.raise:high', BOSS);
+    await rig.click(await offered(BOSS), 'ask.raise-now:high', BOSS);
     await expect.poll(async () => (await recordsOf('vm-3'))[0]?.asked?.priority, WITHIN).toBe('high');
     await rig.click(waits, 'ask.cancel', OPS);
     await expect.poll(async () => (await recordsOf('vm-3'))[0]?.state, WITHIN).toBe('aborted');

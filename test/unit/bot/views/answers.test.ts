@@ -6,6 +6,7 @@ import type { Message } from '../../../../bot/views/blocks.ts';
 import { explain, why } from '../../../../bot/views/explain.ts';
 import { plan } from '../../../../bot/views/plan.ts';
 import { notice, policy } from '../../../../bot/views/policy.ts';
+import { raise } from '../../../../bot/views/raise.ts';
 import {
   cameToNothing,
   cancelled,
@@ -161,6 +162,25 @@ describe('answers to a command', () => {
     expect(delayed).toContain('🕑 planned as if it began now: it would wait until 2026-11-24 17:00 UTC');
   });
 
+  it('raising says what changes for what is raised, for workloads and for others, before it counts', () => {
+    const present = { startAtMs: NOW_MS, endAtMs: { value: NOW_MS + 60_000, low: null, high: null }, reason: null };
+    const answer = {
+      ...whatIf('web-1', 'p'),
+      migrations: [planned('web-1', { id: 7 })],
+      unchanged: [{ id: 7, ...present }],
+    };
+    const message = raise(ask({}), 'high', { answer, missing: null, needed: 'a drain' }, NOW_MS);
+    const text = read(message);
+    expect(text).toMatch(/web-1 ETA .* → .* · 20 s sooner/);
+    expect(text).toContain('Workloads lose 0.20 Gbit more than as it is: 14 % of web-1 tx; 1 other later for it.');
+    expect(text).toContain('web-1 12.0 s later (ETA ');
+    expect(text).toContain('✋ It takes a second person: a drain. With your click you are that one.');
+    const low = { ...answer, workloads: answer.workloads.map((each) => ({ ...each, lostBitsNow: 250e6 })) };
+    expect(read(raise(ask({}), 'high', { answer: low, missing: null, needed: null }, NOW_MS))).toContain(
+      'Workloads lose 50 Mbit more than as it is: 0.20 Gbit in all, 14 % of web-1 tx',
+    );
+  });
+
   it('explains with the rule that decides, those that do not, and the technique with what was rejected', () => {
     const text = read(explain(explanation('web-1', 'because'), NOW_MS));
     expect(text).toContain('❓ web-1: high, post-copy, parallel');
@@ -290,6 +310,8 @@ describe('answers to a command', () => {
           },
           NOW_MS,
         ),
+      (name, text) => raise(ask({}), 'high', { answer: whatIf(name, text), missing: null, needed: text }, NOW_MS),
+      (name, text) => raise(ask({}), 'high', { answer: null, missing: text, needed: name }, NOW_MS),
       (name, text) => notice({ id: 1, atMs: NOW_MS, code: 'policy-refused', text, details: [name, text] }),
       (name, _, count) => status(name, Array(count).fill(record(name)), NOW_MS),
       (name, text, count) =>
@@ -308,7 +330,8 @@ describe('answers to a command', () => {
           expect(changedShape(shapeOf(message), shapeOf(view('x', 'x', count)))).toEqual([]);
         }
       }),
-      { numRuns: 25 },
+      // A text of which nothing is left.
+      { numRuns: 25, examples: [['web-1', '', 1]] },
     );
     expect(messageFaults(help())).toEqual([]);
   });
