@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { type AddressInfo, connect, type ListenOptions } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { AuditEntry, ErrorAnswer } from '../contract.ts';
 import { DroverError, describeError } from '../errors.ts';
 import { ANYONE, type Authenticator, LOCAL, type Principal } from './authenticate.ts';
 import { certificateStamp, readCertificate, type TlsFiles } from './certificate.ts';
+import { listens } from './listens.ts';
 import { authorise } from './roles.ts';
 import { findRoute, type Handlers, Reply, streamed, Text } from './routes.ts';
 
@@ -54,7 +55,7 @@ export class ControlServer {
   async start(): Promise<number | null> {
     const { socket, listen } = this.#options;
     mkdirSync(dirname(socket), { recursive: true });
-    if (await answers(socket)) {
+    if (await listens(socket)) {
       throw new DroverError('config-invalid', `${socket}: another drover-plugin is running; stop it first`);
     }
     rmSync(socket, { force: true });
@@ -227,15 +228,4 @@ function parseUrl(target: string): URL {
   } catch {
     throw new DroverError('request-invalid', 'the target of the request is not a path');
   }
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type CallOptions, computeUrl, type OpenStackConfig } from './config.ts';
 import { faultMessage, type HttpAnswer, parseBody, requireSuccess } from './http.ts';
 import { Identity, type TokenInfo } from './identity.ts';
+import { allPages, type Page } from './pages.ts';
 import { PlacementClient } from './placement.ts';
 import {
   ComputeService,
@@ -16,11 +17,7 @@ import { type Call, callService, type ServiceKind } from './service.ts';
 
 /** 2.80 (Train) is the first with everything that is read here: embedded flavor, migration uuid, user and project. */
 const DEFAULT_MICROVERSION = '2.80';
-/** nova.conf [api]max_limit is 1000; a smaller one only makes more pages. */
-const PAGE_SIZE = 1000;
 const LIVE_MIGRATE_TIMEOUT_MS = 180_000;
-/** A service that never ends its pages must not hold a call for ever. */
-const MAX_PAGES = 1000;
 
 /** What Nova said to something that changes state. Any HTTP status is an answer and never thrown. */
 export interface NovaAnswer {
@@ -107,8 +104,7 @@ export class OpenStackClient {
    * server.
    */
   async seesServer(serverId: string, options: CallOptions = {}): Promise<{ microversion: string | null } | null> {
-    const path = `/servers/${encodeURIComponent(serverId)}`;
-    const answer = await this.#send({ ...options, method: 'GET', path });
+    const answer = await this.#send({ ...options, method: 'GET', path: serverPath(serverId) });
     if (answer.status === 404) return null;
     parseBody(requireSuccess(answer), z.object({ server: z.object({ id: z.string() }) }));
     return { microversion: echoedMicroversion(answer) };
@@ -120,9 +116,7 @@ export class OpenStackClient {
    * @throws OpenStackError `not-found`, `unauthorized`, `forbidden`, ...
    */
   async showServer(serverId: string, options: CallOptions = {}): Promise<Server> {
-    const answer = requireSuccess(
-      await this.#send({ ...options, method: 'GET', path: `/servers/${encodeURIComponent(serverId)}` }),
-    );
+    const answer = requireSuccess(await this.#send({ ...options, method: 'GET', path: serverPath(serverId) }));
     const { server } = parseBody(answer, z.object({ server: Server }));
     return { ...server, microversion: echoedMicroversion(answer) };
   }
@@ -137,7 +131,6 @@ export class OpenStackClient {
       // Nova takes the name as a regular expression of the database.
       name: filter.name === undefined ? undefined : `^${filter.name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
       host: filter.host,
-      limit: String(PAGE_SIZE),
     };
     const found = await this.#list('/servers/detail', query, options, (answer) => {
       const { servers, servers_links } = parseBody(answer, Servers);
@@ -157,7 +150,7 @@ export class OpenStackClient {
       ...options,
       timeoutMs: options.timeoutMs ?? Math.max(LIVE_MIGRATE_TIMEOUT_MS, this.#config.timeoutMs ?? 0),
       method: 'POST',
-      path: `/servers/${encodeURIComponent(serverId)}/action`,
+      path: `${serverPath(serverId)}/action`,
       body: {
         'os-migrateLive': {
           host,
@@ -177,7 +170,6 @@ export class OpenStackClient {
       migration_type: filter.migrationType,
       host: filter.host,
       'changes-since': filter.changesSinceMs === undefined ? undefined : new Date(filter.changesSinceMs).toISOString(),
-      limit: String(PAGE_SIZE),
     };
     return this.#list('/os-migrations', query, options, (answer) => {
       const { migrations, migrations_links } = parseBody(answer, Migrations);
@@ -212,7 +204,7 @@ export class OpenStackClient {
 
   /** What was asked of a server and by whom, newest first. */
   async instanceActions(serverId: string, options: CallOptions = {}): Promise<InstanceAction[]> {
-    const path = `/servers/${encodeURIComponent(serverId)}/os-instance-actions`;
+    const path = `${serverPath(serverId)}/os-instance-actions`;
     const answer = requireSuccess(await this.#send({ ...options, method: 'GET', path }));
     return parseBody(answer, z.object({ instanceActions: z.array(InstanceAction) })).instanceActions;
   }
@@ -225,7 +217,7 @@ export class OpenStackClient {
   }
 
   async hypervisors(options: CallOptions = {}): Promise<Hypervisor[]> {
-    return this.#list('/os-hypervisors/detail', { limit: String(PAGE_SIZE) }, options, (answer) => {
+    return this.#list('/os-hypervisors/detail', {}, options, (answer) => {
       const { hypervisors, hypervisors_links } = parseBody(answer, Hypervisors);
       return { items: hypervisors, more: Boolean(hypervisors_links?.length), marker: hypervisors.at(-1)?.id };
     });
@@ -243,23 +235,13 @@ export class OpenStackClient {
     };
   }
 
-  /** All pages of a list; `marker` names the last item of a page, where the next one begins. */
-  async #list<Item>(
+  #list<Item>(
     path: string,
     query: Record<string, string | undefined>,
     options: CallOptions,
-    read: (answer: HttpAnswer) => { items: Item[]; more: boolean; marker: string | undefined },
+    read: (answer: HttpAnswer) => Page<Item>,
   ): Promise<Item[]> {
-    const found: Item[] = [];
-    let marker: string | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const call = { ...options, method: 'GET' as const, path, query: { ...query, marker } };
-      const { items, more, marker: last } = read(requireSuccess(await this.#send(call)));
-      found.push(...items);
-      marker = last;
-      if (!more || items.length === 0) break;
-    }
-    return found;
+    return allPages((page) => this.#send({ ...options, method: 'GET', path, query: { ...query, ...page } }), read);
   }
 
   #send(call: Call): Promise<HttpAnswer> {
@@ -267,8 +249,12 @@ export class OpenStackClient {
   }
 }
 
+function serverPath(serverId: string): string {
+  return `/servers/${encodeURIComponent(serverId)}`;
+}
+
 function migrationPath(serverId: string, migrationId: number): string {
-  return `/servers/${encodeURIComponent(serverId)}/migrations/${migrationId}`;
+  return `${serverPath(serverId)}/migrations/${migrationId}`;
 }
 
 function echoedMicroversion(answer: HttpAnswer): string | null {

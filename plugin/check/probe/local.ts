@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { listens } from '../../api/listens.ts';
 import type { Config } from '../../config.ts';
 import { describeError } from '../../errors.ts';
 import { formatPolicyError, parsePolicyFiles } from '../../policy/load.ts';
@@ -57,7 +58,7 @@ export async function probePolicy(paths: Config['policy']): Promise<PolicyFacts>
 }
 
 export async function probePlace({ controlSocket, listen }: Config): Promise<PlaceFacts> {
-  const running = await answers(controlSocket);
+  const running = await listens(controlSocket);
   const { address, port } = listen;
   return {
     running,
@@ -66,17 +67,6 @@ export async function probePlace({ controlSocket, listen }: Config): Promise<Pla
     listen: `${address.includes(':') ? `[${address}]` : address}:${port}`,
     listenError: running ? null : await listenError(address, port),
   };
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
 
 /** The plugin makes a folder that is missing, in the nearest one that is there. */

@@ -21,19 +21,10 @@ export async function transact<T>(db: Kysely<Schema>, work: (transaction: Kysely
   }
 }
 
-/** A row of that key is there already. */
-export function isDuplicate(error: unknown): boolean {
-  return errorNumber(error) === DUPLICATE || (hasCode(error) && error.code === 'SQLITE_CONSTRAINT_UNIQUE');
-}
-
 function mayPass(error: unknown): boolean {
   return errorNumber(error) === DEADLOCK || errorNumber(error) === DUPLICATE;
 }
 
 function errorNumber(error: unknown): number | null {
   return error instanceof Error && 'errno' in error && typeof error.errno === 'number' ? error.errno : null;
-}
-
-function hasCode(error: unknown): error is Error & { code: unknown } {
-  return error instanceof Error && 'code' in error;
 }
