@@ -112,8 +112,14 @@ export async function startPlugin(config: Config, log: Logger): Promise<RunningP
   });
   policy.on('loaded', (loaded) => {
     log.info({ policy: loaded.id }, 'policy in effect');
-    const commit = policy.status.source?.commit ?? null;
-    notice('policy-loaded', `${loaded.id} is in effect`, commit === null ? [] : [`commit ${commit}`]);
+    const { source, warnings } = policy.status;
+    if (warnings.length > 0) log.warn({ policy: loaded.id, warnings }, 'the policy in effect has warnings');
+    const commit = source?.commit ?? null;
+    const counted = warnings.length > 0 ? `, with ${warnings.length} warning(s)` : '';
+    notice('policy-loaded', `${loaded.id} is in effect${counted}`, [
+      ...(commit === null ? [] : [`commit ${commit}`]),
+      ...warnings,
+    ]);
     alarm.watch(loaded);
     running.wake();
   });

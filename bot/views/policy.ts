@@ -6,15 +6,16 @@ import { dayOrTime } from './vmline.ts';
 
 /** Which policy is active, since when, by which commit, and what was refused last. */
 export function policy(status: PolicyStatus, nowMs: number): Message {
-  const { active, refused } = status;
+  const { active, refused, warnings } = status;
   const blocks = [section(joined(policyLines(status, nowMs), '\n'))];
+  if (warnings.length > 0) blocks.push(section(preformatted(warnings, 2500)));
   if (refused) blocks.push(section(preformatted(refused.errors, 2500)));
   const words = active === null ? 'No policy is active: migrations go to Nova unchanged' : `Policy ${active}`;
   const also = refused ? `; a newer one was refused: ${refused.errors[0] ?? ''}` : '';
   return message(md`${words}${also}`, blocks);
 }
 
-export function policyLines({ active, loadedAtMs, refused, source }: PolicyStatus, nowMs: number): Mrkdwn[] {
+export function policyLines({ active, loadedAtMs, refused, source, warnings }: PolicyStatus, nowMs: number): Mrkdwn[] {
   const lines: Mrkdwn[] = [];
   if (active === null) lines.push(md`⚠️ *No policy is active*: migrations go to Nova unchanged`);
   else {
@@ -32,6 +33,9 @@ export function policyLines({ active, loadedAtMs, refused, source }: PolicyStatu
         ' ',
       )}`,
     );
+  if (warnings.length > 0) {
+    lines.push(md`⚠️ with ${warnings.length === 1 ? 'a warning' : `${warnings.length} warnings`}`);
+  }
   if (refused) {
     const count = refused.errors.length;
     lines.push(

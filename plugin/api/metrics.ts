@@ -170,6 +170,7 @@ function ownFamilies({ version, figures, policy, leader, server, process }: Metr
   const time = (ms: number | null | undefined) => (ms == null ? [] : [{ value: ms / 1000 }]);
   return [
     gauge('policy_in_effect', 'Whether a policy is in effect.', Number(policy.active !== null)),
+    gauge('policy_warnings', 'Warnings of the policy in effect, which GET /v1/policy shows.', policy.warnings.length),
     gauge('policy_loaded_timestamp_seconds', 'When the policy in effect was loaded.', time(policy.loadedAtMs)),
     gauge(
       'policy_refused_timestamp_seconds',

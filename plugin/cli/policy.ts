@@ -7,6 +7,7 @@ import { readHistory } from '../controller/store/history.ts';
 import { readDocument } from '../policy/document.ts';
 import { formatPolicyError, type PolicyError, parsePolicyFiles } from '../policy/load.ts';
 import type { Policy } from '../policy/schema.ts';
+import { policyWarnings } from '../policy/warnings.ts';
 import { readPolicyFiles } from '../policy/watch.ts';
 import { CaseFile, runCase } from './cases.ts';
 import { ask } from './control.ts';
@@ -40,6 +41,18 @@ async function readPolicy(paths: readonly string[]): Promise<Policy> {
   return parsed.policy;
 }
 
+const warned = new Set<string>();
+
+/** What is valid and probably not meant, to stderr and once: it changes no exit status. */
+function warn(policy: Policy): Policy {
+  const fresh = policyWarnings(policy).filter((warning) => !warned.has(warning));
+  for (const warning of fresh) {
+    warned.add(warning);
+    console.error(`drover: warning: ${warning}`);
+  }
+  return policy;
+}
+
 /** Adds `drover policy check | explain | test | diff`. */
 export function addPolicyCommands(program: Command, socket: () => string): void {
   const policy = program.command('policy').description('checks, explains, tests and compares policy files');
@@ -47,9 +60,11 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
   policy
     .command('check')
     .argument('<file...>', 'files or directories of ONE policy, later ones over earlier ones')
-    .description('tells every error with its line and column; exit status 1 if there is one')
+    .description(
+      'tells every error with its line and column, and warns of what does nothing; exit status 1 if there is an error',
+    )
     .action(async (files: string[]) => {
-      const { id, priorities, technique, strategy, places } = await readPolicy(files);
+      const { id, priorities, technique, strategy, places } = warn(await readPolicy(files));
       const how = technique.kind === 'table' ? `${technique.rows.length} technique rows` : 'technique by prediction';
       const tables = `${how}${at(places?.technique)}, ${strategy.length} strategy rows${at(places?.strategy)}`;
       console.log(`${id} is valid: ${priorities.rules.length} priority rules, ${tables}`);
@@ -120,7 +135,7 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
     .option('--json', 'as JSON, one object a migration')
     .description('decides the recorded migrations again under both and shows which would be decided otherwise')
     .action(async (before: string, after: string, options: HistoryOptions & { json?: boolean }) => {
-      const [old, next] = [await readPolicy(before.split(',')), await readPolicy(after.split(','))];
+      const [old, next] = [await readPolicy(before.split(',')), warn(await readPolicy(after.split(',')))];
       const history = await readHistory(locateHistory(options));
       console.log(diffReport(history, old, next, options.json ?? false));
     });
@@ -151,7 +166,7 @@ interface ExplainOptions {
 }
 
 async function explainOffline(files: string[], options: ExplainOptions): Promise<PolicyExplanation> {
-  const policy = await readPolicy(files);
+  const policy = warn(await readPolicy(files));
   const { vm: name, project, flavor, image, zone, role, metadata, memory, dirties, sends, receives, link } = options;
   const given = {
     vm: {
@@ -219,7 +234,7 @@ async function runCases(file: string) {
   if ('errors' in read) throw new FileErrors(read.errors);
   const document = readDocument(read.files, CaseFile);
   if ('errors' in document) throw new FileErrors(document.errors);
-  const policy = await readPolicy(document.data.policy.map((path) => resolve(dirname(file), path)));
+  const policy = warn(await readPolicy(document.data.policy.map((path) => resolve(dirname(file), path))));
   return document.data.cases.map((each) => {
     for (const doubt of doubtsOf(each.given)) console.error(`drover: warning: ${file}: case "${each.name}": ${doubt}`);
     return runCase(policy, each);

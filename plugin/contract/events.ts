@@ -12,7 +12,7 @@ export const Notice = z.object({
   atMs: z.number(),
   code: z.enum(['policy-loaded', 'policy-refused', 'windows-changed', 'lookahead-failed', 'plan-broken', 'unmanaged']),
   text: z.string(),
-  /** policy-refused: every error as `file:line:column: path: what to do`. */
+  /** policy-refused: every error as `file:line:column: path: what to do`; policy-loaded: its commit, and warnings likewise. */
   details: z.array(z.string()),
 });
 export type Notice = z.infer<typeof Notice>;

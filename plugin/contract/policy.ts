@@ -9,6 +9,8 @@ export const PolicyStatus = z.object({
   loadedAtMs: z.number().nullable(),
   /** The last load that was refused, null if the newest file is the active one. */
   refused: z.object({ atMs: z.number(), errors: z.array(z.string()) }).nullable(),
+  /** Of the active one: what is valid and does nothing, or not what it seems to, as `file:line:column: path: what to do`. */
+  warnings: z.array(z.string()).default([]),
   /** Its files, and the commit that was checked out around the first of them, null: no git work tree. */
   source: z
     .object({ files: z.array(z.string()), commit: z.string().nullable() })

@@ -3,6 +3,19 @@
  * expression made from an operator's pattern could take exponential time.
  */
 export function globMatches(glob: string, text: string): boolean {
+  return walk(glob, text, () => true);
+}
+
+/**
+ * True only if the first matches every text that the second does. It reads the second's signs as text, of which `?` is one
+ * and `*` is what only a `*` takes; what signs say the same in another order (`?*` and `*?`) it may not see.
+ */
+export function globCovers(wide: string, narrow: string): boolean {
+  return walk(wide, narrow, (sign) => sign !== '*');
+}
+
+/** @param one whether a `?` takes this sign of the text. */
+function walk(glob: string, text: string, one: (sign: string | undefined) => boolean): boolean {
   let g = 0;
   let t = 0;
   let star = -1;
@@ -11,7 +24,7 @@ export function globMatches(glob: string, text: string): boolean {
     if (glob[g] === '*') {
       star = g++;
       starText = t;
-    } else if (g < glob.length && (glob[g] === '?' || glob[g] === text[t])) {
+    } else if (g < glob.length && ((glob[g] === '?' && one(text[t])) || glob[g] === text[t])) {
       g++;
       t++;
     } else if (star >= 0) {

@@ -72,7 +72,8 @@ export function matchPriority(policy: Ranked, server: ServerFacts, circumstances
   return { priority: winner.rule.priority, reason: { code: 'priority-rule', text }, index: winner.index, lost };
 }
 
-function rulePlace({ id, places }: Ranked, index: number): string {
+/** `rule at seed.yaml:15:7` */
+export function rulePlace({ id, places }: Ranked, index: number): string {
   const place = places?.[`priorities.rules[${index}]`];
   return place ? `rule at ${place}` : `rule ${index + 1} of ${id}`;
 }

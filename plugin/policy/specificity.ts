@@ -1,4 +1,4 @@
-import { globSet, globSetsOverlap, isGlob } from './glob.ts';
+import { globSet, globSetsOverlap } from './glob.ts';
 import { SELECTORS, type Selector, type Selectors } from './schema/selectors.ts';
 import { windowsOverlap } from './window.ts';
 
@@ -29,8 +29,13 @@ export function specificity(rule: Selectors): number[] {
 
 /** Above 0 if `a` is more specific, below if `b` is, 0 if they tie. */
 export function compareSpecificity(a: Selectors, b: Selectors): number {
-  const theirs = specificity(b);
-  return specificity(a).reduce((decided, each, index) => decided || each - (theirs[index] ?? 0), 0);
+  return compareNumbers(specificity(a), specificity(b));
+}
+
+/** The same of two `specificity`s. */
+export function compareNumbers(a: readonly number[], b: readonly number[]): number {
+  for (const [index, each] of a.entries()) if (each !== b[index]) return each - (b[index] ?? 0);
+  return 0;
 }
 
 /** Why the winner is more specific, in words; empty for a tie. */
@@ -51,7 +56,7 @@ function gradeOf(rule: Selectors, selector: Selector): number {
   if (selector === 'time') return rule.time ? PATTERN : NONE;
   const values = rule[selector];
   if (!values) return NONE;
-  return selector !== 'role' && values.some(isGlob) ? PATTERN : EXACT;
+  return selector !== 'role' && globSet(values).patterns.length > 0 ? PATTERN : EXACT;
 }
 
 /** True if some server, asked for by somebody at some time, matches both rules. */

@@ -6,6 +6,7 @@ import type { PolicyStatus } from '../contract.ts';
 import { commitOf } from './commit.ts';
 import { formatPolicyError, type PolicyError, type PolicyText, parsePolicyFiles } from './load.ts';
 import type { Policy } from './schema.ts';
+import { policyWarnings } from './warnings.ts';
 
 interface Events {
   loaded: [policy: Policy];
@@ -42,6 +43,7 @@ export class PolicyFiles extends EventEmitter<Events> {
   #loadedAtMs: number | null = null;
   #refused: PolicyStatus['refused'] = null;
   #source: PolicyStatus['source'] = null;
+  #warnings: string[] = [];
   /** The reading last judged, and the one last seen. */
   #judged: string | null = null;
   #seen: string | null = null;
@@ -68,7 +70,8 @@ export class PolicyFiles extends EventEmitter<Events> {
 
   get status(): PolicyStatus {
     const active = this.#policy?.id ?? null;
-    return { active, loadedAtMs: this.#loadedAtMs, refused: this.#refused, source: this.#source };
+    const { refused, source, warnings } = { refused: this.#refused, source: this.#source, warnings: this.#warnings };
+    return { active, loadedAtMs: this.#loadedAtMs, refused, warnings, source };
   }
 
   /**
@@ -147,6 +150,7 @@ export class PolicyFiles extends EventEmitter<Events> {
     this.#loadedAtMs = Date.now();
     this.#policy = result.policy;
     this.#source = source;
+    this.#warnings = policyWarnings(result.policy);
     this.emit('loaded', result.policy);
   }
 

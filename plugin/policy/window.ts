@@ -67,7 +67,7 @@ export function windowsOverlap(a: DailyWindow, b: DailyWindow): boolean {
 }
 
 /** Openings as minutes from Sunday's midnight; one that passes Saturday's midnight is in two parts. */
-function minutesOfWeek({ fromMinute, toMinute, days }: DailyWindow): [number, number][] {
+export function minutesOfWeek({ fromMinute, toMinute, days }: DailyWindow): [number, number][] {
   const WEEK = 7 * 24 * 60;
   const length = toMinute > fromMinute ? toMinute - fromMinute : toMinute + 24 * 60 - fromMinute;
   return days.flatMap((day): [number, number][] => {

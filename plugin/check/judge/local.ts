@@ -94,10 +94,14 @@ function adviceOn(error: string): string {
 export interface PolicyFacts {
   id: string | null;
   errors: string[];
+  warnings: string[];
 }
 
-export function judgePolicy({ id, errors }: PolicyFacts): Finding[] {
-  if (id !== null) return [ok('policy', id)];
+export function judgePolicy({ id, errors, warnings }: PolicyFacts): Finding[] {
+  if (id !== null) {
+    const todo = 'It takes effect as it stands. Mend it if something else was meant.';
+    return [ok('policy', id), ...warnings.map((warning) => warn('policy', warning, todo))];
+  }
   const todo =
     'Without a policy every live migration goes to Nova unchanged. `drover policy check FILE` tries a change.';
   return errors.map((error) => fail('policy', error, todo));

@@ -6,6 +6,7 @@ import { listens } from '../../api/listens.ts';
 import type { Config } from '../../config.ts';
 import { describeError } from '../../errors.ts';
 import { formatPolicyError, parsePolicyFiles } from '../../policy/load.ts';
+import { policyWarnings } from '../../policy/warnings.ts';
 import { readPolicyFiles } from '../../policy/watch.ts';
 import type { DatabaseFacts, PasswordFacts, PlaceFacts, PolicyFacts } from '../judge/local.ts';
 
@@ -53,8 +54,8 @@ export async function probePolicy(paths: Config['policy']): Promise<PolicyFacts>
   const read = await readPolicyFiles([paths].flat());
   const parsed = 'errors' in read ? read : parsePolicyFiles(read.files);
   return 'errors' in parsed
-    ? { id: null, errors: parsed.errors.map(formatPolicyError) }
-    : { id: parsed.policy.id, errors: [] };
+    ? { id: null, errors: parsed.errors.map(formatPolicyError), warnings: [] }
+    : { id: parsed.policy.id, errors: [], warnings: policyWarnings(parsed.policy) };
 }
 
 export async function probePlace({ controlSocket, listen }: Config): Promise<PlaceFacts> {

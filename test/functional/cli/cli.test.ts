@@ -77,7 +77,7 @@ beforeEach(async () => {
           reason: { code: 'higher-runs', text: 'a higher group runs' },
         },
       ],
-      policy: () => ({ active: null, loadedAtMs: null, refused: null, source: null }),
+      policy: () => ({ active: null, loadedAtMs: null, refused: null, warnings: [], source: null }),
       explain: async (vm, destination) => ({ ...EXPLANATION, vm, destination }),
       notices: async (after) => NOTICES.filter(({ id }) => id > after),
       plan: () => ({ atMs: 0, policy: null, migrations: [], workloads: [], reason: null }),

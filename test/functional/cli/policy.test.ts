@@ -59,6 +59,34 @@ describe('drover policy check', () => {
       stderr: expect.stringContaining('none.yaml:1:1: cannot be read: ENOENT'),
     });
   });
+
+  it('warns of what is valid and does nothing, at its place, and ends with 0', async () => {
+    const site = put(
+      'site.yaml',
+      [
+        'windows: [{ priority: low, from: "22:00", to: "22:20", timeZone: UTC }]',
+        'priorities: { rules: [{ project: "p*", priority: low }, { name: "*", priority: high }] }',
+        '',
+      ].join('\n'),
+    );
+    const { code, stdout, stderr } = await drover('check', seed, site);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(' is valid: 5 priority rules') });
+    expect(stderr.split('\n')).toEqual([
+      expect.stringMatching(
+        /^drover: warning: site\.yaml:2:23: priorities\.rules\[3\]: never decides: the rule at site\.yaml:2:/,
+      ),
+      expect.stringMatching(/^drover: warning: site\.yaml:1:11: windows\[0\]: low may start for at most 20 min on end/),
+      '',
+    ]);
+    expect((await drover('explain', seed, site, '--vm', 'x')).stderr).toBe(stderr);
+    put('a.test.yaml', 'policy: [seed.yaml, site.yaml]\ncases: [{ name: x, given: {}, expect: { priority: high } }]\n');
+    put('b.test.yaml', 'policy: [seed.yaml, site.yaml]\ncases: [{ name: y, given: {}, expect: { priority: high } }]\n');
+    expect(await drover('test', folder)).toMatchObject({ code: 0, stderr });
+  });
+
+  it.each(['seed.yaml', 'default.yaml'])('has no warning of the shipped %s', async (name) => {
+    expect(await drover('check', join(POLICIES, name))).toMatchObject({ code: 0, stderr: '' });
+  });
 });
 
 describe('drover policy explain', () => {

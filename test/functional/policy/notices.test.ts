@@ -44,9 +44,13 @@ afterEach(async () => {
 });
 
 function notices(query = ''): Promise<Notice[]> {
+  return get(`/v1/notices${query}`);
+}
+
+function get<T>(path: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const socketPath = join(folder, 'control.sock');
-    request({ socketPath, path: `/v1/notices${query}` }, (response) => {
+    request({ socketPath, path }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk) => {
         text += chunk;
@@ -72,3 +76,19 @@ it('a policy that takes effect and one that is refused make one notice each, tol
   expect(refused?.text).toMatch(/^refused with 1 error\(s\), policy\.yaml@[0-9a-f]{8} stays in effect$/);
   expect(await notices(`?after=${loaded?.id}`)).toEqual([refused]);
 }, 20_000);
+
+it('warnings of what takes effect are in its notice, and shown as long as it is in effect', async () => {
+  const short = 'windows: [{ priority: low, from: "22:00", to: "22:10", timeZone: UTC }]';
+  putPolicy(join(folder, 'policy.yaml'), `${SEED}\n${short}\n`);
+  const warning = expect.stringMatching(/^policy\.yaml:\d+:11: windows\[0\]: low may start for at most 10 min on end/);
+  await expect
+    .poll(async () => (await notices()).at(-1), { timeout: 10_000 })
+    .toMatchObject({
+      code: 'policy-loaded',
+      text: expect.stringMatching(/ is in effect, with 1 warning\(s\)$/),
+      details: [`commit ${COMMIT}`, warning],
+    });
+  expect(await get('/v1/policy')).toMatchObject({ refused: null, warnings: [warning] });
+  putPolicy(join(folder, 'policy.yaml'), SEED);
+  await expect.poll(() => get('/v1/policy'), { timeout: 10_000 }).toMatchObject({ warnings: [] });
+}, 30_000);

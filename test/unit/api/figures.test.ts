@@ -35,7 +35,7 @@ describe('renderMetrics', () => {
         figures,
         unfinished: [{ state: 'queued', decision: null, asked: { priority: 'high' } }] as never,
         hosts: [],
-        policy: { active: null, loadedAtMs: null, refused: { atMs: 5000, errors: [] }, source: null },
+        policy: { active: null, loadedAtMs: null, refused: { atMs: 5000, errors: [] }, warnings: [], source: null },
         leader: false,
         notifications: null,
         server: { answers: new Map([['GET /v1/hosts 200', 3]]), refusedAttempts: 1, streams: 2, streamsCutOff: 0 },

@@ -206,6 +206,7 @@ describe('answers to a command', () => {
       active: 'default.yaml@3f9c2b1a',
       loadedAtMs: NOW_MS - 7200_000,
       refused: null,
+      warnings: [] as string[],
       source: { files: ['/etc/drover/default.yaml'], commit: '0123456789ab' },
     };
     expect(read(policy(active, NOW_MS))).toBe(
@@ -218,9 +219,12 @@ describe('answers to a command', () => {
     );
     expect(read(both)).toContain('default.yaml:3:1: limits: a unit is missing');
     expect(both.text).toContain('default.yaml');
-    expect(read(policy({ active: null, loadedAtMs: null, refused: null, source: null }, NOW_MS))).toContain(
-      'No policy is active',
-    );
+    const doubted = read(policy({ ...active, warnings: ['default.yaml:9:1: windows[0]: low may start for'] }, NOW_MS));
+    expect(doubted).toContain('⚠️ with a warning');
+    expect(doubted).toContain('default.yaml:9:1: windows[0]: low may start for');
+    expect(
+      read(policy({ active: null, loadedAtMs: null, refused: null, warnings: [], source: null }, NOW_MS)),
+    ).toContain('No policy is active');
     const told = notice({
       id: 1,
       atMs: NOW_MS,
@@ -306,6 +310,7 @@ describe('answers to a command', () => {
             active: name,
             loadedAtMs: NOW_MS,
             refused: { atMs: NOW_MS, errors: Array(count).fill(text) },
+            warnings: Array(count).fill(text),
             source: { files: [name], commit: name },
           },
           NOW_MS,

@@ -35,7 +35,13 @@ function host(name: string, changes: Partial<HostView> = {}): HostView {
   };
 }
 
-const policy = { active: 'default.yaml@3f9c2b1a', loadedAtMs: NOW_MS - 1000, refused: null, source: null };
+const policy = {
+  active: 'default.yaml@3f9c2b1a',
+  loadedAtMs: NOW_MS - 1000,
+  refused: null,
+  warnings: [],
+  source: null,
+};
 
 describe('the home of the app', () => {
   it('shows what runs and waits, how busy the NICs are, and what ended last', () => {
@@ -113,6 +119,7 @@ describe('the home of the app', () => {
                 active: given,
                 loadedAtMs: null,
                 refused: { atMs: NOW_MS, errors: [said] },
+                warnings: [said],
                 source: { files: [said], commit: given },
               },
             },

@@ -67,9 +67,18 @@ describe('judgePlace', () => {
 });
 
 describe('judgePolicy', () => {
-  it('is one line when good, and one for each error', () => {
-    expect(judgePolicy({ id: 'seed.yaml@1', errors: [] })).toMatchObject([{ state: 'ok', found: 'seed.yaml@1' }]);
-    expect(judgePolicy({ id: null, errors: ['a:1:1', 'a:2:1'] }).map(({ state }) => state)).toEqual(['fail', 'fail']);
+  it('is one line when good, and one for each error or warning', () => {
+    expect(judgePolicy({ id: 'seed.yaml@1', errors: [], warnings: [] })).toMatchObject([
+      { state: 'ok', found: 'seed.yaml@1' },
+    ]);
+    expect(judgePolicy({ id: null, errors: ['a:1:1', 'a:2:1'], warnings: [] }).map(({ state }) => state)).toEqual([
+      'fail',
+      'fail',
+    ]);
+    expect(judgePolicy({ id: 'seed.yaml@1', errors: [], warnings: ['seed.yaml:1:1: x'] })).toMatchObject([
+      { state: 'ok' },
+      { state: 'warn', found: 'seed.yaml:1:1: x' },
+    ]);
   });
 });
 
