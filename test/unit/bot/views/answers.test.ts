@@ -339,5 +339,5 @@ describe('answers to a command', () => {
       { numRuns: 25, examples: [['web-1', '', 1]] },
     );
     expect(messageFaults(help())).toEqual([]);
-  });
+  }, 60_000);
 });
