@@ -8,9 +8,9 @@ import type { RoomWatch } from '../placement/watch.ts';
 import type { PolicyFiles } from '../policy/watch.ts';
 import { type LiveMigrateRequest, newRequestId, type UpstreamAnswer, type Verdict } from '../proxy/live-migrate.ts';
 import { admit } from './admit.ts';
+import { besideAnother } from './beside-another.ts';
 import type { Execution } from './execute/execute.ts';
 import type { Queue } from './queue.ts';
-import { besideAnother } from './second.ts';
 import type { Unmanaged } from './unmanaged.ts';
 import { Waiter } from './waiter.ts';
 

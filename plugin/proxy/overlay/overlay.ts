@@ -19,7 +19,7 @@ export type Overlay = (request: ServedRequest, ask: Ask) => Promise<MigrationsVe
  * What a migration that waits does *not* do is to make Nova refuse anything: another action on the server (reboot, stop,
  * resize, …), to which Nova would answer 409 `… while it is in task_state migrating`, is carried out, and the migration
  * is looked at anew and ends or waits for it (controller/standing.ts). Only a second live migration is answered with
- * that 409 (controller/second.ts).
+ * that 409 (controller/beside-another.ts).
  *
  * Not covered: answers other than these in which Nova shows a server's state (`PUT /servers/{id}`, which renames it), and
  * os-instance-actions, where the action stands once Nova has it.
