@@ -1,4 +1,5 @@
 import { Priority } from 'drover-plugin/contract';
+import { DateTime } from 'luxon';
 import { CommandError, type Span } from '../errors.ts';
 import type { Command, Request, Target, Wish } from './command.ts';
 import { type Clock, readDuration, readMoment } from './moment.ts';
@@ -41,21 +42,24 @@ export function parseCommand(escaped: string, clock: Clock): Command {
   switch (first.quoted ? '' : first.text.toLowerCase()) {
     case 'help':
     case 'policy':
-      nothingMore(rest, first);
+      nothingMore(rest, `${first.text} takes nothing more: leave this out`);
       return { kind: first.text.toLowerCase() as 'help' | 'policy' };
     case 'status': {
       const [target, ...more] = rest;
-      nothingMore(more, first);
+      nothingMore(more, 'status takes one server: leave this out, or write status all');
       if (!target) return { kind: 'status', target: null };
-      return { kind: 'status', target: isWord(target, 'all') ? 'all' : nameOf(target) };
+      return { kind: 'status', target: isWord(target, 'all') ? 'all' : oneOf(target, 'status') };
     }
     case 'explain':
     case 'cancel': {
       const kind = first.text.toLowerCase() as 'explain' | 'cancel';
       const [target, ...more] = rest;
       if (!target) throw new CommandError(`a server is missing: ${kind} vm-42`, end);
-      nothingMore(more, first);
-      return { kind, target: nameOf(target) };
+      nothingMore(more, `${kind} takes one server: leave this out, and ask for it by itself`);
+      if (kind === 'cancel' && isWord(target, 'all')) {
+        throw new CommandError('one server at a time: the message of a request has a button for all of it', target);
+      }
+      return { kind, target: oneOf(target, kind) };
     }
     case 'plan':
       if (rest.length === 0) throw new CommandError('what should be planned? plan high vm-42', end);
@@ -89,7 +93,7 @@ function requestOf(words: readonly Word[], clock: Clock, end: Span): Request {
     }
   }
   if (wish.deadlineAtMs !== null && wish.startAtMs !== null && wish.deadlineAtMs <= wish.startAtMs) {
-    throw new CommandError('it must end before it may start', seen.get('by') ?? end);
+    throw new CommandError(endsFirst(wish.startAtMs, wish.deadlineAtMs, clock), seen.get('by') ?? end);
   }
   if (!drains) return { kind: 'migrate', targets: targetsOf(names, end), ...wish };
   const host = hostNamed(names, first, end);
@@ -113,12 +117,26 @@ function readOption(option: Option, word: Word, rest: readonly Word[], clock: Cl
   return read.taken;
 }
 
+const SAID: Readonly<Record<string, string>> = {
+  by: 'a deadline is given before (by a time, or in so many hours)',
+  to: 'a destination is given before',
+  at: 'a start is given before',
+};
+
 function once(seen: Map<string, Word>, what: string, word: Word): void {
-  if (seen.has(what)) {
-    const names: Readonly<Record<string, string>> = { by: 'deadline', to: 'destination', at: 'start' };
-    throw new CommandError(`this is said twice: only one ${names[what] ?? what} is possible`, word);
+  const before = seen.get(what);
+  if (before) {
+    const said = SAID[what] ?? `priority ${before.text.toLowerCase()} is given before`;
+    throw new CommandError(`${said}: only one is possible, leave one out`, word);
   }
   seen.set(what, word);
+}
+
+function endsFirst(startAtMs: number, deadlineAtMs: number, { timeZone }: Clock): string {
+  const [start, deadline] = [startAtMs, deadlineAtMs].map((ms) =>
+    DateTime.fromMillis(ms, { zone: timeZone }).toFormat('yyyy-MM-dd HH:mm'),
+  );
+  return `the deadline, ${deadline}, is not after the start, ${start}: write a later one, with its day`;
 }
 
 function hostNamed(names: readonly Word[], first: Word, end: Span): string {
@@ -169,8 +187,16 @@ function nameOf(word: Word): string {
   return word.text;
 }
 
-function nothingMore([word]: readonly Word[], command: Word): void {
-  if (word) throw new CommandError(`${command.text} takes nothing more`, word);
+/** A name where a pattern could mean several. */
+function oneOf(word: Word, kind: string): string {
+  if (!word.quoted && /[*?]/.test(word.text)) {
+    throw new CommandError(`${kind} takes one server, no pattern: write its name`, word);
+  }
+  return nameOf(word);
+}
+
+function nothingMore([word]: readonly Word[], text: string): void {
+  if (word) throw new CommandError(text, word);
 }
 
 function isWord(word: Word, keyword: string): boolean {

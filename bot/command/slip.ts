@@ -7,7 +7,7 @@ import { unescapeSlack, type Word, wordsOf } from './words.ts';
 export interface Slip {
   /** As it was written. */
   written: string;
-  /** What it was probably meant for; null: it says nothing here. */
+  /** What it was probably meant for; null: it says nothing here; the same as written: but for its quotes. */
   meant: string | null;
   /** In the text behind `/migrate`, unescaped. */
   span: Span;
@@ -18,9 +18,11 @@ const WHEN = ['by', 'in', 'at'];
 /** What people write, too, by what the language has for it; null: it goes without saying. */
 const OTHERS: Readonly<Record<string, string | null>> = {
   ...{ urgent: 'high', asap: 'high', normal: 'medium' },
-  ...{ until: 'by', before: 'by', after: 'at', from: 'at' },
+  ...{ until: 'by', before: 'by', after: 'at', from: 'at', within: 'in' },
+  ...{ on: 'to', onto: 'to', into: 'to', '->': 'to', '=>': 'to', '→': 'to' },
   ...{ drain: 'host', abort: 'cancel', stop: 'cancel', queue: 'status', list: 'status' },
-  ...{ now: null, move: null, migrate: null, please: null, and: null },
+  ...{ now: null, move: null, migrate: null, '/migrate': null, please: null, and: null },
+  ...{ priority: null, prio: null, server: null, servers: null, vm: null, the: null },
 };
 const TIME = /^\d|^to(day|morrow)$/i;
 
@@ -38,13 +40,17 @@ const TIME = /^\d|^to(day|morrow)$/i;
  * | `urgent vm-2`        | `urgent`            | `urgent`: high     |
  * | `vm-2 now`           | `now`               | `now`: nothing     |
  * | `vm-2 statsu`        | `statsu`            | none: no place for it |
+ * | `“high” vm-2`        | `high`              | `high`: high, without quotes |
  */
 export function slipOf(escaped: string, unknown: readonly string[]): Slip | null {
   const words = wordsOf(unescapeSlack(escaped));
   const isPlan = words[0] !== undefined && isKeyword(words[0], 'plan');
   for (const [index, word] of words.entries()) {
-    if (word.quoted || !unknown.includes(word.text)) continue;
-    const meant = meantBy(word.text, possibleAt(index, words, isPlan));
+    if (!unknown.includes(word.text)) continue;
+    const possible = possibleAt(index, words, isPlan);
+    const meant = word.quoted
+      ? possible.find((keyword) => keyword === word.text.toLowerCase())
+      : meantBy(word.text, possible);
     if (meant !== undefined) return { written: word.text, meant, span: { start: word.start, end: word.end } };
   }
   return null;
@@ -53,7 +59,11 @@ export function slipOf(escaped: string, unknown: readonly string[]): Slip | null
 function meantBy(written: string, possible: readonly string[]): string | null | undefined {
   const other = Object.hasOwn(OTHERS, written.toLowerCase()) ? OTHERS[written.toLowerCase()] : undefined;
   if (other === null || (other !== undefined && possible.includes(other))) return other;
-  return nearestNames(written, possible, 1)[0];
+  return nearestNames(
+    written,
+    possible.filter((keyword) => keyword !== written.toLowerCase()),
+    1,
+  )[0];
 }
 
 /** Words of the language that could stand there. */

@@ -9,9 +9,19 @@ export interface Word extends Span {
 /** Opening quotes with what closes them; phones write the curved ones by themselves. */
 const QUOTES: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”', '„': '“', '‘': '’', '«': '»' };
 
+/** What is pasted with a word and not seen: zero width, direction marks, soft hyphens. */
+const UNSEEN = '[\\u00AD\\u200B-\\u200F\\u202A-\\u202E\\u2060-\\u2069\\uFEFF]+';
+const UNSEEN_FIRST = new RegExp(`^${UNSEEN}`);
+const UNSEEN_LAST = new RegExp(`${UNSEEN}$`);
+
+/** Only in quotes it keeps them. */
+export function hasUnseenEnds(text: string): boolean {
+  return UNSEEN_FIRST.test(text) || UNSEEN_LAST.test(text);
+}
+
 /**
- * The words of a command with their places, for errors that point at one. Separated by spaces or commas; quotes hold a name with spaces
- * together, or keep a name from being read as a keyword.
+ * The words of a command with their places, for errors that point at one. Separated by spaces or commas; quotes hold a
+ * name with spaces together, keep a name from being read as a keyword, and keep what cannot be seen at its ends.
  *
  * | text                  | words                     |
  * |-----------------------|---------------------------|
@@ -45,7 +55,10 @@ export function wordsOf(text: string): Word[] {
     }
     let end = at;
     while (end < text.length && !/[\s,]/.test(text[end] as string)) end += 1;
-    words.push({ text: text.slice(at, end), quoted: false, start: at, end });
+    const word = text.slice(at, end);
+    const seen = word.replace(UNSEEN_FIRST, '').replace(UNSEEN_LAST, '');
+    const start = at + (UNSEEN_FIRST.exec(word)?.[0].length ?? 0);
+    if (seen !== '') words.push({ text: seen, quoted: false, start, end: start + seen.length });
     at = end;
   }
   return words;

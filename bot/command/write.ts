@@ -1,5 +1,6 @@
 import { Priority } from 'drover-plugin/contract';
 import type { Request, Target } from './command.ts';
+import { hasUnseenEnds } from './words.ts';
 
 /** Words that mean something else where they are not quoted. */
 const KEYWORDS = [
@@ -52,6 +53,7 @@ function writeTarget({ pattern, isGlob }: Target): string {
   const isPlain =
     !/[\s,]/.test(pattern) &&
     !OPENING.test(pattern) &&
+    !hasUnseenEnds(pattern) &&
     !KEYWORDS.includes(pattern.toLowerCase()) &&
     isGlob === /[*?]/.test(pattern);
   if (isPlain) return pattern;

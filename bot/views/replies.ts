@@ -73,6 +73,8 @@ function slipBlock(text: string, slip: Slip): types.KnownBlock {
 }
 
 function slipText({ written, meant }: Slip): string {
+  if (written.toLowerCase() === meant)
+    return `in quotes ${written} is a name, and no server is called so: leave the quotes out`;
   return `no server is called ${written}${meant === null ? ': leave it out' : `; did you mean ${meant}?`}`;
 }
 

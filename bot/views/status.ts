@@ -17,7 +17,10 @@ export function ownStatus(asks: readonly Ask[], nowMs: number): Message {
   }
   const lines = asks.toSorted((a, b) => b.askedAtMs - a.askedAtMs).map((ask) => askLine(ask, nowMs));
   const title = md`*Your requests: ${asks.length}*`;
-  return message(md`${counted(asks.length, 'request')} of yours wait or run`, listBlocks(title, lines, 9000));
+  return message(
+    md`${counted(asks.length, 'request')} of yours ${asks.length === 1 ? 'waits or runs' : 'wait or run'}`,
+    listBlocks(title, lines, 9000),
+  );
 }
 
 function askLine(ask: Ask, nowMs: number): Mrkdwn {

@@ -21,6 +21,11 @@ describe('a word that no server is called', () => {
     ['stop vm-2', 'stop', 'cancel'],
     ['vm-2 now', 'now', null],
     ['move vm-2', 'move', null],
+    ['/migrate high vm-2', '/migrate', null],
+    ['priority high vm-2', 'priority', null],
+    ['vm-2 within 2h', 'within', 'in'],
+    ['vm-2 on compute-3', 'on', 'to'],
+    ['vm-2 → compute-3', '→', 'to'],
   ])('%s: %s was meant for %s', (text, written, meant) => {
     const unknown = text.split(' ').filter((word) => !word.startsWith('vm-') && word !== 'plan');
     const slip = slipOf(text, unknown);
@@ -39,6 +44,11 @@ describe('a word that no server is called', () => {
     ['high db', ['db']],
   ])('%s, of which no server is called %j, is not taken for another word', (text, unknown) => {
     expect(slipOf(text, unknown)).toBe(null);
+  });
+
+  it('is one that stands in quotes, which made it a name', () => {
+    expect(slipOf('“high” vm-2', ['high'])).toEqual({ written: 'high', meant: 'high', span: { start: 0, end: 6 } });
+    expect(slipOf('plan plan high vm-2', ['plan'])).toBe(null);
   });
 
   it('is pointed at in what was typed, escaped as Slack sends it', () => {
