@@ -4,6 +4,7 @@ import { checkPlan } from '../../../../plugin/controller/plan/check.ts';
 import { contentionLevels, planAhead, type World } from '../../../../plugin/controller/plan/plan.ts';
 import { type InFlightMigration, linksOf, type QueuedMigration } from '../../../../plugin/controller/plan/world.ts';
 import type { Policy } from '../../../../plugin/policy/schema.ts';
+import { startTimes } from '../../../../plugin/policy/starting.ts';
 import { host, NOW, queued, vm, world } from './worlds.ts';
 
 export interface Arrival {
@@ -83,7 +84,11 @@ export function playForward(
       flights.push({ life, migration, leftMs: life.workMs });
     }
     waiting = waiting.filter(({ startMs }) => startMs === null);
-    const ages = waiting.map(({ atMs }) => atMs + policy.maxWaitMs).filter((atMs) => atMs > nowMs);
+    const times = startTimes(policy, NOW + nowMs);
+    // Counted since its window opened, if that was later.
+    const ages = waiting
+      .map(({ atMs, priority }) => Math.max(atMs, times[priority].openSinceMs - NOW) + policy.maxWaitMs)
+      .filter((atMs) => atMs > nowMs);
     const ends = flights.map((flight) => nowMs + flight.leftMs / speedOf(flight));
     const nextMs = Math.min(wakeMs, coming[0]?.atMs ?? Number.POSITIVE_INFINITY, ...ages, ...ends);
     if (nextMs === Number.POSITIVE_INFINITY) return { lives, breaches, rounds };
