@@ -16,6 +16,7 @@ export function diffReport(history: readonly RecordedDecision[], before: Policy,
       changes,
       before: old.decision,
       after: next.decision,
+      destination: { before: old.destination, after: next.destination },
       deadline: { before: old.deadlineAtMs, after: next.deadlineAtMs },
       admission: { before: old.admission, after: next.admission },
       outcome: record.outcome,
@@ -28,6 +29,7 @@ export function diffReport(history: readonly RecordedDecision[], before: Policy,
     ...(without > 0 ? [`${without} were recorded without what they were decided from and cannot be made again`] : []),
     ...totals(changed),
     ...admissions(replayed),
+    ...destinations(replayed, before, after),
   ];
   return changed.length === 0 ? summary.join('\n') : [tableOf(changed), ...summary].join('\n');
 }
@@ -94,6 +96,28 @@ function admissions(rows: readonly Row[]): string[] {
     withDeadline.filter((row) => row[end].admission?.verdict === verdict).length;
   const change = (verdict: string) => `${count('before', verdict)} → ${count('after', verdict)}`;
   return [`of ${withDeadline.length} with a deadline: warned ${change('warn')}, refused ${change('refuse')}`];
+}
+
+/** Whose destination Drover would choose, of all that asked for none; and of whom that cannot be told. */
+function destinations(rows: readonly Row[], before: Policy, after: Policy): string[] {
+  if (before.destination === 'keep' && after.destination === 'keep') return [];
+  const open = rows.filter(({ record: { facts } }) => facts?.choosing);
+  const named = open.flatMap(({ record, after: { destination: host } }) => (host === null ? [] : [{ record, host }]));
+  const elsewhere = named.filter(({ record, host }) => record.destination !== null && record.destination !== host);
+  const old = rows.filter(({ record: { facts, decision } }) => {
+    const isOpen = facts?.migration.destination === null || decision.destination != null;
+    return facts?.choosing === undefined && isOpen;
+  });
+  const policies =
+    before.destination === after.destination ? after.destination : `${before.destination} → ${after.destination}`;
+  return [
+    `destination ${policies}: of ${open.length} that asked for none ${named.length} would have one chosen, ${elsewhere.length} another one than they went to`,
+    ...(old.length > 0
+      ? [
+          `${old.length} more that asked for none were recorded without what a host is chosen from: they are decided as they went, whatever destination says`,
+        ]
+      : []),
+  ];
 }
 
 /** Sums over the changed ones for which both predictions end. */

@@ -107,9 +107,13 @@ export class Rounds {
   }
 
   /** The facts are of the host that was chosen: the decision is made again from it. */
-  #begin(world: World, entry: Entry, { decision, warning }: Extract<Action, { kind: 'start' }>): Promise<void> {
+  #begin(
+    world: World,
+    entry: Entry,
+    { decision, warning, choosing }: Extract<Action, { kind: 'start' }>,
+  ): Promise<void> {
     const destination = entry.destination ?? decision.destination?.host ?? null;
-    const facts = factsOf(world, { ...asAskedFor(entry), destination });
+    const facts = factsOf(world, { ...asAskedFor(entry), destination }, choosing);
     return this.#parts.execution().begin(entry, decision, facts, warning);
   }
 

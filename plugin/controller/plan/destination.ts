@@ -1,31 +1,20 @@
-import type { DestinationChoice, Reason } from '../../contract.ts';
+import { Priority } from '../../contract.ts';
 import type { Policy } from '../../policy/schema.ts';
-import { fits, plus } from '../../schedule/live/resources.ts';
+import { plus } from '../../schedule/live/resources.ts';
 import type { Resources } from '../../schedule/live/world.ts';
+import { choose, type Uses } from './chooser.ts';
 import { workloadOn } from './features.ts';
 import { RANK } from './occupancy.ts';
-import { freeNow, needsOf, shortage } from './room.ts';
-import { destinationsOf, freshHost, priorityOf, type QueuedMigration, type World } from './world.ts';
-
-/** What is known of one host as a destination for one migration. */
-interface Option {
-  host: string;
-  /** Why it is not considered; null: it is. */
-  out: Reason | null;
-  /** As many as one link carries are on their way to it, or one of a higher priority, for which this one would wait. */
-  isBusy: boolean;
-  /** Share of its (host, rx) that the workload uses, 0-1. */
-  use: number;
-  /** On their way to it, or to start before this one. */
-  coming: number;
-  /** What is left of its link beside its workload, to each of those and this one, bit/s. */
-  shareBitsPerSecond: number;
-  freeMemoryMb: number;
-}
-
-/** Two that differ by less than this share of the widest link are equally contended: measured rates waver. */
-const ALIKE = 0.01;
-const MOST_REJECTED = 10;
+import { freeNow, needsOf } from './room.ts';
+import {
+  type Choosing,
+  destinationsOf,
+  freshHost,
+  type HostChoosing,
+  priorityOf,
+  type QueuedMigration,
+  type World,
+} from './world.ts';
 
 /**
  * Names the destination of each that may have one chosen (`destination: least-contended`): of the hosts that Nova would
@@ -46,6 +35,7 @@ const MOST_REJECTED = 10;
 export function withDestinations(world: World, policy: Policy, queue: readonly QueuedMigration[]): QueuedMigration[] {
   if (policy.destination === 'keep' || !queue.some(isOpen)) return [...queue];
   const book = bookOf(world, policy, queue);
+  const uses = usesOf(world, policy);
   const placed = new Map<number, QueuedMigration>();
   const rank = (migration: QueuedMigration) => RANK[priorityOf(world, policy, migration).priority];
   const ranked = queue.filter(isOpen).map((migration) => ({ migration, rank: rank(migration) }));
@@ -53,20 +43,62 @@ export function withDestinations(world: World, policy: Policy, queue: readonly Q
     (a, b) => a.rank - b.rank || a.migration.receivedAtMs - b.migration.receivedAtMs || a.migration.id - b.migration.id,
   );
   for (const { migration, rank: own } of ranked) {
-    const { choice, reason } = choose(world, policy, book, migration, own);
-    placed.set(migration.id, { ...migration, destination: choice?.host ?? null, placing: { choice, reason } });
-    if (choice) book.add(choice.host, own, needsOf(world, migration));
+    const chosen = placedBy({ world, policy, uses }, migration, own, choosingOf(world, book, migration));
+    placed.set(migration.id, chosen);
+    if (chosen.destination !== null) book.add(chosen.destination, own, needsOf(world, migration));
   }
   return queue.map((migration) => placed.get(migration.id) ?? migration);
+}
+
+/**
+ * What the destination of one was chosen from, or could have been where Nova chooses (`keep`): without that nobody could
+ * say later what another policy would have chosen. Null where one was asked for, or Placement does not tell.
+ *
+ * @param queue as `withDestinations` made it.
+ */
+export function choosings(
+  world: World,
+  policy: Policy,
+  queue: readonly QueuedMigration[],
+): (migration: QueuedMigration) => Choosing | null {
+  let book: Book | null = null;
+  return (migration) => {
+    if (migration.placing) return migration.placing.choosing;
+    if (!isOpen(migration) || !world.room) return null;
+    // Most rounds start nothing of which it is needed.
+    book ??= bookOf(world, policy, queue);
+    return choosingOf(world, book, migration);
+  };
+}
+
+/** One whose destination was open, chosen for as this policy would have, from what it was chosen from then. Pure. */
+export function chosenFrom(
+  world: World,
+  policy: Policy,
+  migration: QueuedMigration,
+  choosing: Choosing,
+): QueuedMigration {
+  if (policy.destination === 'keep') return migration;
+  const rank = RANK[priorityOf(world, policy, migration).priority];
+  return placedBy({ world, policy, uses: usesOf(world, policy) }, migration, rank, choosing);
 }
 
 function isOpen({ destination, choosable }: QueuedMigration): boolean {
   return destination === null && choosable === true;
 }
 
+function usesOf(world: World, policy: Policy): Uses {
+  return new Map(
+    [...world.hosts.keys()].map((name) => {
+      const sampled = freshHost(world, policy, name);
+      if (!sampled) return [name, null];
+      const { linkBitsPerSecond } = sampled.info;
+      return [name, { use: Math.min(1, workloadOn(sampled, 'rx') / linkBitsPerSecond), linkBitsPerSecond }];
+    }),
+  );
+}
+
 interface Book {
-  /** Share of (host, rx) that its workload uses and the rate of the link; null: there is no fresh sample. */
-  links: ReadonlyMap<string, { use: number; linkBitsPerSecond: number } | null>;
   coming: Map<string, number>;
   /** The highest of those that are on their way to a host. */
   highest: Map<string, number>;
@@ -79,14 +111,6 @@ function bookOf(world: World, policy: Policy, queue: readonly QueuedMigration[])
   const coming = new Map<string, number>();
   const highest = new Map<string, number>();
   const free = freeNow(world);
-  const links = new Map(
-    [...world.hosts.keys()].map((name) => {
-      const sampled = freshHost(world, policy, name);
-      if (!sampled) return [name, null];
-      const { linkBitsPerSecond } = sampled.info;
-      return [name, { use: Math.min(1, workloadOn(sampled, 'rx') / linkBitsPerSecond), linkBitsPerSecond }];
-    }),
-  );
   const count = (host: string, rank: number) => {
     coming.set(host, (coming.get(host) ?? 0) + 1);
     highest.set(host, Math.min(highest.get(host) ?? rank, rank));
@@ -103,94 +127,33 @@ function bookOf(world: World, policy: Policy, queue: readonly QueuedMigration[])
     if (migration.destination === null) continue;
     add(migration.destination, RANK[priorityOf(world, policy, migration).priority], needsOf(world, migration));
   }
-  return { links, coming, highest, free, add };
+  return { coming, highest, free, add };
 }
 
-function choose(
-  world: World,
-  policy: Policy,
-  book: Book,
+/** Null: Placement does not tell. */
+function choosingOf(world: World, { coming, highest, free }: Book, migration: QueuedMigration): Choosing | null {
+  const { room } = world;
+  if (!room) return null;
+  const hosts = destinationsOf(world, migration).flatMap((name): [string, HostChoosing][] => {
+    const told = room.hosts.get(name);
+    const left = free.get(name);
+    if (!told || !left) return [];
+    const { accepts, zone } = told;
+    const first = highest.get(name);
+    const seen = { coming: coming.get(name) ?? 0, highest: Priority.options[first ?? -1] ?? null };
+    return [[name, { accepts, zone, free: left, ...seen }]];
+  });
+  const zone = room.hosts.get(migration.source)?.zone ?? null;
+  return { needs: needsOf(world, migration), zone, hosts: Object.fromEntries(hosts) };
+}
+
+function placedBy(
+  { world, policy, uses }: { world: World; policy: Policy; uses: Uses },
   migration: QueuedMigration,
   rank: number,
-): { choice: DestinationChoice | null; reason: Reason } {
-  if (!world.room) {
-    const text = 'Placement does not tell which hosts have room: Nova chooses the destination';
-    return { choice: null, reason: { code: 'destination-kept', text } };
-  }
-  const options = destinationsOf(world, migration).map((host) => optionOf(world, policy, book, migration, rank, host));
-  const considered = options.filter(({ out }) => out === null);
-  const widest = Math.max(1, ...considered.map(({ shareBitsPerSecond }) => shareBitsPerSecond));
-  const step = (option: Option) => Math.round(option.shareBitsPerSecond / (ALIKE * widest));
-  considered.sort(
-    (a, b) =>
-      Number(a.isBusy) - Number(b.isBusy) ||
-      step(b) - step(a) ||
-      a.coming - b.coming ||
-      b.freeMemoryMb - a.freeMemoryMb ||
-      (a.host < b.host ? -1 : 1),
-  );
-  const [best, ...others] = considered;
-  const out = options.flatMap(({ host, out: reason }) => (reason ? [{ host, reason }] : []));
-  if (!best) {
-    const text = `of no host is it known that Nova would take it: Nova chooses the destination (${out.map(({ reason }) => reason.text).join('; ') || 'there is no other host'})`;
-    return { choice: null, reason: { code: 'destination-kept', text } };
-  }
-  const rejected = others.map((other) => ({
-    host: other.host,
-    reason: {
-      code:
-        other.isBusy && !best.isBusy ? 'link-busy' : step(other) < step(best) ? 'more-contended' : 'equally-contended',
-      text: `${described(other)}; ${described(best)}`,
-    },
-  }));
-  const reason = {
-    code: 'destination-least-contended',
-    text: `${best.host}, the least contended of ${considered.length}: ${described(best)}`,
-  };
-  return { choice: { host: best.host, rejected: [...rejected, ...out].slice(0, MOST_REJECTED) }, reason };
-}
-
-function optionOf(
-  world: World,
-  policy: Policy,
-  book: Book,
-  migration: QueuedMigration,
-  rank: number,
-  host: string,
-): Option {
-  const { caps } = policy;
-  const { use, linkBitsPerSecond } = book.links.get(host) ?? { use: 1, linkBitsPerSecond: 0 };
-  const { coming, highest, free } = book;
-  const count = coming.get(host) ?? 0;
-  return {
-    host,
-    out: whyOut(world, book, migration, host),
-    isBusy:
-      count >= Math.min(caps.parallelPerLink, caps.perDestination ?? caps.parallelPerLink) ||
-      (highest.get(host) ?? Number.POSITIVE_INFINITY) < rank,
-    use,
-    coming: count,
-    shareBitsPerSecond: ((1 - use) * linkBitsPerSecond) / (1 + count),
-    freeMemoryMb: free.get(host)?.MEMORY_MB ?? 0,
-  };
-}
-
-function whyOut(world: World, { free, links }: Book, migration: QueuedMigration, host: string): Reason | null {
-  const told = world.room?.hosts.get(host);
-  const zone = world.room?.hosts.get(migration.source)?.zone ?? null;
-  const room = free.get(host);
-  if (!told || !room) return { code: 'room-unknown', text: `Placement does not tell of ${host}` };
-  if (!told.accepts) return { code: 'host-disabled', text: `nova-compute on ${host} is disabled or down` };
-  if (zone !== null && told.zone !== zone) {
-    return { code: 'other-zone', text: `${host} is in zone ${told.zone ?? 'none'}, its source in ${zone}` };
-  }
-  if (!links.get(host)) return { code: 'no-sample', text: `there is no fresh sample of ${host}` };
-  const needs = needsOf(world, migration);
-  return fits(needs, room) ? null : { code: 'no-room', text: shortage(host, needs, room) };
-}
-
-function described({ host, use, coming, shareBitsPerSecond, isBusy }: Option): string {
-  const others =
-    coming === 0 ? 'nobody else comes' : `${coming} come${coming === 1 ? 's' : ''}${isBusy ? ' first' : ''}`;
-  return `${host} rx ${(100 * use).toFixed(0)} % used, ${others}, ${(shareBitsPerSecond / 1e6).toFixed(0)} Mbit/s each`;
+  choosing: Choosing | null,
+): QueuedMigration {
+  const names = destinationsOf(world, migration);
+  const { choice, reason } = choose(policy, uses, names, rank, choosing);
+  return { ...migration, destination: choice?.host ?? null, placing: { choice, reason, choosing } };
 }

@@ -2,7 +2,8 @@ import { HostInfo, HostSample } from 'drover-hostd/contract';
 import { z } from 'zod';
 import { Contention, Priority } from '../../contract.ts';
 import type { Policy } from '../../policy/schema.ts';
-import { destinationsOf, linkKey, type QueuedMigration, type World } from './world.ts';
+import { chosenFrom } from './destination.ts';
+import { type Choosing, destinationsOf, linkKey, type QueuedMigration, type World } from './world.ts';
 
 const Server = z.object({
   name: z.string(),
@@ -13,6 +14,22 @@ const Server = z.object({
   imageId: z.string().nullish(),
   availabilityZone: z.string().nullish(),
   requesterRoles: z.array(z.string()).optional(),
+});
+
+/** Checked against what the plan hands over: world.ts, `Choosing`. */
+const KeptChoosing: z.ZodType<Choosing> = z.object({
+  needs: z.record(z.string(), z.number()),
+  zone: z.string().nullable(),
+  hosts: z.record(
+    z.string(),
+    z.object({
+      accepts: z.boolean(),
+      zone: z.string().nullable(),
+      free: z.record(z.string(), z.number()),
+      coming: z.number(),
+      highest: Priority.nullable(),
+    }),
+  ),
 });
 
 /** All that one decision was made from, besides the policy: enough to make it again under another one. */
@@ -42,6 +59,11 @@ export const DecisionFacts = z.object({
     }),
   ),
   previousContention: z.record(z.string(), Contention),
+  /**
+   * What its destination was chosen from, or could have been. Null: one was asked for, or nobody told of the hosts' room;
+   * absent in records of before this was kept.
+   */
+  choosing: KeptChoosing.nullable().optional(),
   /** In flight on a link of those hosts. */
   inFlight: z.array(
     z.object({ id: z.number(), vmUuid: z.string(), source: z.string(), destination: z.string().nullable() }),
@@ -49,10 +71,14 @@ export const DecisionFacts = z.object({
 });
 export type DecisionFacts = z.infer<typeof DecisionFacts>;
 
-/** The part of the world that `decide` looks at for one migration. */
-export function factsOf(world: World, migration: QueuedMigration): DecisionFacts {
+/**
+ * The part of the world that `decide` looks at for one migration.
+ *
+ * @param choosing what its destination was chosen from, if it was open: then every host that it may go to is part of it.
+ */
+export function factsOf(world: World, migration: QueuedMigration, choosing: Choosing | null = null): DecisionFacts {
   const { id, vmUuid, source, destination, receivedAtMs, server } = migration;
-  const destinations = destinationsOf(world, migration);
+  const destinations = destinationsOf(world, choosing ? { ...migration, destination: null } : migration);
   const hosts: DecisionFacts['hosts'] = {};
   const previousContention: DecisionFacts['previousContention'] = {};
   for (const name of [source, ...destinations]) {
@@ -82,22 +108,24 @@ export function factsOf(world: World, migration: QueuedMigration): DecisionFacts
     },
     hosts,
     previousContention,
+    choosing,
     inFlight: world.inFlight
       .filter((each) => each.id !== id && (each.source in hosts || (each.destination ?? '') in hosts))
       .map((each) => ({ id: each.id, vmUuid: each.vmUuid, source: each.source, destination: each.destination })),
   };
 }
 
-/** The world as it was for that one decision, under this policy. */
+/** The world as it was for that one decision, under this policy, which chooses the destination anew if it was open. */
 export function worldOf(facts: DecisionFacts, policy: Policy): { world: World; migration: QueuedMigration } {
-  const { nowMs, migration, hosts, previousContention, inFlight } = facts;
+  const { nowMs, hosts, previousContention, inFlight, choosing } = facts;
+  const recorded = choosing ? { ...facts.migration, destination: null } : facts.migration;
   const world: World = {
     nowMs,
     policy,
-    queue: [migration],
+    queue: [recorded],
     inFlight: inFlight.map((each) => ({ ...each, decision: null })),
     hosts: new Map(Object.entries(hosts)),
     previousContention: new Map(Object.entries(previousContention)),
   };
-  return { world, migration };
+  return { world, migration: choosing ? chosenFrom(world, policy, recorded, choosing) : recorded };
 }

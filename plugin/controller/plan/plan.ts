@@ -7,7 +7,7 @@ import { adjustments, type Flight } from './adjust.ts';
 import { admission, foreseenOutlook, type Outlook, outlookOf } from './admission.ts';
 import { batchEnds, batchReason } from './batch.ts';
 import { decide } from './decide.ts';
-import { withDestinations } from './destination.ts';
+import { choosings, withDestinations } from './destination.ts';
 import { type Hopeful, type LookAhead, lookAhead } from './lookahead.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
 import {
@@ -70,7 +70,9 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
     if (refused) actions.push({ kind: 'refuse', id, reason: refused });
     return !refused;
   });
-  const taken = withDestinations(world, policy, kept)
+  const placed = withDestinations(world, policy, kept);
+  const choosingOf = choosings(world, policy, placed);
+  const taken = placed
     .map((migration) => candidateOf(world, policy, times, migration))
     .sort((a, b) => compare(policy, a, b))
     .map((candidate): Hopeful => ({ candidate, opensAtMs: opensAtMs.get(candidate.migration.id) ?? 0 }));
@@ -102,7 +104,9 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
       const flight = { ...candidate.migration, decision: candidate.decision };
       links.run(flight);
       starting.push(flight);
-      actions.push({ kind: 'start', id, decision: withOrder(policy, candidate, warning, lack), warning });
+      const decision = withOrder(policy, candidate, warning, lack);
+      const choosing = choosingOf(candidate.migration);
+      actions.push({ kind: 'start', id, decision, warning, ...(choosing ? { choosing } : {}) });
     }
   }
   return { actions: [...adjustments(world, policy, starting), ...actions], ahead, failure };

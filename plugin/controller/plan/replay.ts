@@ -10,6 +10,8 @@ import { type DecisionFacts, worldOf } from './facts.ts';
 /** A recorded decision made again under one policy, with what that makes of its deadline. */
 export interface Redecided {
   decision: Decision;
+  /** The host that was asked for or is chosen; null: Nova chooses. */
+  destination: string | null;
   /** Unix time, ms; null: it had none. */
   deadlineAtMs: number | null;
   /** As if nothing had stood before it: what waited then is not recorded. */
@@ -24,7 +26,11 @@ export interface Replayed {
   changes: string[];
 }
 
-/** Decides again what was decided, from the facts of then and what was known then, under both policies. Pure. */
+/**
+ * Decides again what was decided, from the facts of then and what was known then, under both policies. A destination that
+ * was open is chosen again beside all that ran and was planned then, where that went: what another policy would have made
+ * of the others is no part of it. Pure.
+ */
 export function replay(
   facts: DecisionFacts,
   before: Policy,
@@ -43,6 +49,7 @@ function redecide(facts: DecisionFacts, policy: Policy, calibration: Calibration
   const { startsAtMs } = startTimes(policy, world.nowMs)[priority];
   return {
     decision,
+    destination: migration.destination,
     deadlineAtMs,
     admission: admissionOf(world, policy, { migration, decision, deadlineAtMs, startsAtMs }),
   };
@@ -51,6 +58,7 @@ function redecide(facts: DecisionFacts, policy: Policy, calibration: Calibration
 function changesOf(old: Redecided, next: Redecided): string[] {
   const [a, b] = [old.decision, next.decision];
   const pairs: [string, unknown, unknown][] = [
+    ['destination', old.destination ?? "Nova's choice", next.destination ?? "Nova's choice"],
     ['priority', a.priority, b.priority],
     ['technique', a.technique, b.technique],
     ['strategy', a.strategy, b.strategy],

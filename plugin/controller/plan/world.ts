@@ -46,8 +46,8 @@ export interface QueuedMigration {
   deferred?: boolean;
   /** Drover may name its destination, if the policy says so: Nova verifies it, and may be asked again without. */
   choosable?: boolean;
-  /** What was chosen for it, or why nothing was. */
-  placing?: { choice: DestinationChoice | null; reason: Reason };
+  /** What was chosen for it, or why nothing was, and what that was chosen from. */
+  placing?: { choice: DestinationChoice | null; reason: Reason; choosing: Choosing | null };
   /** What was asked for beyond what the policy says. */
   asked?: { priority: Priority | null } | null | undefined;
 }
@@ -99,12 +99,42 @@ export interface HostRoom {
 }
 
 /**
+ * What a destination is chosen from, besides the samples of the hosts: as it was for one migration at one moment, what is
+ * on its way there and what was planned before it counted. Plain JSON, for the store.
+ */
+export interface Choosing {
+  /** What it needs at its destination. */
+  needs: Resources;
+  /** Of its source; null: none is told. */
+  zone: string | null;
+  /** By name, those of which Placement tells. */
+  hosts: Record<string, HostChoosing>;
+}
+
+export interface HostChoosing {
+  accepts: boolean;
+  zone: string | null;
+  free: Resources;
+  /** So many are on their way to it, or were to start before. */
+  coming: number;
+  /** The highest priority among those; null: nobody comes. */
+  highest: Priority | null;
+}
+
+/**
  * What to do now. `start`: reserve and give it to Nova. `hold`: keep it waiting, until that time or, if null, until
  * something ends or changes. `adjust`: change the reservation of one in flight. `pass`: give it to Nova unchanged. `refuse`: it cannot keep its deadline
  * and the policy says that such are refused. `warning`: its deadline is in danger.
  */
 export type Action =
-  | { kind: 'start'; id: number; decision: Decision; warning: Reason | null }
+  | {
+      kind: 'start';
+      id: number;
+      decision: Decision;
+      warning: Reason | null;
+      /** Where none was asked for and Placement tells: what its destination was, or could have been, chosen from. */
+      choosing?: Choosing;
+    }
   | {
       kind: 'hold';
       id: number;

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readHistory } from '../../../plugin/controller/store/history.ts';
+import { locateDatabase } from '../../../plugin/controller/store/locate.ts';
 import type { Moment } from '../../cloud/ledger.ts';
 import { PluginStage } from '../../plugin/stage.ts';
 
@@ -56,6 +58,10 @@ describe('A migration without a destination, least-contended', () => {
       },
     });
     expect(bodies).toEqual([{ host: 'compute-3', block_migration: 'auto', by: 'service' }]);
+    // So that another policy's choice can be told later.
+    const [recorded] = await readHistory(locateDatabase({ database: plugin.database }));
+    expect(Object.keys(recorded?.facts?.choosing?.hosts ?? {})).toEqual(['compute-2', 'compute-3']);
+    expect(Object.keys(recorded?.facts?.hosts ?? {})).toEqual(['compute-1', 'compute-2', 'compute-3']);
     expect(cloud.machines.machines.get(machine)?.host).toBe('compute-3');
   });
 

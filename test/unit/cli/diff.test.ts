@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { diffReport } from '../../../plugin/cli/diff.ts';
 import { decide } from '../../../plugin/controller/plan/decide.ts';
 import { factsOf } from '../../../plugin/controller/plan/facts.ts';
+import { planAhead } from '../../../plugin/controller/plan/plan.ts';
 import type { RecordedDecision } from '../../../plugin/controller/store/history.ts';
 import { host, NOW, queued, seedPolicy, vm, world } from '../controller/plan/worlds.ts';
 
@@ -107,5 +108,100 @@ describe('a comparison of two policies', () => {
       deadlines: { ...strict.deadlines, defaultMs: { ...strict.deadlines.defaultMs, medium: 3600e3 } },
     };
     expect(diffReport(history, strict, relaxed, false)).toMatch(/of 1 with a deadline: warned 0 → 0, refused 1 → 0$/);
+  });
+});
+
+describe('a comparison of two ways to choose a destination', () => {
+  const keep = preCopy;
+  const least = { ...preCopy, destination: 'least-contended' as const, id: 'least.yaml@00000000' };
+  const GUEST = { MEMORY_MB: 256 };
+
+  /** Begun under this policy, to hosts of which the first receives much; Nova put it, or let it go, to `went`. */
+  function begun(policy: typeof preCopy, id: number, went: string, change: { asked?: string; old?: boolean } = {}) {
+    const { asked = null, old = false } = change;
+    const migration = queued(id, { destination: asked, choosable: asked === null });
+    const names = ['compute-1', 'compute-2', 'compute-3'];
+    const room = names.map((name) => [name, { free: { MEMORY_MB: 4096 }, zone: 'nova', accepts: true }] as const);
+    const now = {
+      ...world({
+        queue: [migration],
+        hosts: {
+          'compute-1': host('compute-1', { vms: [vm(id)] }),
+          'compute-2': host('compute-2', { rx: 300e6 }),
+          'compute-3': host('compute-3', { rx: 20e6 }),
+        },
+      }),
+      policy,
+      room: {
+        hosts: new Map(room),
+        holds: new Map([[migration.vmUuid, GUEST]]),
+        settled: new Set<string>(),
+        arrived: [],
+      },
+    };
+    const start = planAhead(now).actions.find(({ kind }) => kind === 'start');
+    if (start?.kind !== 'start') throw new Error('it does not start');
+    const destination = start.decision.destination?.host ?? asked;
+    const { choosing, ...facts } = factsOf(now, { ...migration, destination }, start.choosing);
+    return {
+      ...record(id, { decidedAtMs: NOW }),
+      destination: went,
+      decision: start.decision,
+      facts: old ? facts : { choosing, ...facts },
+    };
+  }
+
+  function summary(history: RecordedDecision[], before: typeof preCopy, after: typeof preCopy): string[] {
+    return diffReport(history, before, after, false)
+      .split('\n')
+      .filter((line) => /destination (keep|least)|asked for none|would differ/.test(line));
+  }
+
+  it('shows the host that Drover would name, and how many went to another', () => {
+    const history = [
+      begun(keep, 1, 'compute-2'),
+      begun(keep, 2, 'compute-3'),
+      begun(keep, 3, 'compute-2', { asked: 'compute-2' }),
+    ];
+    const [first, second, ...more] = JSON.parse(diffReport(history, keep, least, true));
+    expect(more).toEqual([]);
+    expect(first).toMatchObject({ migration: 1, destination: { before: null, after: 'compute-3' } });
+    expect(first.changes[0]).toBe("destination Nova's choice → compute-3");
+    expect(second).toMatchObject({ migration: 2, destination: { before: null, after: 'compute-3' } });
+    expect(summary(history, keep, least).slice(1)).toEqual([
+      'destination keep → least-contended: of 2 that asked for none 2 would have one chosen, 1 another one than they went to',
+    ]);
+  });
+
+  it('shows that Nova would choose again, and nothing where the way stays the same', () => {
+    const history = [begun(least, 1, 'compute-3')];
+    const [first] = JSON.parse(diffReport(history, least, keep, true));
+    expect(first).toMatchObject({ destination: { before: 'compute-3', after: null } });
+    expect(JSON.parse(diffReport(history, least, least, true))).toEqual([]);
+    expect(summary(history, keep, keep)).toEqual([expect.stringMatching(/^0 of 1 recorded decisions would differ/)]);
+  });
+
+  it('chooses by the rules of the policy: a host that is full of migrations is passed over', () => {
+    const history = [begun(least, 1, 'compute-3')];
+    const [{ facts }] = history as [RecordedDecision];
+    const there = facts?.choosing?.hosts['compute-3'];
+    if (!there) throw new Error('nothing was kept of compute-3');
+    there.coming = 1;
+    const narrow = { ...least, caps: { parallelPerLink: 1 } };
+    const [first] = JSON.parse(diffReport(history, least, narrow, true));
+    expect(first).toMatchObject({ destination: { before: 'compute-3', after: 'compute-2' } });
+  });
+
+  it('says of how many it cannot be told, as they were recorded without', () => {
+    const history = [
+      begun(keep, 1, 'compute-2', { old: true }),
+      begun(least, 2, 'compute-3', { old: true }),
+      begun(keep, 3, 'compute-2', { old: true, asked: 'compute-2' }),
+    ];
+    expect(summary(history, keep, least)).toEqual([
+      expect.stringMatching(/^0 of 3 recorded decisions would differ/),
+      'destination keep → least-contended: of 0 that asked for none 0 would have one chosen, 0 another one than they went to',
+      '2 more that asked for none were recorded without what a host is chosen from: they are decided as they went, whatever destination says',
+    ]);
   });
 });

@@ -82,6 +82,35 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
     );
   });
 
+  it('chooses the same destination again from what is recorded of a start, and Nova does under keep', () => {
+    let chosen = 0;
+    fc.assert(
+      fc.property(randomWorlds, fc.boolean(), (drawn, keeps) => {
+        const destination = keeps ? ('keep' as const) : ('least-contended' as const);
+        // Few are drawn without a destination.
+        const queue = drawn.queue.map((each) =>
+          each.id % 2 === 0 ? each : { ...each, destination: null, choosable: true },
+        );
+        const w = { ...drawn, queue, policy: drawn.policy && { ...drawn.policy, destination } };
+        for (const action of planAhead(w).actions) {
+          const migration = queue.find(({ id }) => id === action.id);
+          if (action.kind !== 'start' || !migration || !w.policy) continue;
+          const host = action.decision.destination?.host ?? migration.destination;
+          const begun = factsOf(w, { ...migration, destination: host }, action.choosing);
+          const facts = DecisionFacts.parse(JSON.parse(JSON.stringify(begun)));
+          const again = worldOf(facts, w.policy).migration;
+          expect(again.destination).toBe(host);
+          expect(again.placing?.choice ?? null).toEqual(action.decision.destination ?? null);
+          const kept = worldOf(facts, { ...w.policy, destination: 'keep' }).migration;
+          expect(kept.destination).toBe(migration.destination);
+          if (action.decision.destination) chosen++;
+        }
+      }),
+      { numRuns: 200 },
+    );
+    expect(chosen).toBeGreaterThan(0);
+  });
+
   it('reaches every kind of action, every reason to hold, every technique', () => {
     const seen = new Set<string>();
     for (const w of fc.sample(randomWorlds, { numRuns: 2000, seed: 7 })) {
