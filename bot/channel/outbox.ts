@@ -188,7 +188,7 @@ export class Outbox {
       entry.show ??= show;
       entry.urgency = Math.min(entry.urgency, urgency) as Urgency;
       if (error instanceof SlackError && error.fault.kind === 'refused')
-        return this.#refused(entry, error, form, rendered.isFinal);
+        return this.#refused(entry, error, show, form, rendered.isFinal);
       throw error;
     }
   }
@@ -249,8 +249,8 @@ export class Outbox {
     entry.notBeforeMs = nowMs + Math.min(30_000, 500 * 2 ** Math.min(entry.failures, 6));
   }
 
-  /** Slack says no. */
-  async #refused(entry: Entry, error: SlackError, form: Form, isFinal: boolean): Promise<void> {
+  /** Slack says no to what `sent` says. */
+  async #refused(entry: Entry, error: SlackError, sent: Show | null, form: Form, isFinal: boolean): Promise<void> {
     const { log } = this.#parts;
     const post = entry.post as Post;
     const elsewhere = post.channel === entry.show?.channel ? entry.show.elsewhere : null;
@@ -270,8 +270,13 @@ export class Outbox {
         return this.#messages.anew(post, keptOf(entry));
       case 'none':
         log.error(what, 'Slack does not take a message');
-        this.#entries.delete(entry.key);
         await this.#messages.giveUp(post, isFinal, keptOf(entry));
+        // What was said while Slack said no is tried by itself: it may be the end.
+        if (entry.show === sent) this.#entries.delete(entry.key);
+        else {
+          entry.form = null;
+          entry.notBeforeMs = Date.now() + GAP_MS[entry.urgency];
+        }
     }
   }
 }

@@ -161,6 +161,23 @@ describe('what Slack does not take', () => {
     await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
     expect(errors()).toEqual(['message_not_found', 'message_not_found']);
   });
+
+  it('is not the end of what was said while Slack said no: that is tried by itself', async () => {
+    show();
+    await expect.poll(said, WITHIN).toEqual([['first']]);
+    await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
+    slack.workspace.messages.length = 0;
+    slack.onDone = (method) => {
+      if (method !== 'chat.update') return;
+      slack.onDone = () => {};
+      [text, isFinal] = ['last', true];
+      show();
+    };
+    text = 'on its way';
+    show();
+    await expect.poll(said, WITHIN).toEqual([['last']]);
+    await expect.poll(() => outbox.waiting, WITHIN).toBe(0);
+  });
 });
 
 it('a bot that was put out of the channel says the end to the asker', async () => {
