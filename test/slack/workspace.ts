@@ -1,4 +1,4 @@
-import { BLOCKS_TOO_LONG, faultsOf, MessageBlocks, MessageText, View } from './limits.ts';
+import { type Answer, contentFault, viewFault } from './faults.ts';
 
 /** A message with everything that it ever said. */
 export interface Message {
@@ -29,8 +29,6 @@ export interface Member {
 }
 
 type Arguments = Readonly<Record<string, unknown>>;
-/** What a method answers. */
-export type Answer = { ok: boolean; error?: string; [key: string]: unknown };
 
 const BOT_USER = 'UBOT00001';
 /** The workspace itself. */
@@ -243,22 +241,4 @@ function version(args: Arguments, atMs: number): Message['versions'][number] {
 
 function metadataOf({ metadata }: Arguments): object | null {
   return typeof metadata === 'object' && metadata !== null ? metadata : null;
-}
-
-function contentFault(args: Arguments): Answer | null {
-  if (!args.text && !args.blocks) return { ok: false, error: 'no_text' };
-  if (faultsOf(MessageText.optional(), args.text).length > 0) return { ok: false, error: 'msg_too_long' };
-  const faults = faultsOf(MessageBlocks.optional(), args.blocks);
-  const isOnlyLong = faults.every((fault) => fault.includes(BLOCKS_TOO_LONG));
-  return refusal(isOnlyLong ? BLOCKS_TOO_LONG : 'invalid_blocks', faults);
-}
-
-function viewFault(given: unknown, type: string): Answer | null {
-  const faults = faultsOf(View, given);
-  if (faults.length === 0 && (given as { type: string }).type !== type) faults.push(`[ERROR] not a ${type}`);
-  return refusal('invalid_arguments', faults);
-}
-
-function refusal(error: string, messages: string[]): Answer | null {
-  return messages.length === 0 ? null : { ok: false, error, response_metadata: { messages } };
 }
