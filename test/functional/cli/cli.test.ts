@@ -1,15 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import axios from 'axios';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createHandlers, type Service } from '../../../plugin/api/handlers.ts';
 import { ControlServer } from '../../../plugin/api/server.ts';
 import type { MigrationRecord, Notice, PolicyExplanation } from '../../../plugin/contract.ts';
+import { ControlStage } from './control.ts';
 
-const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
 const RECORD: MigrationRecord = {
   id: 7,
   vmUuid: '6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c11',
@@ -54,54 +50,36 @@ const NOTICES: Notice[] = [
   { id: 2, atMs: 2000, code: 'policy-refused', text: 'refused', details: ['seed.yaml:1:1: x'] },
 ];
 
-let folder = '';
-let socket = '';
-let server: ControlServer | null = null;
+let control: ControlStage;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'drover-cli-'));
-  socket = join(folder, 'control.sock');
-  server = new ControlServer(
-    { socket, listen: null },
-    createHandlers({
-      ...({} as Service),
-      migrations: async ({ all }) =>
-        all ? [RECORD, { ...RECORD, id: 6, vmName: 'vm-41', state: 'completed' }] : [RECORD],
-      migration: async (id) => (id === RECORD.id ? RECORD : null),
-      events: async () => [
-        {
-          id: 1,
-          migrationId: 7,
-          atMs: 1000,
-          state: 'queued',
-          reason: { code: 'higher-runs', text: 'a higher group runs' },
-        },
-      ],
-      policy: () => ({ active: null, loadedAtMs: null, refused: null, warnings: [], source: null }),
-      explain: async (vm, destination) => ({ ...EXPLANATION, vm, destination }),
-      notices: async (after) => NOTICES.filter(({ id }) => id > after),
-      plan: () => ({ atMs: 0, policy: null, migrations: [], workloads: [], reason: null }),
-      whatIf: async () => {
-        throw new Error('not asked here');
+  control = await ControlStage.start({
+    migrations: async ({ all }) =>
+      all ? [RECORD, { ...RECORD, id: 6, vmName: 'vm-41', state: 'completed' }] : [RECORD],
+    migration: async (id) => (id === RECORD.id ? RECORD : null),
+    events: async () => [
+      {
+        id: 1,
+        migrationId: 7,
+        atMs: 1000,
+        state: 'queued',
+        reason: { code: 'higher-runs', text: 'a higher group runs' },
       },
-      health: () => ({ status: 'ok', problems: [] }),
-    }),
-    () => {},
-    pino({ level: 'silent' }),
-  );
-  await server.start();
-});
-afterEach(async () => {
-  await server?.stop();
-  rmSync(folder, { recursive: true });
-});
-
-function drover(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { env: { DROVER_SOCKET: socket } }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
+    ],
+    policy: () => ({ active: null, loadedAtMs: null, refused: null, warnings: [], source: null }),
+    explain: async (vm, destination) => ({ ...EXPLANATION, vm, destination }),
+    notices: async (after) => NOTICES.filter(({ id }) => id > after),
+    plan: () => ({ atMs: 0, policy: null, migrations: [], workloads: [], reason: null }),
+    whatIf: async () => {
+      throw new Error('not asked here');
+    },
+    health: () => ({ status: 'ok', problems: [] }),
   });
+});
+afterEach(() => control.stop());
+
+function drover(...args: string[]) {
+  return control.drover(...args);
 }
 
 describe('drover', () => {
@@ -124,11 +102,12 @@ describe('drover', () => {
       stderr: expect.stringContaining('drover queue --all'),
     });
     expect(await drover('show', 'x')).toMatchObject({ code: 1, stderr: expect.stringContaining('drover queue') });
-    const silent = await drover('--socket', join(folder, 'nobody.sock'), 'queue');
+    const silent = await drover('--socket', join(control.folder, 'nobody.sock'), 'queue');
     expect(silent).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('Is drover-plugin running?') });
   });
 
   it('does not let a second plugin take a living socket', async () => {
+    const { socket } = control;
     const second = new ControlServer({ socket, listen: null }, {} as never, () => {}, pino({ level: 'silent' }));
     await expect(second.start()).rejects.toThrow('another drover-plugin is running');
     expect((await drover('queue')).code).toBe(0);
@@ -149,7 +128,7 @@ describe('drover', () => {
 describe('GET /v1/notices', () => {
   it('tells those after an id, and refuses what is no id', async () => {
     const get = (path: string) =>
-      axios.get(`http://control${path}`, { socketPath: socket, proxy: false, validateStatus: () => true });
+      axios.get(`http://control${path}`, { socketPath: control.socket, proxy: false, validateStatus: () => true });
     expect((await get('/v1/notices')).data).toEqual(NOTICES);
     expect((await get('/v1/notices?after=1')).data).toEqual([NOTICES[1]]);
     expect((await get('/v1/notices?after=x')).status).toBe(400);

@@ -1,15 +1,8 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import axios from 'axios';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createHandlers, type Service } from '../../../plugin/api/handlers.ts';
-import { ControlServer } from '../../../plugin/api/server.ts';
 import type { MigrationRecord, Plan, PlannedMigration, WhatIfAnswer, WhatIfRequest } from '../../../plugin/contract.ts';
+import { ControlStage } from './control.ts';
 
-const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
 const NOW = Date.now();
 const ahead = (low: number, value: number, high: number) => ({
   low: NOW + 60_000 * low,
@@ -109,44 +102,26 @@ const RECORD: MigrationRecord = {
   asked: null,
 };
 
-let folder = '';
-let socket = '';
-let server: ControlServer | null = null;
+let control: ControlStage;
 let asked: WhatIfRequest[] = [];
 let plan: Plan = PLAN;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'drover-plan-'));
-  socket = join(folder, 'control.sock');
   asked = [];
   plan = PLAN;
-  const service: Partial<Service> = {
+  control = await ControlStage.start({
     migrations: async () => [RECORD],
     plan: () => plan,
     whatIf: async (request) => {
       asked.push(request);
       return ANSWER;
     },
-  };
-  server = new ControlServer(
-    { socket, listen: null },
-    createHandlers(service as Service),
-    () => {},
-    pino({ level: 'silent' }),
-  );
-  await server.start();
-});
-afterEach(async () => {
-  await server?.stop();
-  rmSync(folder, { recursive: true });
-});
-
-function drover(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { env: { DROVER_SOCKET: socket } }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
   });
+});
+afterEach(() => control.stop());
+
+function drover(...args: string[]) {
+  return control.drover(...args);
 }
 
 describe('drover plan', () => {
@@ -210,7 +185,7 @@ describe('drover plan', () => {
 describe('POST /v1/plan/what-if', () => {
   const post = (data: unknown, path = '/v1/plan/what-if') =>
     axios.post(`http://control${path}`, data, {
-      socketPath: socket,
+      socketPath: control.socket,
       proxy: false,
       validateStatus: () => true,
       headers: { 'content-type': 'application/json' },

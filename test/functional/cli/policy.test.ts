@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Store } from '../../../plugin/controller/store/store.ts';
+import { runDrover } from './command.ts';
 import { recordDecisions } from './recorded.ts';
 
-const CLI = join(import.meta.dirname, '../../../plugin/cli.ts');
 const POLICIES = join(import.meta.dirname, '../../../policies');
 const SEED = readFileSync(join(POLICIES, 'seed.yaml'), 'utf8');
 
@@ -25,12 +24,8 @@ function put(name: string, text: string): string {
   return file;
 }
 
-function drover(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, 'policy', ...args], { env: {} }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
+function drover(...args: string[]) {
+  return runDrover(['policy', ...args]);
 }
 
 describe('drover policy check', () => {

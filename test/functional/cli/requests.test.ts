@@ -1,16 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createHandlers, type Service } from '../../../plugin/api/handlers.ts';
 import { hostView } from '../../../plugin/api/hosts.ts';
-import { ControlServer } from '../../../plugin/api/server.ts';
 import { addRequestCommands } from '../../../plugin/cli/requests.ts';
 import { addTokenCommands } from '../../../plugin/cli/token.ts';
 import type { MigrationRecord } from '../../../plugin/contract.ts';
 import { DroverError } from '../../../plugin/errors.ts';
+import { ControlStage } from './control.ts';
 
 const RECORD: MigrationRecord = {
   ...{ id: 7, vmUuid: '6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c11', vmName: 'vm-42', projectId: 'p', userId: 'bot' },
@@ -23,18 +20,15 @@ const SILENT = {
   clock: { offsetMs: 0, errorMs: 0 },
 };
 
-let folder = '';
-let server: ControlServer;
+let control: ControlStage;
 const asked: unknown[] = [];
 let printed: string[] = [];
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'drover-requests-'));
   asked.length = 0;
   printed = [];
   vi.spyOn(console, 'log').mockImplementation((text: string) => void printed.push(text));
-  const service: Service = {
-    ...({} as Service),
+  control = await ControlStage.start({
     ask: async (request) => {
       asked.push(request);
       return { record: RECORD, added: true };
@@ -46,21 +40,17 @@ beforeEach(async () => {
     setPriority: async () => RECORD,
     note: () => {},
     hosts: () => [hostView('compute-1', SILENT, { nowMs: 0, policy: null, moving: [] })],
-  };
-  const where = { socket: join(folder, 'control.sock'), listen: null };
-  server = new ControlServer(where, createHandlers(service), () => {}, pino({ level: 'silent' }));
-  await server.start();
+  });
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  await server.stop();
-  rmSync(folder, { recursive: true });
+  await control.stop();
 });
 
 /** What the command prints; throws what it ends with. */
 async function drover(...args: string[]): Promise<string> {
   const program = new Command('drover').exitOverride().configureOutput({ writeErr: () => {} });
-  addRequestCommands(program, () => join(folder, 'control.sock'), Number);
+  addRequestCommands(program, () => control.socket, Number);
   addTokenCommands(program);
   for (const command of program.commands)
     for (const one of [command, ...command.commands]) one.copyInheritedSettings(program);
@@ -95,11 +85,11 @@ describe('drover migrate, cancel, priority, hosts', () => {
 
 describe('drover token', () => {
   it('prints a token once, keeps its hash, lists and ends it', async () => {
-    const file = ['--file', join(folder, 'tokens.yaml')];
+    const file = ['--file', join(control.folder, 'tokens.yaml')];
     const token = await drover('token', 'create', 'bot', '--role', 'request', '--days', '30', ...file);
     expect(token).toMatch(/^drover_[\w-]{43}$/);
-    expect(readFileSync(join(folder, 'tokens.yaml'), 'utf8')).not.toContain(token.slice('drover_'.length));
-    expect(statSync(join(folder, 'tokens.yaml')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(control.folder, 'tokens.yaml'), 'utf8')).not.toContain(token.slice('drover_'.length));
+    expect(statSync(join(control.folder, 'tokens.yaml')).mode & 0o777).toBe(0o600);
     expect(await drover('token', 'list', ...file)).toMatch(/│ bot +│ request │ .*Z │ .*Z │/);
     await expect(drover('token', 'create', 'x', '--role', 'root', ...file)).rejects.toThrow(
       'Allowed choices are read, request, operate, admin',
