@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import axios from 'axios';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ControlServer } from '../../../plugin/api/server.ts';
 import type { MigrationRecord, Notice, PolicyExplanation } from '../../../plugin/contract.ts';
 import { ControlStage } from './control.ts';
+
+// Each starts the real command, which takes many times longer where all tests share the processors.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 const RECORD: MigrationRecord = {
   id: 7,

@@ -1,8 +1,12 @@
 import axios from 'axios';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MigrationRecord, Plan, PlannedMigration, WhatIfAnswer, WhatIfRequest } from '../../../plugin/contract.ts';
 import { ControlStage } from './control.ts';
 
+// Each starts the real command, which takes many times longer where all tests share the processors.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
+
+/** The command runs some time after it: a minute on a busy machine. */
 const NOW = Date.now();
 const ahead = (low: number, value: number, high: number) => ({
   low: NOW + 60_000 * low,
@@ -128,8 +132,10 @@ describe('drover plan', () => {
   it("shows the running plugin's plan: starts, ETAs with their interval, rates, deadlines, what workloads lose", async () => {
     const { stdout, stderr, code } = await drover('plan');
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/│ 7 .*│ vm-42 .*│ runs +│ in (10 min|9 min 5\d s) \(.* to .*\) +│ 5 Mbit\/s → 400 Mbit\/s/);
-    expect(stdout).toMatch(/in 20 min \d+ s: kept/);
+    expect(stdout).toMatch(
+      /│ 7 .*│ vm-42 .*│ runs +│ in (10 min|[5-9] min( \d+ s)?) \(.* to .*\) +│ 5 Mbit\/s → 400 Mbit\/s/,
+    );
+    expect(stdout).toMatch(/in (20|1\d) min( \d+ s)?: kept/);
     expect(stdout).toContain('vm-43: it waits for one that does not end [behind-endless]');
     expect(stdout).toContain('compute-1 tx: 2.00 Gbit (67 %) in 10.0 s, at 300 Mbit/s now');
     expect(JSON.parse((await drover('plan', '--json')).stdout)).toEqual(PLAN);
@@ -178,7 +184,9 @@ describe('drover plan', () => {
   it('shows planned start and ETA in the queue', async () => {
     const { stdout } = await drover('queue');
     expect(stdout).toMatch(/Start +│ ETA/);
-    expect(stdout).toMatch(/vm-44.*│ in 2 h( \d min)? +│ in 2 h \d+ min \(2 h \d min to \?\)/);
+    expect(stdout).toMatch(
+      /vm-44.*│ in (2 h( \d min)?|1 h 5\d min) +│ in 2 h( \d+ min)? \((2 h( \d min)?|1 h 5\d min) to \?\)/,
+    );
   });
 });
 

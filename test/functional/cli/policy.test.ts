@@ -1,10 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Store } from '../../../plugin/controller/store/store.ts';
 import { runDrover } from './command.ts';
 import { recordDecisions } from './recorded.ts';
+
+// Each starts the real command, which takes many times longer where all tests share the processors.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 const POLICIES = join(import.meta.dirname, '../../../policies');
 const SEED = readFileSync(join(POLICIES, 'seed.yaml'), 'utf8');
