@@ -10,12 +10,13 @@ import { Journal } from './journal/journal.ts';
 const SCOPES: Readonly<Record<string, string>> = {
   commands: '/migrate',
   'chat:write': 'messages',
-  'users:read': 'the time zone of who writes',
+  'users:read': 'of which workspace somebody is, their time zone and name',
   'usergroups:read': 'rights by user group',
   'im:write': 'messages to the asker where the bot is not in the channel',
   'channels:history': 'finding a message whose posting was cut off',
   'groups:history': 'the same in private channels',
   'im:history': 'the same in direct messages',
+  'mpim:history': 'the same in group messages',
   'metadata.message:read': 'the same: by what the bot has put there',
 };
 

@@ -6,14 +6,16 @@ import { z } from 'zod';
 
 const BOT = join(import.meta.dirname, '../../../bot');
 
-/** Each of the first words of a method that is called, and what Slack wants for it (docs.slack.dev/reference/methods). */
+/** One for each kind of channel, and one for what tells a message from others. */
+const HISTORY = ['channels:history', 'groups:history', 'im:history', 'mpim:history', 'metadata.message:read'];
+/** Each method that is called, and what Slack wants for it (docs.slack.dev/reference/methods). */
 const SCOPES: Readonly<Record<string, readonly string[]>> = {
   'auth.test': [],
   'chat.postMessage': ['chat:write'],
   'chat.postEphemeral': ['chat:write'],
   'chat.update': ['chat:write'],
-  'conversations.history': ['channels:history', 'groups:history', 'im:history', 'metadata.message:read'],
-  'conversations.replies': ['channels:history', 'groups:history', 'im:history', 'metadata.message:read'],
+  'conversations.history': HISTORY,
+  'conversations.replies': HISTORY,
   'conversations.open': ['im:write'],
   'users.info': ['users:read'],
   'usergroups.list': ['usergroups:read'],
