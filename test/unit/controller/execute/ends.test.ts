@@ -6,28 +6,12 @@ import {
   type Observation,
   PREPARED_DEADLINE_MS,
 } from '../../../../plugin/controller/execute/follow.ts';
+import { SOURCE as FIRST_PASS } from './view.ts';
 
 const SOURCE: MigrationView = {
-  vmUuid: '6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c11',
-  domain: 'instance-00000001',
-  role: 'source',
-  status: 'active',
-  startedAtMs: 1000,
-  activeAtMs: 1100,
-  postCopyAtMs: null,
-  postCopyPausedAtMs: null,
-  stoppedAtMs: null,
-  resumedAtMs: null,
-  endedAtMs: null,
+  ...FIRST_PASS,
   passes: [1, 2].map((pass) => ({ pass, atMs: 1000 + pass })),
   iterations: 2,
-  memoryTotalBytes: 1,
-  memoryRemainingBytes: 1,
-  memoryTransferredBytes: 0,
-  transferBitsPerSecond: 0,
-  dirtyBytesPerSecond: 0,
-  postCopyRequests: 0,
-  longestPageFaultMs: null,
 };
 const PAUSED: MigrationView = { ...SOURCE, status: 'post-copy-paused', postCopyAtMs: 1200, postCopyPausedAtMs: 1300 };
 

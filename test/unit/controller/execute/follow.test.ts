@@ -1,4 +1,3 @@
-import type { MigrationView } from 'drover-hostd/contract';
 import { describe, expect, it } from 'vitest';
 import {
   FORCE_AGAIN_MS,
@@ -6,29 +5,7 @@ import {
   type Observation,
   RECORD_DEADLINE_MS,
 } from '../../../../plugin/controller/execute/follow.ts';
-
-const SOURCE: MigrationView = {
-  vmUuid: '6f1c3d0e-7d7f-4d57-8f67-2f1f5a3f9c11',
-  domain: 'instance-00000001',
-  role: 'source',
-  status: 'active',
-  startedAtMs: 1000,
-  activeAtMs: 1100,
-  postCopyAtMs: null,
-  postCopyPausedAtMs: null,
-  stoppedAtMs: null,
-  resumedAtMs: null,
-  endedAtMs: null,
-  passes: [{ pass: 1, atMs: 1100 }],
-  iterations: 1,
-  memoryTotalBytes: 1,
-  memoryRemainingBytes: 1,
-  memoryTransferredBytes: 0,
-  transferBitsPerSecond: 0,
-  dirtyBytesPerSecond: 0,
-  postCopyRequests: 0,
-  longestPageFaultMs: null,
-};
+import { SOURCE } from './view.ts';
 
 function seen(change: Partial<Observation>): Observation {
   return {
