@@ -1,5 +1,4 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -8,6 +7,7 @@ import { type RunningBot, startBot } from '../../bot/bot.ts';
 import { readConfig } from '../../bot/config.ts';
 import { type AuditLine, Journal } from '../../bot/journal/journal.ts';
 import { Cloud, type CloudAddresses } from '../cloud/cloud.ts';
+import { freePort } from '../free-port.ts';
 import { PluginProcess } from '../plugin/process.ts';
 import { putPolicy } from '../policy-file.ts';
 import { SlackDouble } from '../slack/double.ts';
@@ -99,10 +99,7 @@ export class BotRig {
 
   /** For a bot in a process of its own, which Slack calls here from now on. */
   async httpPort(): Promise<number> {
-    const server = createServer();
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((done) => server.close(done));
+    const port = await freePort();
     this.url = `http://127.0.0.1:${port}/slack/events`;
     return port;
   }

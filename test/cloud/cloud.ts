@@ -76,7 +76,9 @@ export class Cloud {
     const { hosts, folder } = this.#options;
     const tlsDir = join(folder, 'tls');
     await makePki(tlsDir, { hosts: hosts.map((name) => ({ name, address: '127.0.0.1' })), clients: ['plugin'] });
-    const ports = await Promise.all(this.hosts.map((host) => host.start()));
+    // One after the other: each looks for a port that is free.
+    const ports: number[] = [];
+    for (const host of this.hosts) ports.push(await host.start());
     const url = await this.#serve();
     return {
       keystoneUrl: `${url}/identity/v3`,

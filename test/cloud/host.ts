@@ -6,6 +6,7 @@ import { ApiServer } from '../../hostd/api/server.ts';
 import type { HostInfo, HostSample, MigrationView } from '../../hostd/contract.ts';
 import { Leases } from '../../hostd/shape/leases.ts';
 import { ordinaryInfo, ordinarySample, ordinaryVm, workloadRates } from '../../plugin/cli/ordinary.ts';
+import { freePort } from '../free-port.ts';
 import type { Moment } from './ledger.ts';
 import type { MachineMigration, Machines } from './machines.ts';
 
@@ -91,9 +92,10 @@ export class CloudHost {
     const { host, tlsDir } = this.#options;
     const at = (name: string) => join(tlsDir, name);
     const tls = { ca: at('ca.crt'), cert: at(`${host}.crt`), key: at(`${host}.key`) };
+    this.#port ||= await freePort();
     const options = { address: '127.0.0.1', port: this.#port, tls, clients: { plugin: 'reserve' as const } };
     this.#server = new ApiServer(this.#service, options, pino({ level: 'silent' }));
-    this.#port = await this.#server.start();
+    await this.#server.start();
     this.#server.open();
   }
 

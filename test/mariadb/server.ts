@@ -2,19 +2,19 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { MariadbAddress } from '../../plugin/controller/store/address.ts';
+import { freePort } from '../free-port.ts';
 
 const run = promisify(execFile);
 /** mariadbd refuses root; this one has no rights anywhere else. */
 const ACCOUNT = 'nobody';
 const USER = 'drover';
 export const PASSWORD = 'not-a-secret';
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 90_000;
 
 export class MariadbServer {
   readonly port: number;
@@ -131,14 +131,4 @@ function accountIds(): { uid: number; gid: number } {
   const id = (flag: string) => Number(execFileSync('id', [flag, ACCOUNT], { encoding: 'utf8' }));
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   return uid === 0 ? { uid: id('-u'), gid: id('-g') } : { uid, gid };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port of this machine is free');
-  return address.port;
 }

@@ -1,5 +1,4 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import axios from 'axios';
 import { stringify } from 'yaml';
@@ -7,6 +6,7 @@ import { z } from 'zod';
 import { Health } from '../../hostd/contract.ts';
 import { MigrationRecord } from '../../plugin/contract.ts';
 import type { CloudAddresses } from '../cloud/cloud.ts';
+import { freePort } from '../free-port.ts';
 import { shippedPolicy } from '../lab/drover.ts';
 import { changedPolicy, type PolicyChange } from '../lab/policy.ts';
 import { putPolicy } from '../policy-file.ts';
@@ -101,23 +101,5 @@ export class PluginProcess extends ServiceProcess {
   async #control<T>(path: string, schema: z.ZodType<T>): Promise<T> {
     const options = { socketPath: this.#socket, proxy: false as const, timeout: 5000 };
     return schema.parse((await axios.get(`http://control${path}`, options)).data);
-  }
-}
-
-/**
- * Below those that the kernel gives to connections (ip_local_port_range, from 32768): it must be free at each start, not
- * only at the first.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((done) => {
-      server.once('error', () => done(false));
-      server.listen(port, '127.0.0.1', () => done(true));
-    });
-    if (!free) continue;
-    await new Promise((done) => server.close(done));
-    return port;
   }
 }

@@ -11,6 +11,7 @@ import { onTestFinished } from 'vitest';
 import type { ProxyLimits } from '../../../plugin/proxy/limits.ts';
 import type { LiveMigrateHandler } from '../../../plugin/proxy/live-migrate.ts';
 import { type ProxyOptions, ProxyServer } from '../../../plugin/proxy/server.ts';
+import { freePort } from '../../free-port.ts';
 
 export const VM = '1f0d9a44-5a3e-4c1b-9f63-0d5b6a7c8e90';
 
@@ -68,12 +69,9 @@ export async function proxyBefore(
 }
 
 /** A port where nobody listens. */
-export async function deadPort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+export function deadPort(): Promise<number> {
+  // One that was given and closed may belong to any connection of the machine by now.
+  return freePort();
 }
 
 export interface RawAnswer {
