@@ -15,7 +15,7 @@ export interface ServiceOptions {
   main: string;
   /** Its configuration's file. */
   config: string;
-  /** Its modules are compiled here once, not at each of a thousand starts. */
+  /** Its modules are compiled here where nobody says another place. */
   folder: string;
   /** The message of its log that says that it works. */
   readyWords: string;
@@ -53,7 +53,7 @@ export class ServiceProcess {
     const [program = '', ...args] = [...before, process.execPath, main, '--config', config];
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, ...environment, NODE_COMPILE_CACHE: join(folder, 'compiled') },
+      env: { NODE_COMPILE_CACHE: join(folder, 'compiled'), ...process.env, ...environment },
     });
     this.#child = child;
     this.#isReady = false;

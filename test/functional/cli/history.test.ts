@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { locateHistory } from '../../../plugin/cli/history.ts';
 import { readHistory } from '../../../plugin/controller/store/history.ts';
+import { compileCache } from '../../compiled.ts';
 import { makePki } from '../../lab/pki.ts';
 import { MariadbServer, PASSWORD } from '../../mariadb/server.ts';
 import { recordDecisions } from './recorded.ts';
@@ -32,7 +33,7 @@ beforeAll(async () => {
   await mariadb.sql(`GRANT SELECT ON ${database}.* TO ${READER}@'%' IDENTIFIED BY '${PASSWORD}'`);
   url = `mysql://${READER}@127.0.0.1:${mariadb.port}/${database}`;
   writeFileSync(at('password'), `${PASSWORD}\n`);
-}, 60_000);
+});
 afterAll(async () => {
   await mariadb?.stop();
   rmSync(folder, { recursive: true });
@@ -72,12 +73,12 @@ describe('drover policy diff of replicas that keep their history in MariaDB', ()
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [CLI, 'policy', 'diff', SEED, changed, '--history', configuration()],
-      { env: {} },
+      { env: compileCache() },
     );
     expect(stdout).toMatch(/│ 1 .*│ compute-1 │ compute-2 │ technique hybrid-copy → post-copy/);
     expect(stdout).toMatch(/2 of 2 recorded decisions would differ/);
     expect(stdout).toContain('1 were recorded without what they were decided from');
-  }, 30_000);
+  });
 
   it('reads it from an address, by TLS', async () => {
     const rows = await byUrl();
