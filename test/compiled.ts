@@ -11,7 +11,6 @@ const SCRIPT = 'test/compile.ts';
 const STARTED = ['plugin/main.ts', 'plugin/cli.ts', 'bot/main.ts'];
 const STARTED_AS_HOSTD = ['hostd/run.ts', 'hostd/check/check.ts', 'hostd/clean.ts'];
 
-let folder: string | null = null;
 /** Who starts a service before this is done compiles by itself. */
 const compiling: Promise<unknown>[] = [];
 
@@ -21,9 +20,10 @@ const compiling: Promise<unknown>[] = [];
  */
 export function setup({ name }: TestProject): void {
   if (process.env.NODE_COMPILE_CACHE === undefined) {
-    folder = mkdtempSync(join(tmpdir(), 'drover-compiled-'));
+    const folder = mkdtempSync(join(tmpdir(), 'drover-compiled-'));
     // Of root and of hostd's user.
     chmodSync(folder, 0o777);
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     process.env.NODE_COMPILE_CACHE = folder;
     compile(process.execPath, join(import.meta.dirname, '..', SCRIPT), ...STARTED);
   }
@@ -36,8 +36,6 @@ function compile(program: string, ...args: string[]): void {
 
 export async function teardown(): Promise<void> {
   await Promise.all(compiling);
-  if (folder !== null) rmSync(folder, { recursive: true, force: true });
-  folder = null;
 }
 
 /** For a process whose environment is empty but for what its test gives it. */
