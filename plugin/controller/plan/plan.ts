@@ -15,6 +15,7 @@ import {
   answeringHost,
   destinationsOf,
   linksOf,
+  priorityOf,
   type QueuedMigration,
   sampledHost,
   type World,
@@ -62,18 +63,22 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
   const times = startTimes(policy, world.nowMs);
   const opensAtMs = batchEnds(queue, world.arriving ?? [], policy.batchWindowMs);
   const actions: Action[] = passed.map(({ id, source }) => pass(id, source));
+  const known = new Map<QueuedMigration, Candidate>();
   // First: what is refused takes nobody's place where destinations are chosen.
   const kept = queue.filter((migration) => {
     if (lost.has(migration)) return false;
     const { id } = migration;
-    const refused = world.nowMs < (opensAtMs.get(id) ?? 0) ? null : refusalOf(world, policy, times, migration);
+    if (world.nowMs < (opensAtMs.get(id) ?? 0)) return true;
+    const alone = aloneOf(world, policy, times, migration);
+    if (alone) known.set(alone.migration, alone);
+    const refused = alone && refusedOf(world, policy, times, alone);
     if (refused) actions.push({ kind: 'refuse', id, reason: refused });
     return !refused;
   });
   const placed = withDestinations(world, policy, kept);
   const choosingOf = choosings(world, policy, placed);
   const taken = placed
-    .map((migration) => candidateOf(world, policy, times, migration))
+    .map((migration) => known.get(migration) ?? candidateOf(world, policy, times, migration))
     .sort((a, b) => compare(policy, a, b))
     .map((candidate): Hopeful => ({ candidate, opensAtMs: opensAtMs.get(candidate.migration.id) ?? 0 }));
   const starting: Flight[] = [];
@@ -125,22 +130,31 @@ export function refusal(world: World, migration: QueuedMigration): Reason | null
   const { policy } = world;
   if (!policy || !anyoneAnswers(world, migration)) return null;
   const times = startTimes(policy, world.nowMs);
-  return refusalOf(world, policy, times, migration);
+  const alone = aloneOf(world, policy, times, migration);
+  return alone && refusedOf(world, policy, times, alone);
 }
 
-/** As if it went, and chose, before everything that waits: whether it is refused depends on nothing of that. */
-function refusalOf(
+/**
+ * One that may be refused, decided as if it went, and chose, before everything that waits: whether it is refused depends
+ * on nothing of that. Null: it cannot be, for it has no deadline, or its caller was told that it goes.
+ */
+function aloneOf(
   world: World,
   policy: Policy,
   times: Record<Priority, StartTimes>,
   migration: QueuedMigration,
-): Reason | null {
-  if (policy.deadlines.admission !== 'refuse') return null;
+): Candidate | null {
+  if (policy.deadlines.admission !== 'refuse' || migration.deferred) return null;
+  const { priority } = priorityOf(world, policy, migration);
+  if ((migration.deadlineAtMs ?? deadlineOf(policy, priority, migration).atMs) === null) return null;
   const [alone = migration] = withDestinations(world, policy, [migration]);
-  const candidate = candidateOf(world, policy, times, alone);
-  const startsAtMs = times[candidate.decision.priority].startsAtMs ?? Number.POSITIVE_INFINITY;
+  return candidateOf(world, policy, times, alone);
+}
+
+function refusedOf(world: World, policy: Policy, times: Record<Priority, StartTimes>, alone: Candidate): Reason | null {
+  const startsAtMs = times[alone.decision.priority].startsAtMs ?? Number.POSITIVE_INFINITY;
   const first: Outlook = { earliestStartAtMs: startsAtMs, plannedStartAtMs: startsAtMs, queuePosition: 0 };
-  return admission(world, policy, candidate, first).refused;
+  return admission(world, policy, alone, first).refused;
 }
 
 /** By rank, those of a rank as the plan has them; those that waited too long stay as they are, the oldest first. */
