@@ -41,6 +41,26 @@ async function readPolicy(paths: readonly string[]): Promise<Policy> {
   return parsed.policy;
 }
 
+/** @throws FileErrors with what is wrong in either; Error where a name is missing between the commas. */
+async function readBoth(before: string, after: string): Promise<[Policy, Policy]> {
+  const lists = [before, after].map((text) => text.split(','));
+  if (lists.flat().includes('')) throw new Error('the name of a policy is empty: write FILE or FILE,FILE');
+  const read = await Promise.all(
+    lists.map((paths) =>
+      readPolicy(paths).catch((error: unknown) => {
+        if (error instanceof FileErrors) return error;
+        throw error;
+      }),
+    ),
+  );
+  const errors = read.flatMap((each) => (each instanceof FileErrors ? each.errors : []));
+  const [old, next] = read;
+  if (errors.length > 0 || !old || !next || old instanceof FileErrors || next instanceof FileErrors) {
+    throw new FileErrors(errors);
+  }
+  return [old, next];
+}
+
 const warned = new Set<string>();
 
 /** What is valid and probably not meant, to stderr and once: it changes no exit status. */
@@ -135,7 +155,8 @@ export function addPolicyCommands(program: Command, socket: () => string): void 
     .option('--json', 'as JSON, one object a migration')
     .description('decides the recorded migrations again under both and shows which would be decided otherwise')
     .action(async (before: string, after: string, options: HistoryOptions & { json?: boolean }) => {
-      const [old, next] = [await readPolicy(before.split(',')), warn(await readPolicy(after.split(',')))];
+      const [old, next] = await readBoth(before, after);
+      warn(next);
       const history = await readHistory(locateHistory(options));
       console.log(diffReport(history, old, next, options.json ?? false));
     });

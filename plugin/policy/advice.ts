@@ -33,7 +33,7 @@ export function adviceOn(root: Traced, issue: z.core.$ZodIssue, reading: Reading
     if (first && issue.message === 'Invalid input') return adviceOn(root, first, reading, path);
   }
   const missing = path.length > 0 && value === null && issue.code !== 'custom';
-  const message = missing ? `is missing: add it (${wordsFor(issue)})` : wordsFor(issue);
+  const message = missing ? `is missing: add it (${wordsFor(issue).replace(/^is not /, 'it is ')})` : wordsFor(issue);
   return [{ place, path: pathText(path), message: message + otherPlaces(root, issue, reading) }];
 }
 

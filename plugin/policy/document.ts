@@ -97,7 +97,17 @@ interface Part {
 
 function readPart(text: string, file: number, lines: LineCounter): Part {
   const advice = (at: number, message: string, path: Path = []) => ({ place: { file, at }, path, message });
-  if (text.length > MAX_TEXT) return { content: null, errors: [advice(0, `larger than ${MAX_TEXT} characters`)] };
+  if (text.length > MAX_TEXT)
+    return {
+      content: null,
+      errors: [advice(0, `larger than ${MAX_TEXT} characters: split it into several files, or write wider patterns`)],
+    };
+  if (text.includes('\r') && !text.includes('\n')) {
+    return {
+      content: null,
+      errors: [advice(0, 'its lines end with CR alone, which is no end of a line here: save it with LF')],
+    };
+  }
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const isBroken = document.errors.some((error) => error.code !== 'DUPLICATE_KEY');
   const errors = [...yamlErrors(document), ...oddities(document)].map(({ at, message }) =>

@@ -11,7 +11,9 @@ export function yamlErrors({ errors, warnings }: Document): Oddity[] {
   const all = [...errors, ...warnings];
   // The library runs out of stack, and again for what stands behind that.
   const endless = all.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
-  return (endless ? [endless] : all).map(fromYaml);
+  // What a tab begins is read as something else, and what is said of that would mislead.
+  const tabs = all.filter(({ code }) => code === 'TAB_AS_INDENT');
+  return (endless ? [endless] : tabs.length > 0 ? tabs : all).map(fromYaml);
 }
 
 function fromYaml(error: YAMLError): Oddity {
@@ -22,6 +24,9 @@ function fromYaml(error: YAMLError): Oddity {
     RESOURCE_EXHAUSTION:
       'nested too deep to be read: a policy has a few levels, delete the brackets that stand too often',
     TAB_AS_INDENT: 'a tab is no indentation in YAML: use spaces',
+    MISSING_CHAR: `${error.message}: is a quote, a bracket, a comma or the space behind a colon missing here or before?`,
+    BAD_INDENT: `${error.message}: put the keys of one map, and the dashes of one list, under each other`,
+    BLOCK_AS_IMPLICIT_KEY: `${error.message}: a colon stands where a value was read, mostly since this line or the one above is indented too little or too much`,
   };
   return { at: error.pos[0], message: advice[error.code] ?? `${error.message} (YAML ${error.code})` };
 }
@@ -44,7 +49,8 @@ export function oddities(document: Document): Oddity[] {
     },
     Scalar(key, node) {
       if (key === 'key' || typeof node.value !== 'number') return;
-      if (!Number.isFinite(node.value)) report(node, `${node.source} is not a number that can be worked with`);
+      if (!Number.isFinite(node.value))
+        report(node, `${node.source} is not a number that can be worked with: write a finite one`);
       else if (String(node.value) !== node.source) {
         report(
           node,

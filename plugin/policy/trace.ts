@@ -36,7 +36,11 @@ export function trace(document: Document, file: number): Traced {
   function of(node: unknown, depth: number, above: Place): Traced {
     const place = isMap(node) || isSeq(node) || isScalar(node) || isAlias(node) ? placeOf(node, above) : above;
     if (depth > MOST_DEPTH) throw new TraceError(place, `nested deeper than ${MOST_DEPTH}, or an alias within itself`);
-    if (++values > MOST_VALUES) throw new TraceError(place, `more than ${MOST_VALUES} values, its aliases written out`);
+    if (++values > MOST_VALUES)
+      throw new TraceError(
+        place,
+        `more than ${MOST_VALUES} values, its aliases written out: write those that are needed, without aliases`,
+      );
     if (isAlias(node)) {
       const meant = node.resolve(document);
       if (meant === undefined) throw new TraceError(place, `there is no anchor &${node.source}`);

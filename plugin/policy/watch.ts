@@ -195,11 +195,23 @@ export async function readPolicyFiles(
     try {
       for (const name of await filesOf(path)) files.push({ name, text: textOf(await readFile(name)) });
     } catch (error) {
-      const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `cannot be read: ${whyUnread(error)}`;
       errors.push({ file: basename(path), line: 1, column: 1, path: '', message });
     }
   }
   return errors.length > 0 ? { errors } : { files };
+}
+
+function whyUnread(error: unknown): string {
+  const advice: Record<string, string> = {
+    ENOENT: 'check its path',
+    EACCES: 'give the user that reads it the right to, on its folders too',
+    EISDIR: 'name a file',
+  };
+  const { code, message } =
+    error instanceof Error ? (error as NodeJS.ErrnoException) : { code: '', message: String(error) };
+  const todo = advice[code ?? ''];
+  return todo === undefined ? message : `${message}: ${todo}`;
 }
 
 /** A name with a byte that is no UTF-8 would be read as another one, and match nothing. */

@@ -54,7 +54,7 @@ describe('drover policy check', () => {
     ]);
     expect(await drover('check', join(folder, 'none.yaml'))).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('none.yaml:1:1: cannot be read: ENOENT'),
+      stderr: expect.stringMatching(/none\.yaml:1:1: cannot be read: ENOENT.*: check its path\n/),
     });
   });
 
@@ -337,6 +337,18 @@ describe('drover policy diff', () => {
     const { stdout } = await drover('diff', seed, same, '--history', history);
     await store.stop();
     expect(stdout).toMatch(/^0 of 1 recorded decisions would differ/);
+  });
+
+  it('tells what is wrong in both policies at once, and of a name that is missing', async () => {
+    const [a, b] = [put('a.yaml', 'maxWait: 5\n'), put('b.yaml', 'floor: 1\n')];
+    const { code, stderr } = await drover('diff', a, b, '--history', join(folder, 'no.db'));
+    expect(code).toBe(1);
+    expect(stderr).toContain('a.yaml:1:10: maxWait: "5" is not a time');
+    expect(stderr).toContain('b.yaml:1:8: floor: "1" is not a bandwidth');
+    expect(await drover('diff', `${seed},`, seed, '--history', join(folder, 'no.db'))).toMatchObject({
+      code: 1,
+      stderr: 'drover: the name of a policy is empty: write FILE or FILE,FILE\n',
+    });
   });
 
   it('refuses what is no database of a plugin', async () => {

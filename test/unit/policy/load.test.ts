@@ -214,6 +214,15 @@ describe('parsePolicy', () => {
     expect(errorsOf(changed(from, to).text)[0]?.split(': ')[1]).toBe(path);
   });
 
+  it.each([
+    ['a tab', SEED.replace('  - { priority: high, strategy', '\t- { priority: high, strategy'), 'use spaces'],
+    ['ends of lines of old Macs', SEED.replaceAll('\n', '\r'), 'its lines end with CR alone'],
+    ['a key that lost its indentation', SEED.replace('  default: medium', 'default: medium'), 'indented too little'],
+    ['a key without its space', SEED.replace('maxWait: 30', 'maxWait:30'), 'the space behind a colon missing'],
+  ])('says of %s once what to do', (_, text, message) => {
+    expect(errorsOf(text)).toEqual([expect.stringContaining(message)]);
+  });
+
   it('refuses YAML 1.1, in which yes is true and 22:00 a number', () => {
     const text = `%YAML 1.1\n---\n${SEED.replace('strict: false', 'strict: yes')}`;
     expect(errorsOf(text)).toEqual([expect.stringMatching(/^evil\.yaml:1:1: YAML 1\.1 .*: delete the line %YAML/)]);
