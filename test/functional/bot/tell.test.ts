@@ -39,6 +39,13 @@ async function killAndStart(): Promise<void> {
   await bot.ready();
 }
 
+/** The bot that runs now has asked Slack who they are. */
+async function seen(user: string): Promise<void> {
+  const before = rig.told(user).length;
+  await rig.type('status', user);
+  await expect.poll(() => rig.told(user).length, WITHIN).toBe(before + 1);
+}
+
 async function asksOf(text: string): Promise<{ state: string; told?: boolean }[]> {
   const journal = await Journal.open(join(folder, 'bot.db'));
   try {
@@ -51,6 +58,9 @@ async function asksOf(text: string): Promise<{ state: string; told?: boolean }[]
 it('a request that was refused is told to its asker, though the bot is killed between refusing and telling', async () => {
   await rig.type('high vm-1', GUEST);
   await expect.poll(() => rig.told(GUEST).join(), WITHIN).toMatch(/no entry/);
+  // Of which workspace somebody is Slack alone can tell, and has told then.
+  await seen(OPS);
+  rig.forget();
   // Slack hears nothing more of it: what was written down is all that there is.
   rig.slack.isDown = true;
   expect((await rig.type('high vm-l1', OPS)).acknowledged).toBe(true);
@@ -71,6 +81,7 @@ it('a click that may not be is answered, though the bot is killed before it is',
   await expect.poll(() => JSON.stringify(rig.messages()), WITHIN).toContain('ask.cancel');
   const [message] = rig.messages();
   if (!message) throw new Error('there is no message');
+  await seen(GUEST);
   rig.slack.isDown = true;
   expect((await rig.click(message, 'ask.cancel', GUEST)).acknowledged).toBe(true);
   await expect.poll(() => bot.log.some(({ action, who }) => action === 'cancel' && who === GUEST), WITHIN).toBe(true);
