@@ -123,7 +123,7 @@ export class Plugin {
     await policy.start();
     tracker.start();
     await expect
-      .poll(() => [...tracker.hosts.values()].every((host) => host.sample !== null || !host.client), { timeout: 8000 })
+      .poll(() => [...tracker.hosts.values()].every((host) => host.sample !== null || !host.client))
       .toBe(true);
     await controller.start();
     this.#stop = [

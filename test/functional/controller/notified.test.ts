@@ -35,13 +35,11 @@ it('asks Nova seldom for a migration from a host that tells, and at once when it
   expect(rig.nova.asked(vm(1)) - before).toBeLessThanOrEqual(1);
   // The end is told before Nova writes it down.
   rig.controller.notified({ serverId: vm(1), eventType: ENDED });
-  const toldAtMs = Date.now();
   setTimeout(() => rig.nova.set(vm(1), { phase: 'completed', status: 'completed' }), 50);
   rig.hosts[0]?.show([]);
   await expect.poll(() => rig.controller.figures.asked.get('told') ?? 0).toBeGreaterThan(0);
-  await expect.poll(async () => (await rig.ends())[1], { timeout: 10_000 }).toBe('completed completed');
+  await expect.poll(async () => (await rig.ends())[1]).toBe('completed completed');
   expect(rig.nova.asked(vm(1)) - before).toBeLessThan(10);
-  expect(Date.now() - toldAtMs).toBeLessThan(4500);
 });
 
 it('a notification that is lost costs nothing but time, and the host is not relied on any more', async () => {
@@ -49,7 +47,7 @@ it('a notification that is lost costs nothing but time, and the host is not reli
   await running(rig);
   rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
   rig.hosts[0]?.show([]);
-  await expect.poll(async () => (await rig.ends())[1], { timeout: 15_000 }).toBe('completed completed');
+  await expect.poll(async () => (await rig.ends())[1]).toBe('completed completed');
   expect(trust.tells('compute-1')).toBe(false);
   expect(trust.silent).toEqual(['compute-1']);
 });
@@ -59,8 +57,7 @@ it('asks as often as ever once nobody listens', async () => {
   await running(rig);
   trust.end();
   const before = rig.nova.asked(vm(1));
-  await pause();
-  expect(rig.nova.asked(vm(1)) - before).toBeGreaterThanOrEqual(2);
+  await expect.poll(() => rig.nova.asked(vm(1)) - before).toBeGreaterThanOrEqual(2);
 });
 
 /** A window that opens half a day from now. */

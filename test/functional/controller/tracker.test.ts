@@ -22,7 +22,7 @@ async function lose(cause: Error): Promise<number | null> {
   host.sample = async () => {
     throw new DroverError('hostd-unreachable', 'gone', { cause });
   };
-  await expect.poll(() => tracked?.reachable, { timeout: 5000 }).toBe(false);
+  await expect.poll(() => tracked?.reachable).toBe(false);
   return tracked?.linkLostAtMs ?? null;
 }
 
@@ -54,8 +54,8 @@ it('says once that a hostd shows its migrations in a form that it does not know,
   };
   tracker = new Tracker([host], pino({ level: 'error' }, { write: (line) => void lines.push(line) }), () => {});
   tracker.start();
-  await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(2);
+  await expect.poll(() => asked).toBeGreaterThan(2);
   expect(lines.filter((line) => line.includes('memoryRemainingBytes'))).toHaveLength(1);
   host.migrations = answer;
-  await expect.poll(() => tracker?.hosts.get('compute-1')?.migrations, { timeout: 10_000 }).not.toBeNull();
+  await expect.poll(() => tracker?.hosts.get('compute-1')?.migrations).not.toBeNull();
 });

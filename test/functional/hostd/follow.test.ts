@@ -38,14 +38,14 @@ describe('Follower', () => {
 
   it('starts a program that ends again, and says so', async () => {
     const { follower, seen } = follow('echo ready; echo one; exit 1');
-    await expect.poll(() => seen.ready, { timeout: 4000 }).toBe(2);
+    await expect.poll(() => seen.ready).toBe(2);
     follower.stop();
     expect(seen.lines.slice(0, 2)).toEqual(['one', 'one']);
   });
 
   it('ends a program that hangs before it is ready, and tries again', async () => {
     const { follower, seen } = follow('echo "$$ begins"; exec sleep 60', 200);
-    await expect.poll(() => seen.lines.length, { timeout: 4000 }).toBeGreaterThan(1);
+    await expect.poll(() => seen.lines.length).toBeGreaterThan(1);
     expect([follower.running, seen.ready]).toEqual([false, 0]);
   });
 
@@ -61,6 +61,6 @@ describe('Follower', () => {
     const pid = Number(text);
     expect(existsSync(`/proc/${pid}`)).toBe(true);
     child.kill('SIGKILL');
-    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 4000 }).toBe(false);
+    await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
   });
 });

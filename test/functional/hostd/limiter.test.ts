@@ -81,9 +81,9 @@ async function start(bootId = 'boot-1'): Promise<GuestLimiter> {
   return limiter;
 }
 
-const guest = () => expect.poll(() => libvirt.guest, { timeout: 4000 });
+const guest = () => expect.poll(() => libvirt.guest);
 const record = () => existsSync(join(stateDir, 'guests.json'));
-const dropped = () => expect.poll(record, { timeout: 4000 }).toBe(false);
+const dropped = () => expect.poll(record).toBe(false);
 
 describe('GuestLimiter', () => {
   it('holds what the lease asks for, with what was found on disk before, and puts it back with the lease', async () => {

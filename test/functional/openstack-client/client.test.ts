@@ -1,7 +1,6 @@
 import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { OpenStackClient, type OpenStackConfig, OpenStackError } from 'openstack-client-ts';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { findMigration } from '../../../plugin/nova/watch.ts';
 import { type Cloud, cloud, json } from './cloud.ts';
 
@@ -110,13 +109,15 @@ test('callers that come together share one login', async () => {
 
 test('a token near its end is renewed before it is used', async () => {
   const self = await cloud();
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
   self.tokenLifeMs = 1000;
   self.nova = (_asked, response) => json(response, 200, { server: SERVER });
   const client = clientOf(self);
   await client.showServer(VM);
   await client.showServer(VM);
   expect(self.logins).toBe(1);
-  await sleep(600);
+  vi.setSystemTime(Date.now() + 501);
   await client.showServer(VM);
   expect(self.logins).toBe(2);
   expect(self.asked.at(-1)?.headers['x-auth-token']).toBe('token-2');

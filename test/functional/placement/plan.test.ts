@@ -1,8 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PluginStage } from '../../plugin/stage.ts';
-
-// Each starts the real process, which takes many times longer where all tests share the processors.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 const WITHIN = { timeout: 30_000 };
 
@@ -14,8 +11,8 @@ let plugin: PluginStage['plugin'];
 beforeEach(async () => {
   stage = await PluginStage.build({ machines: 9, runMs: [800, 800] });
   ({ cloud, plugin } = stage);
-  // So long that all three are decided together on a busy machine, too.
-  await plugin.prepare('2 s');
+  // So long that all three are decided together, and with the room known, on a busy machine, too.
+  await plugin.prepare('4 s');
   await stage.start();
 });
 afterEach(() => stage.stop());

@@ -92,13 +92,10 @@ describe('RoomWatch', () => {
     expect([double.looks, changes, double.asked]).toEqual([1, 1, ['a']]);
     double.used['compute-2'] = 4;
     await expect
-      .poll(
-        () => {
-          watch.round([mover('a')], []);
-          return free(watch);
-        },
-        { timeout: 8000 },
-      )
+      .poll(() => {
+        watch.round([mover('a')], []);
+        return free(watch);
+      })
       .toBe(0);
     expect(changes).toBe(2);
   });
@@ -116,7 +113,7 @@ describe('RoomWatch', () => {
       round();
       return watch.room()?.settled.has('a');
     };
-    await expect.poll(isSettled, { timeout: 8000 }).toBe(true);
+    await expect.poll(isSettled).toBe(true);
     expect(free(watch)).toBe(768);
   });
 
@@ -149,7 +146,7 @@ describe('RoomWatch', () => {
       watch.round([mover('b', 2)], []);
       return watch.room()?.arrived;
     };
-    await expect.poll(arrived, { timeout: 8000 }).toEqual([]);
+    await expect.poll(arrived).toEqual([]);
     expect(free(watch)).toBe(768);
   });
 
@@ -169,9 +166,8 @@ describe('RoomWatch', () => {
     const gate = Promise.withResolvers<void>();
     double.gate = gate.promise;
     const watch = new RoomWatch({ calls: double.calls(), changed: () => {}, log });
-    const askedAtMs = Date.now();
+    // Placement has not answered when it resolves.
     await watch.ready('a');
-    expect(Date.now() - askedAtMs).toBeLessThan(5000);
     expect(watch.room()).toBeNull();
     gate.resolve();
   });

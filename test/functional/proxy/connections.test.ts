@@ -70,13 +70,13 @@ test('a slow client slows Nova down instead of filling memory', async () => {
   const { port } = await proxyBefore(direct);
   const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n'));
   socket.pause();
+  await expect.poll(() => written).toBeGreaterThan(0);
   let settled = -1;
   for (let i = 0; i < 50 && written !== settled; i += 1) {
     settled = written;
     await sleep(100);
   }
   // What the sockets' buffers on both ways take in; the rest waits at Nova.
-  expect(written).toBeGreaterThan(0);
   expect(written).toBeLessThan(64 * MIB);
   let read = 0;
   const reading = new Promise<void>((resolve) => {
@@ -213,14 +213,16 @@ test('pipelined requests on one connection are answered in order', async () => {
 });
 
 test('stop() lets a running request end', async () => {
+  const arrived = Promise.withResolvers<void>();
   const { port: direct } = await backend(async (_request, response) => {
+    arrived.resolve();
     await sleep(150);
     response.end('late');
   });
   const { port, proxy } = await proxyBefore(direct);
   const answer = rawExchange(port, 'GET / HTTP/1.1\r\nHost: h\r\n\r\n');
-  await sleep(50);
-  await proxy.stop(2000);
+  await arrived.promise;
+  await proxy.stop(20_000);
   expect((await answer).body).toBe('late');
 });
 
@@ -244,7 +246,8 @@ test.each([
       `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"os-migrateLive"`,
     ),
   );
-  await sleep(100);
+  if (path === '/v2.1/images') await expect.poll(() => asked).toHaveLength(1);
+  else await sleep(100);
   socket.destroy();
   if (path === '/v2.1/images') await cancelled.promise;
   await sleep(50);

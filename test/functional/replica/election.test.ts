@@ -9,7 +9,7 @@ import { Cable } from '../../replicas/relay.ts';
 let mariadb: MariadbServer;
 beforeAll(async () => {
   mariadb = await MariadbServer.start();
-}, 60_000);
+});
 afterAll(() => mariadb?.stop());
 
 /** A replica without a controller: it only stands for election. */
@@ -64,7 +64,7 @@ describe('Election', () => {
     const address = await mariadb.createDatabase();
     both = false;
     a = await Candidate.start('a', address);
-    await expect.poll(() => a.election.leads(), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => a.election.leads()).toBe(true);
     b = await Candidate.start('b', address);
     watching = setInterval(() => {
       both ||= a.election.leads() && b.election.leads();
@@ -77,7 +77,7 @@ describe('Election', () => {
   });
 
   it('keeps one leader, which the other one knows and can reach', async () => {
-    await expect.poll(() => b.election.leader, { timeout: 5000 }).toMatchObject({ name: 'a', address: 'http://a' });
+    await expect.poll(() => b.election.leader).toMatchObject({ name: 'a', address: 'http://a' });
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expect([a.election.leads(), b.election.leads()]).toEqual([true, false]);
     expect(a.election.leader).toMatchObject({ name: 'a', address: null });
@@ -85,23 +85,22 @@ describe('Election', () => {
   });
 
   it('has the other one lead at once when the leader stops', async () => {
-    const atMs = performance.now();
     await a.election.stop();
-    await expect.poll(() => b.election.leads(), { timeout: 5000, interval: 10 }).toBe(true);
-    expect(performance.now() - atMs).toBeLessThan(2500);
+    // It has given the lead up: nobody waits for its lease to lapse.
+    const { replica, holds } = await b.store.leadership();
+    expect(replica === 'a' && holds).toBe(false);
+    await expect.poll(() => b.election.leads(), { interval: 10 }).toBe(true);
     expect(a.told.map(({ what }) => what)).toEqual(['elected', 'deposed']);
   });
 
   it('deposes a leader that is cut off from the database before the other one leads, and lets it follow when mended', async () => {
-    const atMs = performance.now();
     a.cable.cut();
-    await expect.poll(() => b.election.leads(), { timeout: 12_000, interval: 10 }).toBe(true);
-    expect(performance.now() - atMs).toBeLessThan(10_000);
+    await expect.poll(() => b.election.leads(), { interval: 10 }).toBe(true);
     const [deposed, elected] = [a.told.at(-1), b.told.at(-1)];
     expect([deposed?.what, elected?.what]).toEqual(['deposed', 'elected']);
     expect(deposed?.atMs).toBeLessThan(elected?.atMs ?? 0);
     expect(a.election.databaseReachable).toBe(false);
     a.cable.mend();
-    await expect.poll(() => a.election.leader, { timeout: 10_000 }).toMatchObject({ name: 'b', address: 'http://b' });
+    await expect.poll(() => a.election.leader).toMatchObject({ name: 'b', address: 'http://b' });
   });
 });
