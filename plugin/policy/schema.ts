@@ -3,6 +3,7 @@ import { across } from './schema/across.ts';
 import { LimitsRule } from './schema/limits.ts';
 import { Priorities } from './schema/priorities.ts';
 import { Caps, Floor, PostCopyGate, Stale } from './schema/safety.ts';
+import { Switches } from './schema/switches.ts';
 import { TechniqueRule } from './schema/technique.ts';
 import { Deadlines, Order, StartWindows } from './schema/timing.ts';
 import { Clusters, ContentionLevels, StrategyTable } from './schema/traffic.ts';
@@ -15,6 +16,7 @@ export const PolicyDocument = z.strictObject({
   version: z.literal(1, { error: 'the only version of the policy language is 1: write version: 1' }),
   priorities: Priorities,
   limits: LimitsRule,
+  switches: Switches,
   contention: ContentionLevels,
   clusters: Clusters,
   technique: TechniqueRule,

@@ -71,6 +71,25 @@ export const Bandwidth = z
     description: 'a rate like 300 Mbit (per second), or a share of the link like 30 %',
   });
 
+/** Bandwidth in bit/s, never a share: `10 Gbit`. */
+export const Rate = z
+  .unknown()
+  .transform((value, context) => {
+    const quantity = split(value);
+    const factor = quantity && RATE_UNITS[quantity.unit];
+    if (quantity && factor && quantity.number > 0) return quantity.number * factor;
+    context.addIssue({
+      code: 'custom',
+      message: refusal(
+        value,
+        'a rate',
+        'a number above 0 with one of bit, kbit, Mbit, Gbit (per second), like 10 Gbit',
+      ),
+    });
+    return z.NEVER;
+  })
+  .meta({ ...pattern(RATE_UNITS), description: 'a rate like 10 Gbit (per second)' });
+
 /** Memory in bytes: `512 MiB`, `4 GiB`. MB is refused: is it 1000000 or 1048576? */
 export const Memory = z
   .unknown()
