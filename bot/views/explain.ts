@@ -9,7 +9,7 @@ import { dayOrTime } from './vmline.ts';
 
 /** What the policy says of one server now, and why. */
 export function explain(explanation: PolicyExplanation, nowMs: number): Message {
-  const { vm, source, destination, policy, priority, reason, lost, limits, decision } = explanation;
+  const { vm, source, destination, policy, priority, reason, lost, limits, uplinks, decision } = explanation;
   const where = [
     ...(source ? [md`on ${code(source)}`] : []),
     ...(destination ? [md`to ${code(destination)}`] : []),
@@ -36,6 +36,14 @@ export function explain(explanation: PolicyExplanation, nowMs: number): Message 
       limits.map(
         ({ link, lowerBitsPerSecond, upperBitsPerSecond, path }) =>
           md`${code(link)} at least ${rate(lowerBitsPerSecond)}, at most ${rate(upperBitsPerSecond)} (${prose(path, 60)})`,
+      ),
+      1500,
+    ),
+    ...listBlocks(
+      destination === null ? md`*May cross switches*` : md`*Crosses switches*`,
+      uplinks.map(
+        ({ uplink, migrationBitsPerSecond, path }) =>
+          md`${code(uplink)}: ${rate(migrationBitsPerSecond)} for all migrations (${prose(path, 60)})`,
       ),
       1500,
     ),

@@ -67,7 +67,7 @@ function ruleOf({ priority, link, limits, floorBitsPerSecond }: ReserveInput) {
   return keeps('workload-upper', upper, `${used} and keeps its upper limit of ${megabits(upper)}`);
 }
 
-function megabits(bitsPerSecond: number): string {
+export function megabits(bitsPerSecond: number): string {
   const mbit = bitsPerSecond / 1e6;
   return `${mbit < 10 ? Number(mbit.toFixed(1)) : Math.round(mbit)} Mbit/s`;
 }

@@ -1,4 +1,4 @@
-import type { Decision, Prediction } from '../contract.ts';
+import type { Decision, Prediction, Reason } from '../contract.ts';
 import { duration, gigabits, mebibytes, megabits } from './figures.ts';
 
 /** Destinations (where Drover chose one), techniques and strategy that were not chosen, and why. */
@@ -25,8 +25,14 @@ export function reservedLines(
     ...linkLines(`${destination ?? 'destination'} rx`, reservation.destinationRx, reservationChoices.destinationRx),
     ...(limit === null
       ? []
-      : [`  slowed      to ${megabits(limit)}, while one of higher priority shares a link with it`]),
+      : [
+          `  slowed      to ${megabits(limit)}, ${reservation.streamReason ? whyHeld(reservation.streamReason) : 'while one of higher priority shares a link with it'}`,
+        ]),
   ];
+}
+
+function whyHeld({ code, text }: Reason): string {
+  return `as it is ${text} [${code}]`;
 }
 
 function linkLines(

@@ -5,7 +5,7 @@ import { duration, megabits } from './figures.ts';
 
 /** What `drover policy explain` prints. */
 export function explanationReport(explanation: PolicyExplanation): string {
-  const { vm, source, destination, policy, priority, reason, lost, limits, decision } = explanation;
+  const { vm, source, destination, policy, priority, reason, lost, limits, uplinks, decision } = explanation;
   const lines = [
     `${vm}${source ? ` on ${source}` : ''}${destination ? `, to ${destination}` : ''}, by ${policy}`,
     `  priority    ${priority}`,
@@ -16,6 +16,10 @@ export function explanationReport(explanation: PolicyExplanation): string {
     ...limits.map(
       ({ link, lowerBitsPerSecond, upperBitsPerSecond, path, place }) =>
         `  workload    ${link}: at least ${megabits(lowerBitsPerSecond)}, at most ${megabits(upperBitsPerSecond)} (${path}${place ? ` at ${place}` : ''})`,
+    ),
+    ...uplinks.map(
+      ({ uplink, migrationBitsPerSecond, path, place }) =>
+        `  ${destination === null ? 'may cross   ' : 'crosses     '}${uplink}: ${megabits(migrationBitsPerSecond)} for all migrations (${path}${place ? ` at ${place}` : ''})`,
     ),
   ];
   if (!decision) return [...lines, '  technique   not decided: no traffic is known or given'].join('\n');

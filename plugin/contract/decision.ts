@@ -105,8 +105,10 @@ export const Decision = z.object({
   reservation: z.object({
     sourceTx: LinkReservation.nullable(),
     destinationRx: LinkReservation.nullable(),
-    /** QEMU's own limit on the stream, while a higher one shares a link with it; null or absent: none. */
+    /** QEMU's own limit on the stream, while a higher one shares a link with it or it crosses switches; null or absent: none. */
     streamBitsPerSecond: z.number().positive().nullish(),
+    /** Why, where it is not for a higher one. */
+    streamReason: Reason.nullish(),
   }),
   /** Of the reservation as it was decided; null in records of before this was kept. */
   reservationChoices: z

@@ -53,6 +53,17 @@ export const PolicyExplanation = z.object({
       upperBitsPerSecond: z.number(),
     }),
   ),
+  /** The uplinks of switches that it crosses (or may cross, until its destination is known), and what they have for all migrations. */
+  uplinks: z
+    .array(
+      z.object({
+        uplink: z.string(),
+        path: z.string(),
+        place: z.string().nullable(),
+        migrationBitsPerSecond: z.number(),
+      }),
+    )
+    .default([]),
   /** Null where no traffic is known or given. */
   decision: Decision.nullable(),
 });

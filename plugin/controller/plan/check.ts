@@ -8,6 +8,7 @@ import { checkOvertaken } from './check/overtaken.ts';
 import { checkReservation } from './check/reservation.ts';
 import { checkRoom } from './check/room.ts';
 import { checkTechnique } from './check/technique.ts';
+import { checkKept, checkUplinks } from './check/uplinks.ts';
 import { viewOf } from './check/view.ts';
 import type { Action, World } from './world.ts';
 
@@ -43,6 +44,7 @@ export function breachesOf(world: World, actions: readonly Action[]): Breach[] {
         ...checkTiming(world, policy, started),
         ...checkOrder(view, started),
         ...checkSerial(view, started),
+        ...checkKept(view, started),
         ...checkCounts(world, policy, view, started),
         ...checkRoom(world, view, started),
         ...checkDestination(world, policy, view, started),
@@ -55,6 +57,7 @@ export function breachesOf(world: World, actions: readonly Action[]): Breach[] {
     ),
     ...view.refused.flatMap((refused) => of(refused.id, checkRefusal(world, policy, refused))),
     ...world.inFlight.flatMap((flying) => of(flying.id, checkOvertaken(world, view, flying, actions))),
+    ...checkUplinks(world, policy, view, actions),
     ...actions.flatMap((action) => {
       const flying = world.inFlight.find(({ id }) => id === action.id);
       if (action.kind !== 'adjust' || !flying?.decision) return [];
@@ -65,6 +68,7 @@ export function breachesOf(world: World, actions: readonly Action[]): Breach[] {
       const reservation = {
         sourceTx: news(held.sourceTx, action.reservation.sourceTx),
         destinationRx: news(held.destinationRx, action.reservation.destinationRx),
+        streamBitsPerSecond: action.reservation.streamBitsPerSecond ?? null,
       };
       return of(flying.id, checkReservation(world, policy, flying.decision.priority, flying, reservation));
     }),

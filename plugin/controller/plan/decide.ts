@@ -7,7 +7,9 @@ import { limitsFor } from '../../policy/schema/limits.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { amountOn } from '../../policy/units.ts';
 import { classify, contentionLevel, utilisation } from '../../tracker/classify.ts';
+import { uplinkUseOf } from './crossing.ts';
 import { forecast, predictionFor } from './forecast.ts';
+import { atMost } from './lowered.ts';
 import { chooseByPrediction } from './predicted.ts';
 import { staleStrategies, staleTechniques } from './stale.ts';
 import { chooseStrategy } from './strategy.ts';
@@ -33,7 +35,8 @@ export function decide(world: World, policy: Policy, migration: QueuedMigration)
   const { priority, reason: priorityReason } = priorityOf(world, policy, migration);
   const facts = postCopyFacts(world, policy, migration);
   const seen = classified(world, policy, migration);
-  const reservation = reservationOf(world, policy, priority, migration);
+  const alone = uplinkUseOf(world, policy, migration, true)?.aloneBitsPerSecond ?? Number.POSITIVE_INFINITY;
+  const reservation = atMost(reservationOf(world, policy, priority, migration), alone);
   const predicted = forecast(world, policy, migration, reservation);
   const common = {
     priority,

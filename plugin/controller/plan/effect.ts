@@ -1,25 +1,37 @@
 import type { WorkloadEffect } from '../../contract.ts';
 import { type FluidMigration, type FluidWorkload, simulate } from '../../model/fluid.ts';
+import { uplinksOf } from '../../policy/uplinks.ts';
+import { crossedBy } from './crossing.ts';
 import type { Foreseen } from './lookahead.ts';
 import { sampledHost, type World } from './world.ts';
 
 /**
  * What the workload on each measured link does not get from now to the end of a plan: every stretch of a migration at one
  * rate is a flow that has just that rate, and the workload, as it is measured now, the rest (model/fluid.ts). Stretches
- * without an end are left out. In the order of the links' names.
+ * without an end are left out. Uplinks of switches carry them too; what tenants send there nobody measures. In the order of the links' names.
  *
  * A link of 480 with a workload of 300, a migration of 380 for 10 s: the workload has 100, and loses 2 Gbit.
  */
 export function workloadEffects(world: World, foreseen: readonly Foreseen[]): WorkloadEffect[] {
   const names = [...new Set(foreseen.flatMap(({ links }) => links))].sort();
   const measured = names.flatMap((name) => measuredLink(world, name) ?? []);
-  const number = new Map(measured.map(({ link }, at) => [link, at]));
+  const { policy } = world;
+  const uplinks = (policy ? uplinksOf(policy.switches) : []).map(({ key: name, bitsPerSecond }) => {
+    return { name, capacityBitsPerSecond: bitsPerSecond };
+  });
+  const number = new Map([
+    ...measured.map(({ link }, at) => [link, at] as const),
+    ...uplinks.map(({ name }, at) => [name, measured.length + at] as const),
+  ]);
   const workloads = measured.map(
     ({ workloadBitsPerSecond }, at): FluidWorkload => ({ links: [at], demandBitsPerSecond: workloadBitsPerSecond }),
   );
-  const migrations = foreseen.flatMap((each) => stretchesOf(world.nowMs, each, number));
+  const migrations = foreseen.flatMap((each) => {
+    const crossed = policy ? crossedBy(world, policy, each).map(({ key }) => key) : [];
+    return stretchesOf(world.nowMs, { ...each, links: [...each.links, ...crossed] }, number);
+  });
   const links = measured.map(({ link, capacityBitsPerSecond }) => ({ name: link, capacityBitsPerSecond }));
-  const outcome = simulate({ migrations, workloads }, links, 'planned');
+  const outcome = simulate({ migrations, workloads }, [...links, ...uplinks], 'planned');
   return measured.map(({ link, workloadBitsPerSecond }, at) => ({
     link,
     workloadBitsPerSecond,

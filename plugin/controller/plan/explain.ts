@@ -5,6 +5,7 @@ import type { Policy } from '../../policy/schema.ts';
 import { startTimes } from '../../policy/starting.ts';
 import { amountOn } from '../../policy/units.ts';
 import { admission } from './admission.ts';
+import { crossedBy } from './crossing.ts';
 import { decide } from './decide.ts';
 import { withDestinations } from './destination.ts';
 import { priorityOf, type QueuedMigration, sampledHost, type World } from './world.ts';
@@ -34,6 +35,10 @@ export function explainPolicy(world: World, policy: Policy, migration: QueuedMig
       ...linkLimits(world, policy, source, 'tx'),
       ...(destination === null ? [] : linkLimits(world, policy, destination, 'rx')),
     ],
+    uplinks: crossedBy(world, policy, placed).map(({ key, switchName, bitsPerSecond }) => {
+      const path = `switches.${switchName}`;
+      return { uplink: key, path, place: policy.places?.[path] ?? null, migrationBitsPerSecond: bitsPerSecond };
+    }),
     decision,
   };
 }

@@ -2,7 +2,8 @@ import type { Priority } from '../../contract.ts';
 import { shareLink } from '../../model/share.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { amountOn } from '../../policy/units.ts';
-import type { LiveHost, LiveLink } from '../../schedule/live/world.ts';
+import { uplinksOf } from '../../policy/uplinks.ts';
+import type { LiveHost, LiveLink, LiveUplink } from '../../schedule/live/world.ts';
 import { linkReservation, novaLimit } from './decide.ts';
 import { workloadOn } from './features.ts';
 import { freeNow } from './room.ts';
@@ -14,6 +15,8 @@ export const ANYWHERE = '';
 /** The links and hosts of a plan that looks ahead, numbered as they are asked for. */
 export interface LiveNetwork {
   links: LiveLink[];
+  /** As in `uplinksOf`; how one crosses them says `uplinkUseOf`. */
+  uplinks: readonly LiveUplink[];
   hosts: LiveHost[];
   /** What a migration is guaranteed on each link beside a higher one, bit/s. */
   floors: number[];
@@ -37,7 +40,8 @@ export function liveNetwork(world: World, policy: Policy): LiveNetwork {
     1,
     ...[...world.hosts.keys()].map((name) => sampledHost(world, name)?.info.shapeableBitsPerSecond ?? 0),
   );
-  return { links, hosts, floors, linkOf, hostOf };
+  const uplinks = uplinksOf(policy.switches).map(({ key: name, bitsPerSecond }) => ({ name, bitsPerSecond }));
+  return { links, uplinks, hosts, floors, linkOf, hostOf };
 
   function linkOf(host: string, direction: 'tx' | 'rx'): number {
     const name = linkKey(host, direction);

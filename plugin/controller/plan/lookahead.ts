@@ -2,13 +2,15 @@ import type { Decision, Priority, Reason } from '../../contract.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { type StartTimes, startTimesAhead } from '../../policy/starting.ts';
 import { planSchedule } from '../../schedule/live/plan.ts';
+import type { UplinkUse } from '../../schedule/live/uplinks.ts';
 import { planWithRoom } from '../../schedule/live/withroom.ts';
 import type { LiveMigration, LivePlan, LiveWorld } from '../../schedule/live/world.ts';
+import { uplinkUseOf } from './crossing.ts';
 import { type Duration, durationLeft, durationOf } from './duration.ts';
 import { ANYWHERE, type LiveNetwork, liveNetwork } from './livelinks.ts';
 import { AGED, type Candidate } from './occupancy.ts';
 import { choicesOf, needsOf } from './room.ts';
-import { type InFlightMigration, linksOf, type World } from './world.ts';
+import { type InFlightMigration, linksOf, type Way, type World } from './world.ts';
 
 /** A candidate with what keeps it from being looked at before some time. */
 export interface Hopeful {
@@ -175,7 +177,7 @@ export function liveWorldOf(world: World, policy: Policy, hopefuls: readonly Hop
     .map((each) => {
       const duration = durationLeft(world.nowMs, each);
       durations.set(each.id, duration);
-      return flightOf(world, network, each, duration);
+      return flightOf(world, policy, network, each, duration);
     });
   const waiting = hopefuls.map((hopeful, turn) => {
     const { candidate } = hopeful;
@@ -188,6 +190,7 @@ export function liveWorldOf(world: World, policy: Policy, hopefuls: readonly Hop
     live: {
       nowMs: world.nowMs,
       links: network.links,
+      ...(network.uplinks.length === 0 ? {} : { uplinks: network.uplinks }),
       hosts: network.hosts,
       migrations: [...running, ...waiting],
       maxWaitMs: policy.maxWaitMs,
@@ -199,6 +202,7 @@ export function liveWorldOf(world: World, policy: Policy, hopefuls: readonly Hop
 
 function flightOf(
   world: World,
+  policy: Policy,
   network: LiveNetwork,
   migration: InFlightMigration,
   { remainingMs }: Duration,
@@ -206,7 +210,7 @@ function flightOf(
   const { id, vmUuid, decision, submittedAtMs } = migration;
   const priority = decision?.priority ?? null;
   return {
-    ...placeOf(network, migration, priority ?? 'medium'),
+    ...placeOf(network, migration, priority ?? 'medium', uplinkUseOf(world, policy, migration, decision !== null)),
     id,
     vmUuid,
     priority,
@@ -231,7 +235,7 @@ function waiterOf(
   const { priority, strategy } = decision;
   const choices = choicesOf(world, migration).map((name) => network.hostOf(name));
   return {
-    ...placeOf(network, migration, priority),
+    ...placeOf(network, migration, priority, candidate.uplinkUse),
     id: migration.id,
     vmUuid: migration.vmUuid,
     priority,
@@ -252,8 +256,9 @@ function waiterOf(
 
 function placeOf(
   network: LiveNetwork,
-  { source, destination }: { source: string; destination: string | null },
+  { source, destination }: Way,
   priority: Priority,
+  uplinkUse: UplinkUse | undefined,
 ) {
   const links = [network.linkOf(source, 'tx'), ...(destination === null ? [] : [network.linkOf(destination, 'rx')])];
   const most = links.map((link) => network.links[link]?.bitsPerSecond[priority] ?? 0);
@@ -261,8 +266,12 @@ function placeOf(
     source: network.hostOf(source),
     destination: network.hostOf(destination ?? ANYWHERE),
     links,
-    leastBitsPerSecond: Math.min(...links.map((link) => network.floors[link] ?? 0)),
-    mostBitsPerSecond: Math.min(...most),
+    ...(uplinkUse ? { uplinkUse } : {}),
+    leastBitsPerSecond: Math.min(
+      ...links.map((link) => network.floors[link] ?? 0),
+      uplinkUse?.leastBitsPerSecond ?? Number.POSITIVE_INFINITY,
+    ),
+    mostBitsPerSecond: Math.min(...most, uplinkUse?.aloneBitsPerSecond ?? Number.POSITIVE_INFINITY),
   };
 }
 

@@ -1,5 +1,11 @@
+import { megabits } from '../../bandwidth/choice.ts';
 import type { Decision, Priority, Reason } from '../../contract.ts';
 import type { Policy } from '../../policy/schema.ts';
+import { uplinksOf } from '../../policy/uplinks.ts';
+import { UplinkBook } from '../../schedule/live/uplinkbook.ts';
+import type { UplinkUse } from '../../schedule/live/uplinks.ts';
+import { NO_GROUP } from '../../schedule/live/world.ts';
+import { uplinkUseOf } from './crossing.ts';
 import { novaLimit } from './decide.ts';
 import { roomBook } from './room.ts';
 import { type InFlightMigration, linkKey, linksOf, type QueuedMigration, type World } from './world.ts';
@@ -13,6 +19,8 @@ export interface Candidate {
   migration: QueuedMigration;
   decision: Decision;
   links: string[];
+  /** How it crosses switches. */
+  uplinkUse: UplinkUse | undefined;
   rank: number;
   waitedMs: number;
   predictedMs: number;
@@ -42,6 +50,8 @@ export function occupancy(world: World, policy: Policy, roomless: ReadonlySet<nu
   const waiting = new Map<string, Candidate>();
   const fromSource = new Map<string, number>();
   const vms = new Set<string>();
+  const uplinks = uplinksOf(policy.switches);
+  const book = new UplinkBook<number>(uplinks.map(({ bitsPerSecond }) => bitsPerSecond));
   let count = 0;
   const on = (link: string) => running.get(link) ?? [];
   for (const migration of [...world.inFlight].sort((a, b) => a.id - b.id)) use(migration);
@@ -56,11 +66,15 @@ export function occupancy(world: World, policy: Policy, roomless: ReadonlySet<nu
     for (const link of linksOf(migration)) running.set(link, [...on(link), migration]);
     fromSource.set(migration.source, (fromSource.get(migration.source) ?? 0) + 1);
     vms.add(migration.vmUuid);
+    const { decision } = migration;
+    const group = decision ? RANK[decision.priority] : NO_GROUP;
+    book.add(migration.id, uplinkUseOf(world, policy, migration, decision !== null), group);
     count++;
   }
 
   function wait(candidate: Candidate): void {
     for (const link of candidate.links) if (!waiting.has(link)) waiting.set(link, candidate);
+    book.want(candidate.uplinkUse, candidate.rank);
   }
 
   function obstacle(candidate: Candidate): Reason | null {
@@ -81,7 +95,7 @@ export function occupancy(world: World, policy: Policy, roomless: ReadonlySet<nu
       const text = `Nova runs at most ${limit} live migration(s) at a time from ${migration.source} (max_concurrent_live_migrations)`;
       return { code: 'nova-limit', text };
     }
-    const capped = overCap(candidate);
+    const capped = overCap(candidate) ?? overUplink(candidate);
     if (capped || roomless?.has(migration.id) !== false) return capped;
     const lack = room.lack(migration);
     return lack === null ? null : { code: 'no-room', text: `${lack}: it waits until others have left` };
@@ -113,6 +127,16 @@ export function occupancy(world: World, policy: Policy, roomless: ReadonlySet<nu
       return { code: 'cluster-cap', text: `${clusterWide} migration(s) run already (caps.clusterWide)` };
     }
     return null;
+  }
+
+  function overUplink({ uplinkUse, rank }: Candidate): Reason | null {
+    const closed = book.closed(uplinkUse, rank);
+    if (!closed) return null;
+    const { key, bitsPerSecond } = uplinks[closed.uplink] as (typeof uplinks)[number];
+    const has = `${key} has ${megabits(bitsPerSecond)} for migrations (switches)`;
+    return closed.why === 'full'
+      ? { code: 'uplink-full', text: `${has}, and what crosses it leaves too little of that for one more` }
+      : { code: 'uplink-awaited', text: `${has}, and one that stands before it waits for them` };
   }
 
   function higherGroup({ rank }: Candidate, link: string): Reason | null {

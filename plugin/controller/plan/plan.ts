@@ -3,11 +3,13 @@ import type { Decision, Priority, Reason } from '../../contract.ts';
 import { deadlineOf } from '../../policy/deadline.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { type StartTimes, startTimes, waitedMs } from '../../policy/starting.ts';
-import { adjustments, type Flight } from './adjust.ts';
+import { adjustments, isOvertaken, withHoldings } from './adjust.ts';
 import { admission, foreseenOutlook, type Outlook, outlookOf } from './admission.ts';
 import { batchEnds, batchReason } from './batch.ts';
+import { uplinkUseOf } from './crossing.ts';
 import { decide } from './decide.ts';
 import { choosings, withDestinations } from './destination.ts';
+import { type Flight, holdings } from './holding.ts';
 import { type Hopeful, type LookAhead, lookAhead } from './lookahead.ts';
 import { AGED, type Candidate, occupancy, RANK } from './occupancy.ts';
 import {
@@ -114,7 +116,10 @@ export function planAhead(world: World, look: typeof lookAhead = lookAhead): Dec
       actions.push({ kind: 'start', id, decision, warning, ...(choosing ? { choosing } : {}) });
     }
   }
-  return { actions: [...adjustments(world, policy, starting), ...actions], ahead, failure };
+  const flights = [...world.inFlight, ...starting];
+  const held = holdings(world, policy, flights, (flight) => isOvertaken(flight, flights));
+  const given = withHoldings(world, policy, actions, held);
+  return { actions: [...adjustments(world, policy, starting, held), ...given], ahead, failure };
 }
 
 function looked(look: () => LookAhead): { ahead: LookAhead | null; failure: string | null } {
@@ -205,6 +210,7 @@ function candidateOf(
     migration,
     decision: reason ? { ...decision, reasons: [...decision.reasons, reason] } : decision,
     links: linksOf(migration),
+    uplinkUse: uplinkUseOf(world, policy, migration, true),
     rank: waited >= policy.maxWaitMs ? AGED : RANK[priority],
     waitedMs: waited,
     // What never ends by prediction stands last of its group; what cannot be predicted goes by one pass.

@@ -52,6 +52,9 @@ export interface QueuedMigration {
   asked?: { priority: Priority | null } | null | undefined;
 }
 
+/** A migration's ends; the hosts that it may go to where none is known yet. */
+export type Way = Pick<QueuedMigration, 'source' | 'destination' | 'candidates'>;
+
 export interface InFlightMigration {
   id: number;
   vmUuid: string;
@@ -176,7 +179,7 @@ export function linksOf({ source, destination }: { source: string; destination: 
 }
 
 /** The destination, or all that it may become, by name. */
-export function destinationsOf(world: World, { source, destination, candidates }: QueuedMigration): string[] {
+export function destinationsOf(world: World, { source, destination, candidates }: Way): string[] {
   if (destination !== null) return [destination];
   return [...(candidates ?? world.hosts.keys())].filter((host) => host !== source).sort();
 }

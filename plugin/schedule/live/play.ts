@@ -1,5 +1,6 @@
 import { plus, roomiest } from './resources.ts';
 import { shareAmong } from './share.ts';
+import { UplinkBook } from './uplinkbook.ts';
 import { AGED, groupOf, type LiveMigration, type LivePlan, type LiveWorld, type PlannedMigration } from './world.ts';
 
 const LATENESS = 10;
@@ -17,6 +18,7 @@ interface Flight {
   left: number;
   sinceMs: number;
   rate: number;
+  heldTo: number;
   /** What all of the work takes at this rate. */
   wholeMs: number;
   endMs: number;
@@ -27,7 +29,7 @@ interface Flight {
  *
  * A lower group does not start on a link that a higher one uses or waits for; who waited `maxWaitMs` stands before all,
  * the oldest first. A higher one starts beside lower ones and takes their bandwidth down to their least (share.ts). Rates
- * change only when something starts or ends. An event costs one look at what waits, and new rates for what it touches.
+ * change only when something starts or ends. What crosses switches starts and goes as their uplinks allow (uplinks.ts). An event costs one look at what waits, and new rates for what it touches.
  */
 export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   const { migrations, links, hosts, mostRunning = Number.POSITIVE_INFINITY } = world;
@@ -43,6 +45,7 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   const wantedBy = new Int32Array(links.length);
   const wantedAt = new Int32Array(links.length);
   const touched = new Set<number>();
+  const uplinks = new UplinkBook<Flight>((world.uplinks ?? []).map(({ bitsPerSecond }) => bitsPerSecond));
   let look = 0;
   let idle = 0;
   let nowMs = world.nowMs;
@@ -88,6 +91,7 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   function startAll(): number {
     if (nowMs >= sortedUntilMs || hasWindows) sort();
     look++;
+    uplinks.lookAnew();
     let changesMs = Number.POSITIVE_INFINITY;
     let kept = 0;
     for (const index of waiting) {
@@ -128,6 +132,7 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   }
 
   function want(own: LiveMigration, rank: number): void {
+    uplinks.want(own.uplinkUse, rank);
     for (const link of own.links) {
       if (wantedAt[link] === look) continue;
       wantedAt[link] = look;
@@ -138,7 +143,7 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   function mayStart(own: LiveMigration, rank: number): boolean {
     if ((leaving[own.source] as number) >= (hosts[own.source]?.mostLeaving ?? 1)) return false;
     if (flights.size >= mostRunning || (own.vmUuid !== undefined && (flyingVms.get(own.vmUuid) ?? 0) > 0)) return false;
-    if (!hasRoom(own)) return false;
+    if (!hasRoom(own) || uplinks.closed(own.uplinkUse, rank) !== null) return false;
     return own.links.every((link) => {
       const first = wantedAt[link] === look ? (wantedBy[link] as number) : Number.POSITIVE_INFINITY;
       if (first < rank || first === AGED) return false;
@@ -197,10 +202,12 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
       left: 1,
       sinceMs: nowMs,
       rate: 0,
+      heldTo: Number.POSITIVE_INFINITY,
       wholeMs: 0,
       endMs: Number.POSITIVE_INFINITY,
     };
     flights.add(flight);
+    uplinks.add(flight, own.uplinkUse, groupOf(own));
     count(own, 1);
     for (const link of own.links) {
       onLink[link]?.push(flight);
@@ -215,6 +222,7 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
   function finish(flight: Flight): void {
     const { own } = flight;
     flights.delete(flight);
+    uplinks.remove(flight);
     count(own, -1);
     for (const link of own.links) {
       const users = onLink[link] as Flight[];
@@ -232,8 +240,18 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
     if (vmUuid !== undefined) flyingVms.set(vmUuid, (flyingVms.get(vmUuid) ?? 0) + by);
   }
 
+  /** What is held to another rate at an uplink has another one on its links. */
+  function holdAtUplinks(): void {
+    for (const [flight, rate] of uplinks.shares((a, b) => a.index - b.index, isOvertaken)) {
+      if (flight.heldTo === rate) continue;
+      flight.heldTo = rate;
+      for (const link of flight.own.links) touched.add(link);
+    }
+  }
+
   /** New rates for all that hang together with a link on which something changed. */
   function share(): void {
+    if (touched.size > 0) holdAtUplinks();
     while (touched.size > 0) {
       const part = new Set<Flight>();
       const open = [...touched].slice(0, 1);
@@ -257,6 +275,11 @@ export function play(world: LiveWorld, order: readonly number[]): LivePlan {
           setRate,
         );
     }
+  }
+
+  function isOvertaken({ own }: Flight): boolean {
+    if (own.priority === null) return false;
+    return own.links.some((link) => onLink[link]?.some((user) => groupOf(user.own) < groupOf(own)));
   }
 
   function setRate(flight: Flight, rate: number): void {

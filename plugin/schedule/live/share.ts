@@ -5,6 +5,8 @@ import { groupOf, type LiveLink, type LiveMigration, NO_GROUP } from './world.ts
 export interface Crossing {
   own: LiveMigration;
   rate: number;
+  /** What it is held to where it crosses switches (uplinks.ts). Infinite: it crosses none. */
+  heldTo: number;
 }
 
 /**
@@ -41,10 +43,11 @@ export function shareAmong<T extends Crossing>(
     capacities.push(capacityOf(links[link], group));
   }
   for (const flight of held) {
-    set(flight, flight.own.leastBitsPerSecond);
+    const least = Math.min(flight.own.leastBitsPerSecond, flight.heldTo);
+    set(flight, least);
     for (const link of flight.own.links) {
       const at = numbers.get(link) as number;
-      capacities[at] = Math.max(0, (capacities[at] as number) - flight.own.leastBitsPerSecond);
+      capacities[at] = Math.max(0, (capacities[at] as number) - least);
     }
   }
   const [only] = free;
@@ -52,22 +55,24 @@ export function shareAmong<T extends Crossing>(
     const { links: crossed, mostBitsPerSecond, leastBitsPerSecond } = only.own;
     const most = Math.min(
       mostBitsPerSecond,
+      only.heldTo,
       ...crossed.map((link) => capacities[numbers.get(link) as number] as number),
     );
-    set(only, Math.max(most, leastBitsPerSecond / 1000));
+    set(only, Math.max(most, Math.min(leastBitsPerSecond, only.heldTo) / 1000));
     return;
   }
   const senders = free.map(
-    ({ own }): Sender => ({
+    ({ own, heldTo }): Sender => ({
       links: own.links.map((link) => numbers.get(link) as number),
-      atLeast: own.leastBitsPerSecond,
-      atMost: own.mostBitsPerSecond,
+      atLeast: Math.min(own.leastBitsPerSecond, heldTo),
+      atMost: Math.min(own.mostBitsPerSecond, heldTo),
     }),
   );
   const rates = waterfill(capacities, senders);
   // Where those that run were promised more than there is, none stands still for ever.
   for (const [at, flight] of free.entries()) {
-    set(flight, Math.max(rates[at] as number, flight.own.leastBitsPerSecond / 1000));
+    const least = Math.min(flight.own.leastBitsPerSecond, flight.heldTo);
+    set(flight, Math.max(rates[at] as number, least / 1000));
   }
 }
 

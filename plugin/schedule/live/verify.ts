@@ -28,7 +28,10 @@ export function verifyLive(world: LiveWorld, plan: LivePlan): string[] {
     }
   }
   const times = new Set(pairs.flatMap(({ plan: { rates } }) => rates.map(({ fromMs }) => fromMs)));
-  return [...broken, ...[...times].flatMap((atMs) => checkLinks(world, pairs, atMs))];
+  return [
+    ...broken,
+    ...[...times].flatMap((atMs) => [...checkLinks(world, pairs, atMs), ...checkUplinks(world, pairs, atMs)]),
+  ];
 }
 
 function rateAt({ rates, endMs }: PlannedMigration, atMs: number): number {
@@ -77,8 +80,9 @@ function carried({ links }: LiveWorld, link: number, group: number): number {
   return [high, medium, low, medium][group] ?? 0;
 }
 
-function isOverpromised(world: LiveWorld, { links }: LiveMigration): boolean {
-  return links.some((link) => promised(world, link) > carried(world, link, GROUP.low));
+function isOverpromised(world: LiveWorld, { links, uplinkUse }: LiveMigration): boolean {
+  const isUplink = uplinkUse?.uplinks.some((uplink) => promisedOver(world, uplink) > hasOver(world, uplink)) ?? false;
+  return isUplink || links.some((link) => promised(world, link) > carried(world, link, GROUP.low));
 }
 
 function checkLinks(world: LiveWorld, pairs: readonly Pair[], atMs: number): string[] {
@@ -99,6 +103,50 @@ function checkLinks(world: LiveWorld, pairs: readonly Pair[], atMs: number): str
       ...loud.map(({ own }) => `${own.id}: has more than its least beside a higher one at ${atMs}`),
     ];
   });
+}
+
+function hasOver({ uplinks = [] }: LiveWorld, uplink: number): number {
+  return uplinks[uplink]?.bitsPerSecond ?? 0;
+}
+
+function crosses({ uplinkUse }: LiveMigration, uplink: number): boolean {
+  return uplinkUse?.uplinks.includes(uplink) ?? false;
+}
+
+/** The least of all that run over an uplink when the plan is made. */
+function promisedOver({ migrations }: LiveWorld, uplink: number): number {
+  const running = migrations.filter((own) => own.running && crosses(own, uplink));
+  return running.reduce((sum, { uplinkUse }) => sum + (uplinkUse?.leastBitsPerSecond ?? 0), 0);
+}
+
+/** No uplink ever carries more than it has for migrations. */
+function checkUplinks(world: LiveWorld, pairs: readonly Pair[], atMs: number): string[] {
+  return (world.uplinks ?? []).flatMap(({ name, bitsPerSecond }, uplink) => {
+    const users = pairs.filter(({ own, plan }) => crosses(own, uplink) && rateAt(plan, atMs) > 0);
+    const sum = users.reduce((total, { plan }) => total + rateAt(plan, atMs), 0);
+    return sum > bitsPerSecond * (1 + TOLERANCE) ? [`${name}: ${sum} of ${bitsPerSecond} bit/s at ${atMs}`] : [];
+  });
+}
+
+/** The uplinks that have no room for one that starts beside these: equals have their share, lower ones their least. */
+function crowdedUplinks(world: LiveWorld, own: LiveMigration, rank: number, beside: readonly Pair[]): string[] {
+  const { uplinks = [] } = world;
+  return uplinks.flatMap(({ name, bitsPerSecond }, uplink) => {
+    if (!crosses(own, uplink)) return [];
+    const needs = beside.map(({ own: { uplinkUse: use, priority } }) => {
+      if (!use?.uplinks.includes(uplink)) return 0;
+      const group = priority === null ? NO_GROUP : GROUP[priority];
+      if (!use.isHeld || group < rank) return use.aloneBitsPerSecond;
+      return group === rank ? use.shareBitsPerSecond : use.leastBitsPerSecond;
+    });
+    const { isHeld = true, shareBitsPerSecond = 0, aloneBitsPerSecond = 0 } = own.uplinkUse ?? {};
+    const need = needs.reduce((sum, each) => sum + each, isHeld ? shareBitsPerSecond : aloneBitsPerSecond);
+    return need > bitsPerSecond * (1 + TOLERANCE) ? [name] : [];
+  });
+}
+
+function sharesUplink(a: LiveMigration, b: LiveMigration): boolean {
+  return a.uplinkUse?.uplinks.some((uplink) => crosses(b, uplink)) ?? false;
 }
 
 function groupNumber({ priority }: LiveMigration): number {
@@ -176,6 +224,17 @@ function checkStart(world: LiveWorld, pairs: readonly Pair[], pair: Pair, atMs: 
     const users = flying.filter(({ own: other }) => other.links.includes(link)).length;
     if (users > (world.links[link]?.mostMigrations ?? 0)) broken.push(`${own.id}: too many on a link`);
   }
+  // Of those that start at the same moment it is not known here who came first: only what flew before counts.
+  const before = flying.filter(({ own: other, plan: { startMs } }) => other.running || (startMs ?? atMs) < atMs);
+  for (const name of crowdedUplinks(world, own, rank, before))
+    broken.push(`${own.id}: starts over ${name}, which is full`);
+  for (const { own: other } of waiting) {
+    if (!sharesUplink(other, own) || !standsBefore(world, other, own, atMs)) continue;
+    const isKept = level(world, other, atMs) === -1;
+    const full = isKept ? [] : crowdedUplinks(world, other, level(world, other, atMs), before);
+    if (isKept || full.length > 0)
+      broken.push(`${own.id}: starts over an uplink that ${other.id}, before it, waits for`);
+  }
   const { destination } = pair.plan;
   if (destination === null || !placesOf(own).includes(destination)) {
     broken.push(`${own.id}: goes to a host that is none of its own`);
@@ -232,6 +291,7 @@ function checkStuck(world: LiveWorld, pairs: readonly Pair[], { own }: Pair): st
     others.some(
       (other) =>
         sharesLink(other.own, own) ||
+        sharesUplink(other.own, own) ||
         other.own.source === own.source ||
         (own.vmUuid !== undefined && other.own.vmUuid === own.vmUuid),
     ),

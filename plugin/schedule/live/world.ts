@@ -1,4 +1,5 @@
 import type { Priority } from '../../contract.ts';
+import type { UplinkUse } from './uplinks.ts';
 
 /**
  * All live migrations that run or wait, and what there is for them: what `planSchedule` plans. Rates in bit/s, times in ms
@@ -8,6 +9,8 @@ export interface LiveWorld {
   nowMs: number;
   /** One direction of a NIC each, with what the workload leaves for migrations. */
   links: readonly LiveLink[];
+  /** One direction of a switch's uplink each, with what migrations may take of it. Default: none. */
+  uplinks?: readonly LiveUplink[];
   hosts: readonly LiveHost[];
   migrations: readonly LiveMigration[];
   /** Who waited so long stands before all groups. */
@@ -25,6 +28,12 @@ export interface LiveLink {
   bitsPerSecond: Record<Priority, number>;
   /** Most migrations at a time; infinite: no cap. */
   mostMigrations: number;
+}
+
+export interface LiveUplink {
+  name: string;
+  /** For all migrations together. */
+  bitsPerSecond: number;
 }
 
 export interface LiveHost {
@@ -47,6 +56,8 @@ export interface LiveMigration {
   choices?: readonly number[];
   /** Indices into `links`. */
   links: readonly number[];
+  /** How it crosses `uplinks`. Default: it crosses none. */
+  uplinkUse?: UplinkUse;
   /** Null: it runs without Drover, in no group. */
   priority: Priority | null;
   /** What a second of its completion costs, beside the others. */

@@ -46,6 +46,7 @@ function note(tally: Tally, world: World, { actions, ahead }: Planned): void {
   if (!world.policy) tally.add('worlds', 'without a policy');
   if (hosts.some(({ sample }) => sample === null)) tally.add('worlds', 'with a host never measured');
   if (hosts.some(({ reachable }) => !reachable)) tally.add('worlds', 'with a silent host');
+  if (Object.keys(world.policy?.switches ?? {}).length > 0) tally.add('worlds', 'with switches');
   if ((world.policy?.windows.length ?? 0) > 0) tally.add('worlds', 'with start windows');
   tally.add('migrations', 'queued', world.queue.length);
   tally.add('migrations', 'in flight', world.inFlight.length);
@@ -58,6 +59,7 @@ function note(tally: Tally, world: World, { actions, ahead }: Planned): void {
       tally.add('warnings', action.warning.code);
     if (action.kind !== 'start') continue;
     const { technique, strategy, priority, reasons } = action.decision;
+    if (reasons.some(({ code }) => code === 'uplink-share')) tally.add('starts', 'held at uplinks');
     tally.add('starts', technique);
     tally.add('starts', strategy);
     tally.add('starts', priority);

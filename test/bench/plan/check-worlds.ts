@@ -32,6 +32,7 @@ export function benchWorlds(count: number, seed: number): string[] {
 function note(tally: Tally, world: LiveWorld, { migrations, cost }: LivePlan): void {
   tally.add('worlds', 'in all');
   if (world.mostRunning !== undefined) tally.add('worlds', 'with a cap on all that run');
+  if (world.uplinks) tally.add('worlds', 'with switches');
   if (world.hosts.some(({ free }) => free !== null)) tally.add('worlds', 'with hosts that may be full');
   if (cost < planSchedule(world, { rounds: 0 }).cost) tally.add('worlds', 'where the search found a better order');
   const planned = new Map(migrations.map((each) => [each.id, each]));

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { UplinkUse } from '../../../plugin/schedule/live/uplinks.ts';
 import type { LiveMigration, LiveWindows, LiveWorld } from '../../../plugin/schedule/live/world.ts';
 
 const NOW = 1_795_000_000_000;
@@ -40,8 +41,41 @@ const migration = fc.record({
   leastShare: fc.constantFrom(0.05, 0.1, 0.3),
   mostShare: fc.constantFrom(1, 1, 0.5),
   running: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+  /** Its source has a hostd. */
+  isHeld: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
   weight: fc.constantFrom(1, 3, 10),
 });
+
+/** Which of the hosts stand below it, and what its uplink has for migrations each way. */
+const aSwitch = fc.record({
+  below: fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
+  bitsPerSecond: fc.constantFrom(10e6, 60e6, 250e6, 1e9),
+});
+type Switch = typeof aSwitch extends fc.Arbitrary<infer Drawn> ? Drawn : never;
+
+/** How one crosses them; null: it stays below the same ones wherever it may go. */
+function uplinkUseOf(
+  switches: readonly Switch[],
+  [source, ...destinations]: readonly [number, ...number[]],
+  atATime: number,
+  own: { pathBitsPerSecond: number; leastBitsPerSecond: number; isHeld: boolean },
+): UplinkUse | null {
+  const uplinks = switches.flatMap(({ below }, at) =>
+    destinations.some((to) => below[to] !== below[source]) ? [2 * at + (below[source] ? 0 : 1)] : [],
+  );
+  if (uplinks.length === 0) return null;
+  const capacities = uplinks.map((uplink) => switches[Math.floor(uplink / 2)]?.bitsPerSecond ?? 0);
+  const alone = Math.min(own.pathBitsPerSecond, ...capacities);
+  const share = Math.max(alone / atATime, Math.min(alone, 10e6));
+  const least = Math.min(share, Math.max(own.leastBitsPerSecond, 10e6));
+  return {
+    uplinks,
+    aloneBitsPerSecond: alone,
+    shareBitsPerSecond: share,
+    leastBitsPerSecond: least,
+    isHeld: own.isHeld,
+  };
+}
 
 function fiveOfFifteen(atMs: number): LiveWindows {
   const phase = atMs % 900_000;
@@ -57,8 +91,10 @@ export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
     migrations: fc.array(migration, { maxLength: 10 }),
     maxWaitMs: fc.constantFrom(60_000, 600_000),
     mostRunning: fc.constantFrom(null, null, 2),
+    switches: fc.oneof(fc.constant<Switch[]>([]), fc.array(aSwitch, { minLength: 1, maxLength: 3 })),
+    atATime: fc.constantFrom(1, 2, 4),
   })
-  .map(({ hosts, migrations, maxWaitMs, mostRunning }) => ({
+  .map(({ hosts, migrations, maxWaitMs, mostRunning, switches, atATime }) => ({
     nowMs: NOW,
     maxWaitMs,
     ...(mostRunning === null ? {} : { mostRunning }),
@@ -69,6 +105,13 @@ export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
         mostMigrations,
       })),
     ),
+    ...(switches.length === 0
+      ? {}
+      : {
+          uplinks: switches.flatMap(({ bitsPerSecond }, at) =>
+            ['up', 'down'].map((direction) => ({ name: `switch ${at} ${direction}`, bitsPerSecond })),
+          ),
+        }),
     hosts: [
       ...hosts.map(({ freeGibibytes, freeVcpus, hasDevice, mostLeaving }, index) => ({
         name: `host ${index}`,
@@ -88,18 +131,25 @@ export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
       const source = drawn.source % hosts.length;
       const destination = (source + 1 + ((drawn.step - 1) % (hosts.length - 1))) % hosts.length;
       const path = Math.min(hosts[source]?.bitsPerSecond ?? 0, hosts[destination]?.bitsPerSecond ?? 0);
-      const leastBitsPerSecond = drawn.leastShare * path;
-      const dirty = drawn.dirtyShare * leastBitsPerSecond;
-      const memoryBytes = drawn.gigabytes * GIGABYTE;
       const others = hosts.map((_, at) => at).filter((at) => at !== source);
       const choices = drawn.choices === null ? null : others.slice(0, drawn.choices);
+      const isInGroup = !drawn.running || drawn.hasGroup;
+      const use = uplinkUseOf(switches, [source, ...(choices ?? [destination])], atATime, {
+        pathBitsPerSecond: path,
+        leastBitsPerSecond: drawn.leastShare * path,
+        isHeld: isInGroup && drawn.isHeld,
+      });
+      const leastBitsPerSecond = Math.min(drawn.leastShare * path, use?.leastBitsPerSecond ?? path);
+      const dirty = drawn.dirtyShare * leastBitsPerSecond;
+      const memoryBytes = drawn.gigabytes * GIGABYTE;
       return {
         id: index + 1,
         source,
         destination: choices ? hosts.length : destination,
         ...(choices && !drawn.running ? { choices } : {}),
         links: choices ? [2 * source] : [2 * source, 2 * destination + 1],
-        priority: drawn.running && !drawn.hasGroup ? null : drawn.priority,
+        ...(use ? { uplinkUse: use } : {}),
+        priority: isInGroup ? drawn.priority : null,
         weight: drawn.weight,
         serial: drawn.serial,
         receivedAtMs: NOW - drawn.waitedMs,
@@ -115,7 +165,7 @@ export const liveWorlds: fc.Arbitrary<LiveWorld> = fc
         },
         running: drawn.running,
         leastBitsPerSecond,
-        mostBitsPerSecond: drawn.mostShare * path,
+        mostBitsPerSecond: Math.min(drawn.mostShare * path, use?.aloneBitsPerSecond ?? path),
         remainingMs: (rate) => (rate > dirty ? (8000 * memoryBytes) / (rate - dirty) : Number.POSITIVE_INFINITY),
       };
     }),

@@ -46,6 +46,7 @@ const EXPLANATION: PolicyExplanation = {
   deadlineReason: null,
   admission: { verdict: 'refuse', reason: { code: 'deadline-unreachable', text: 'it cannot be over before' } },
   limits: [],
+  uplinks: [],
   decision: null,
 };
 const NOTICES: Notice[] = [

@@ -3,7 +3,8 @@ import type { Policy } from '../../../policy/schema.ts';
 import { priorityOf, type QueuedMigration, type World } from '../world.ts';
 import { isDecided } from './order.ts';
 import { lacksRoom } from './room.ts';
-import { shares, type View } from './view.ts';
+import { sharesUplink } from './uplinks.ts';
+import { type Place, shares, type View } from './view.ts';
 
 /** Where only one start of its own group keeps it waiting, that one has no later deadline, if deadlines order first. */
 export function checkDeadlines(world: World, policy: Policy, view: View, waiting: QueuedMigration): string[] {
@@ -11,6 +12,9 @@ export function checkDeadlines(world: World, policy: Policy, view: View, waiting
   if (policy.order[0] !== 'deadline' || !eligible(waiting) || level(waiting) === 0) return [];
   if (lacksRoom(world, view, waiting)) return [];
   if (!isDecided(world, policy, waiting)) return [];
+  // Which of those on an uplink keep it waiting there cannot be told so simply.
+  const meets = (other: Place & { id: number }) => other.id !== waiting.id && sharesUplink(view, waiting, other);
+  if (running.some(meets) || held.some(meets)) return [];
   const users = running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid);
   const above = held.some((other) => shares(waiting, other) && level(other) < level(waiting) && eligible(other));
   const [only, ...more] = users;

@@ -2,7 +2,8 @@ import type { Policy } from '../../../policy/schema.ts';
 import { mayStart } from '../../../policy/starting.ts';
 import { ADMITTED_WITHIN_MS, type QueuedMigration, type World } from '../world.ts';
 import { lacksRoom } from './room.ts';
-import { GROUPS, type Started, shares, type View } from './view.ts';
+import { sharesUplink } from './uplinks.ts';
+import { GROUPS, type Place, type Started, shares, type View } from './view.ts';
 
 export function checkTiming(world: World, policy: Policy, started: Started): string[] {
   const broken = batchOpen(world, policy, started) ? [`${started.id}: starts inside its batch window`] : [];
@@ -65,9 +66,10 @@ export function checkSerial({ running, flying, level }: View, started: Started):
 /** One whose links nobody uses, that nobody of a higher group waits for, and that has room has nothing to wait for. */
 export function checkIdle(world: World, policy: Policy, view: View, waiting: QueuedMigration): string[] {
   const { running, held, level, eligible } = view;
+  const meets = (other: Place & { id: number }) => shares(waiting, other) || sharesUplink(view, waiting, other);
   const obstacles = [
-    ...running.filter((other) => shares(waiting, other) || other.vmUuid === waiting.vmUuid),
-    ...held.filter((other) => shares(waiting, other) && standsBefore(level, other, waiting) && eligible(other)),
+    ...running.filter((other) => meets(other) || other.vmUuid === waiting.vmUuid),
+    ...held.filter((other) => meets(other) && standsBefore(level, other, waiting) && eligible(other)),
   ];
   const mayGo = eligible(waiting) && running.length < (policy.caps.clusterWide ?? Number.POSITIVE_INFINITY);
   const isFree =

@@ -2,10 +2,10 @@ import type { Priority } from 'drover-hostd/contract';
 import type { Action, World } from '../world.ts';
 import { GROUPS, shares, type View } from './view.ts';
 
-/** One beside a higher one is held to something, any other to nothing. */
+/** One beside a higher one is held to something; any other to nothing, unless it crosses uplinks (checkUplinks). */
 export function checkOvertaken(
   world: World,
-  { running }: View,
+  { running, crossed }: View,
   { id, source, destination, decision }: World['inFlight'][number],
   actions: readonly Action[],
 ): string[] {
@@ -24,5 +24,6 @@ export function checkOvertaken(
     return host?.sample && host.info && host.info.linkBitsPerSecond > 0 && host.info.shapeableBitsPerSecond > 0;
   });
   if (overtaken && isMeasured && limit === null) return [`${id}: is not slowed beside a higher one`];
-  return !overtaken && limit !== null ? [`${id}: is slowed for nobody`] : [];
+  const mayCross = crossed({ id, source, destination }).length > 0;
+  return !overtaken && !mayCross && limit !== null ? [`${id}: is slowed for nobody`] : [];
 }

@@ -29,8 +29,10 @@ export function checkReservation(
     const amount = (of: typeof limits.lower) => (of.kind === 'rate' ? of.bitsPerSecond : of.fraction * capacity);
     // Neither side can be promised more than the link less the hundredth that the other always keeps.
     const most = 0.99 * capacity - 1;
+    const heldTo = reservation.streamBitsPerSecond ?? Number.POSITIVE_INFINITY;
     if (priority === 'low') {
-      if (migration.rateBitsPerSecond < Math.min(amount(policy.floor), most) - 1) broken.push(`${id}: below the floor`);
+      const floor = Math.min(amount(policy.floor), most, heldTo);
+      if (migration.rateBitsPerSecond < floor - 1) broken.push(`${id}: below the floor`);
       if (workload.prio >= migration.prio) broken.push(`${id}: low, but the workload does not come first`);
     } else {
       if (workload.rateBitsPerSecond < Math.min(amount(limits.lower), most) - 1) {

@@ -3,12 +3,19 @@ import type { Decision, Strategy } from '../../../contract.ts';
 import type { Policy } from '../../../policy/schema.ts';
 import { mayStart, startTimes, waitedMs } from '../../../policy/starting.ts';
 import { type Action, priorityOf, type QueuedMigration, type World } from '../world.ts';
+import { type Crossed, crossedOf } from './crossed.ts';
 
 export type Place = { source: string; destination: string | null };
 
 export type Started = QueuedMigration & { decision: Decision };
 
-export type Running = Place & { id: number; vmUuid: string; group: Priority | null; strategy: Strategy | null };
+export type Running = Place & {
+  id: number;
+  vmUuid: string;
+  group: Priority | null;
+  strategy: Strategy | null;
+  candidates?: readonly string[];
+};
 
 export interface View {
   starts: Started[];
@@ -21,6 +28,7 @@ export interface View {
   eligible(migration: QueuedMigration): boolean;
   /** Place in the order: 0 for what waited too long, then high, medium, low. */
   level(migration: QueuedMigration): number;
+  crossed: Crossed;
 }
 
 export const GROUPS: readonly Priority[] = ['high', 'medium', 'low'];
@@ -38,13 +46,16 @@ export function viewOf(world: World, policy: Policy, actions: readonly Action[])
     if (action?.kind !== 'hold') return [];
     return [{ ...migration, destination: migration.destination ?? action.chosen ?? null }];
   });
-  const running = (migration: Place & { id: number; vmUuid: string; decision: Decision | null }): Running => ({
+  const running = (
+    migration: Place & { id: number; vmUuid: string; decision: Decision | null; candidates?: readonly string[] },
+  ): Running => ({
     id: migration.id,
     vmUuid: migration.vmUuid,
     source: migration.source,
     destination: migration.destination,
     group: migration.decision?.priority ?? null,
     strategy: migration.decision?.strategy ?? null,
+    ...(migration.candidates ? { candidates: migration.candidates } : {}),
   });
   const flying = world.inFlight.map(running);
   const times = startTimes(policy, world.nowMs);
@@ -64,6 +75,7 @@ export function viewOf(world: World, policy: Policy, actions: readonly Action[])
     flying,
     running: [...flying, ...starts.map(running)],
     eligible: ({ id }) => standing.get(id)?.eligible ?? false,
+    crossed: crossedOf(world, policy),
     level: ({ id }) => standing.get(id)?.level ?? GROUPS.length,
   };
 }

@@ -104,6 +104,7 @@ function explanation(name: string, text: string): PolicyExplanation {
     deadlineReason: { code: 'deadline-shortened', text },
     admission: { verdict: 'warn', reason: { code: 'x', text } },
     limits: [{ link: name, path: text, place: text, lowerBitsPerSecond: 100e6, upperBitsPerSecond: 300e6 }],
+    uplinks: [{ uplink: name, path: text, place: text, migrationBitsPerSecond: 4e9 }],
     decision: decision({ reasons: [{ code: 'x', text }], policy: text }),
   };
 }

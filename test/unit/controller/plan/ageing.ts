@@ -84,9 +84,13 @@ export const courses: fc.Arbitrary<OpenCourse> = fc
     /** Mean time between two arrivals. */
     everySeconds: fc.constantFrom(2, 10, 60),
     lowOpensMinutes: fc.constantFrom(0, 0, 0, 2, 5),
+    /** What the uplink of a rack with the first two hosts has for migrations; null: there is none. */
+    uplink: fc.constantFrom(null, null, 50e6, 300e6, 1e9),
     arrivals: fc.array(arrival, { minLength: 5, maxLength: 40 }),
   })
-  .map(({ hosts, limit, maxWaitSeconds, caps, clusterWide, order, everySeconds, lowOpensMinutes, arrivals }) => {
+  .map((drawn) => {
+    const { hosts, limit, maxWaitSeconds, caps, clusterWide, order, everySeconds, lowOpensMinutes, arrivals } = drawn;
+    const rack = { hosts: NAMES.slice(0, 2), capacityBitsPerSecond: 10e9, migrationBitsPerSecond: drawn.uplink ?? 0 };
     let atMs = 0;
     const window = {
       priority: ['low' as const],
@@ -101,6 +105,7 @@ export const courses: fc.Arbitrary<OpenCourse> = fc
         caps: { ...caps, clusterWide },
         order,
         windows: lowOpensMinutes > 0 ? [window] : [],
+        switches: drawn.uplink === null ? {} : { rack },
       }),
       hosts: Object.fromEntries(hosts.map((rates, at) => [NAMES[at] as string, rates])),
       limit,

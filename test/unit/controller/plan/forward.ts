@@ -5,6 +5,7 @@ import { contentionLevels, planAhead, type World } from '../../../../plugin/cont
 import { type InFlightMigration, linksOf, type QueuedMigration } from '../../../../plugin/controller/plan/world.ts';
 import type { Policy } from '../../../../plugin/policy/schema.ts';
 import { startTimes } from '../../../../plugin/policy/starting.ts';
+import { uplinksBetween } from '../../../../plugin/policy/uplinks.ts';
 import { host, NOW, queued, vm, world } from './worlds.ts';
 
 export interface Arrival {
@@ -29,6 +30,7 @@ export interface Course {
 /** What became of one; times after the beginning, null: that never came. */
 export interface Life extends Arrival {
   id: number;
+  /** Of its hosts, and the uplinks that it crosses or may cross. */
   links: string[];
   startMs: number | null;
   endMs: number | null;
@@ -56,7 +58,7 @@ export function playForward(
   look?: Parameters<typeof planAhead>[1],
 ): Forward {
   const lives = arrivals.map((arrival, at): Life => {
-    return { ...arrival, id: at + 1, links: linksOf(arrival), startMs: null, endMs: null };
+    return { ...arrival, id: at + 1, links: [...linksOf(arrival), ...uplinksOf(arrival)], startMs: null, endMs: null };
   });
   const breaches: string[] = [];
   const coming = [...lives].sort((a, b) => a.atMs - b.atMs || a.id - b.id);
@@ -96,6 +98,11 @@ export function playForward(
     nowMs = nextMs;
   }
 
+  function uplinksOf({ source, destination }: Arrival): string[] {
+    const others = destination === null ? Object.keys(hosts).filter((name) => name !== source) : [destination];
+    return uplinksBetween(policy.switches, source, others).map(({ key }) => key);
+  }
+
   function worldNow(): World {
     const queue = waiting.map(({ id, atMs, source, destination, priority }) =>
       queued(id, { source, destination, priority, receivedAtMs: NOW + atMs }),
@@ -115,7 +122,7 @@ export function playForward(
   function speedOf({ life }: Flight): number {
     const rank = (priority: Priority) => ['high', 'medium', 'low'].indexOf(priority);
     const beside = (link: string) => flights.map((other) => other.life).filter(({ links }) => links.includes(link));
-    const speeds = life.links.map((link) => {
+    const speeds = linksOf(life).map((link) => {
       const users = beside(link);
       const isOvertaken = users.some(({ priority }) => rank(priority) < rank(life.priority));
       return isOvertaken ? OVERTAKEN : 1 / users.filter(({ priority }) => priority === life.priority).length;

@@ -131,6 +131,8 @@ describe('plan, in random worlds', { timeout: 60_000 }, () => {
       'nova-limit',
       'link-cap',
       'no-room',
+      'uplink-full',
+      'uplink-awaited',
     ];
     const decided = ['pre-copy', 'post-copy', 'hybrid-copy', 'serial', 'parallel'];
     expect([...seen].sort()).toEqual(['adjust', 'pass', 'refuse', 'start', ...holds, ...decided].sort());

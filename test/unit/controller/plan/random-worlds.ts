@@ -6,6 +6,7 @@ import type { Contention, Decision, Priority } from '../../../../plugin/contract
 import { decide } from '../../../../plugin/controller/plan/decide.ts';
 import type { HostRoom, InFlightMigration, Room, World } from '../../../../plugin/controller/plan/world.ts';
 import { linkKey } from '../../../../plugin/controller/plan/world.ts';
+import type { Switches } from '../../../../plugin/policy/schema/switches.ts';
 import type { OrderKey, StartWindow } from '../../../../plugin/policy/schema/timing.ts';
 import type { Policy } from '../../../../plugin/policy/schema.ts';
 import { shippedPolicy } from '../../../bench/techniques/shipped.ts';
@@ -75,6 +76,8 @@ const running = fc.record({
   predicted: mostly,
   dirty: dirtyBytesPerSecond,
   sinceMs: fc.integer({ min: 0, max: 120_000 }),
+  /** What it was held to before. */
+  limit: fc.option(fc.integer({ min: 1e6, max: 470e6 })),
   /** What its source's hostd sees of the stream. */
   sentShare: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
 });
@@ -138,7 +141,23 @@ function roomOf({ hosts, holds, settled, arrived }: Told, requests: readonly { m
   };
 }
 
+/** Of their hosts some are not there, some switches have all of them below, some stand above others. */
+const aSwitch = fc.record({
+  hosts: fc.oneof(
+    fc.subarray(['compute-1', 'compute-2', 'compute-3', 'compute-4', 'compute-9'], { minLength: 1 }),
+    fc.constantFrom<string[]>(['compute-*'], ['*-1', '*-3'], ['compute-?', 'other']),
+  ),
+  migrationBitsPerSecond: fc.constantFrom(10e6, 40e6, 150e6, 600e6, 2e9),
+});
+const switches = fc
+  .array(aSwitch, { maxLength: 3 })
+  .map(
+    (all): Switches =>
+      Object.fromEntries(all.map((own, at) => [`switch-${at}`, { ...own, capacityBitsPerSecond: 10e9 }])),
+  );
+
 const policyParts = fc.record({
+  switches,
   caps: fc.record({ perSource: few, perDestination: few, clusterWide: few }),
   windows: fc.oneof(
     { weight: 3, arbitrary: fc.constant<StartWindow[]>([]) },
@@ -280,7 +299,8 @@ function flightOf(
   const decided = f.predicted
     ? decide(before, policy, queued(id, { ...f.place, server: { ...server, memoryBytes: bytes ?? 0 } }))
     : (own.decision as Decision);
-  const reservation = { sourceTx: classes, destinationRx: null };
+  const limit = f.limit === null ? {} : { streamBitsPerSecond: f.limit };
+  const reservation = { sourceTx: classes, destinationRx: null, ...limit };
   return {
     ...own,
     decision: f.passed ? null : { ...decided, priority: group, strategy, reservation },
