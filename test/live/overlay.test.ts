@@ -6,7 +6,7 @@ import { bearing, ENDED, ENDED_WITHIN_MS, policyText, Stage } from './stage.ts';
 
 const PRIORITIES = { priorities: [{ name: 'overlay-*', priority: 'low' as const }] };
 const WAITING_WITHIN_MS = 30_000;
-/** Nova waits 60 s for a guest that does not hear ACPI. */
+/** Nova waits for a guest that does not hear ACPI (shutdown_timeout). */
 const STOPPED_WITHIN_MS = 150_000;
 const TASK = 'OS-EXT-STS:task_state';
 
@@ -51,7 +51,7 @@ beforeAll(async () => {
   const answers = await Promise.all([cancelled, stopped].map((guest) => stage.migrate(guest, 'compute-2')));
   expect(answers.map(({ status }) => status)).toEqual([202, 202]);
   await Promise.all([waits(cancelled), waits(stopped)]);
-  // Takes Nova a minute, in which the others go on.
+  // Takes Nova its time, in which the others go on.
   expect((await stage.through('POST', `/servers/${stopped.id}/action`, { 'os-stop': null })).status).toBe(202);
 });
 afterAll(() => stage?.stop());

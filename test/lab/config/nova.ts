@@ -70,6 +70,8 @@ export function novaComputeConf(paths: LabPaths, host: HostPlan, options: LabOpt
       reserved_host_memory_mb: 0,
       max_concurrent_live_migrations: options.maxLiveMigrations,
       running_deleted_instance_action: 'reap',
+      // The guests do not hear ACPI: it would be 60 s for each that is stopped.
+      shutdown_timeout: 20,
     },
     libvirt: {
       virt_type: 'qemu',
