@@ -71,7 +71,7 @@ it('10,000 calls of clients that may not are refused, while one that may is answ
     peakBytes,
   };
   console.log('authorised client beside the flood', figures);
-  expect(at(0.99)).toBeLessThan(1000);
+  expect(at(0.99)).toBeLessThan(3000);
 
   expect(peakBytes).toBeLessThan(250e6);
   expect(Buffer.byteLength(rig.log)).toBeLessThan(50_000);

@@ -49,7 +49,7 @@ async function check(changes: object = {}, as: (argv: string[]) => string[] = (a
 }
 
 async function runCheck(argv: readonly string[]): Promise<Checked> {
-  const { status, stdout } = await run('ip', ['netns', 'exec', rig.host, ...argv], { timeout: 30_000 }).then(
+  const { status, stdout } = await run('ip', ['netns', 'exec', rig.host, ...argv], { timeout: 120_000 }).then(
     ({ stdout }) => ({ status: 0, stdout }),
     ({ code, stdout }: { code: number; stdout: string }) => ({ status: code, stdout }),
   );

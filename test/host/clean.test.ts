@@ -21,7 +21,7 @@ async function rules(method: keyof typeof RULES): Promise<string> {
 describe('`clean --all` after a hostd that counted with', () => {
   it.each(['nftables', 'iptables'] as const)('%s takes its rules away', async (counting) => {
     await rig.startDaemon({ counting });
-    await expect.poll(() => rules(counting), { timeout: 5000 }).toContain('drover');
+    await expect.poll(() => rules(counting)).toContain('drover');
     await rig.killDaemon('SIGTERM');
     // The counters go on without a hostd, so that the next one goes on with them.
     expect(await rules(counting)).toContain('drover');

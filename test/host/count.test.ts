@@ -90,8 +90,7 @@ describe.each(['nftables', 'iptables'] as const)('with %s', (method) => {
   it('VMs and the host itself add up to the NIC, over 100,000 packets, to the packet', async () => {
     const counting = new Counting(rig, { taps: rig.taps, method });
     await counting.begin();
-    const servers = ['5201', '5202', '5203'].map((port) => rig.spawn(rig.peer, 'iperf3', '-s', '-p', port));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const servers = await Promise.all([5201, 5202, 5203].map((port) => rig.iperfServer(rig.peer, port)));
     await Promise.all([flood(rig.guests[0], PEER, 5), flood(rig.guests[1], PEER, 5), flood(rig.peer, HOST, 5)]);
     const { counts: started, checked: before } = await readInSilence(counting, method);
 

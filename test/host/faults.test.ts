@@ -8,6 +8,8 @@ import { errorCode, lease, Rig } from './rig.ts';
 const run = promisify(execFile);
 const rig = new Rig();
 let bin = '';
+/** hostd looks at all of its classes this often, whether or not it was told of a change (hostd/shape/leases.ts). */
+const LOOKS_ANEW_MS = 10_000;
 let before = '';
 
 /**
@@ -64,8 +66,8 @@ afterEach(async () => {
   await spoil('');
   for (const { leaseId } of (await rig.call('GET', '/v1/leases')).json.leases)
     await rig.call('DELETE', `/v1/leases/${leaseId}?fence=1`);
-  await expect.poll(() => rig.snapshot(), { timeout: 5000 }).toBe(before);
-  await expect.poll(() => problems(), { timeout: 5000 }).toBe('');
+  await expect.poll(() => rig.snapshot()).toBe(before);
+  await expect.poll(() => problems()).toBe('');
 });
 afterAll(() => rig.stop());
 
@@ -83,9 +85,9 @@ describe('tc that is missing', () => {
     expect(answer.text).toMatch(/Nothing was changed on nic0.*iproute2.*ENOENT/);
     expect(await rig.snapshot()).toBe(before);
     expect(await rig.leasesOnDisk()).toEqual([]);
-    await expect.poll(() => problems(), { timeout: 5000 }).toContain('NIC is not as the leases say');
+    await expect.poll(() => problems()).toContain('NIC is not as the leases say');
     await installTc();
-    await expect.poll(() => problems(), { timeout: 5000 }).toBe('');
+    await expect.poll(() => problems()).toBe('');
     expect((await rig.call('PUT', '/v1/leases/a', lease(140, 40))).status).toBe(200);
   });
 
@@ -94,10 +96,10 @@ describe('tc that is missing', () => {
     await rm(join(bin, 'tc'));
     expect(errorCode(await rig.call('DELETE', '/v1/leases/a?fence=1'))).toBe('shape-failed');
     expect(await rig.tc('qdisc', 'show', 'dev', 'nic0')).toContain('htb d707:');
-    await expect.poll(async () => (await rig.call('GET', '/v1/leases')).json.leases, { timeout: 5000 }).toEqual([]);
+    await expect.poll(async () => (await rig.call('GET', '/v1/leases')).json.leases).toEqual([]);
     expect(await problems()).toContain('NIC is not as the leases say');
     await installTc();
-    await expect.poll(() => rig.snapshot(), { timeout: 5000 }).toBe(before);
+    await expect.poll(() => rig.snapshot()).toBe(before);
   });
 });
 
@@ -127,10 +129,10 @@ describe('tc that fails half way', () => {
     const answer = await rig.call('PUT', '/v1/leases/a', lease(140, 40));
     expect(answer.text).toContain('half done');
     expect(await rig.leasesOnDisk()).toEqual([]);
-    await expect.poll(() => problems(), { timeout: 5000 }).toContain('NIC is not as the leases say');
+    await expect.poll(() => problems()).toContain('NIC is not as the leases say');
     await spoil('');
-    await expect.poll(() => rig.snapshot(), { timeout: 5000 }).toBe(before);
-    await expect.poll(() => problems(), { timeout: 5000 }).toBe('');
+    await expect.poll(() => rig.snapshot()).toBe(before);
+    await expect.poll(() => problems()).toBe('');
   });
 
   it('puts back a root qdisc that was there', async () => {
@@ -149,11 +151,12 @@ describe('tc that hangs', () => {
     await spoil('hang 5');
     const startedAt = performance.now();
     const answer = await rig.call('PUT', '/v1/leases/a', lease(140, 40));
-    expect(performance.now() - startedAt).toBeLessThan(9000);
+    // The tc itself would take 30 s.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
     expect(errorCode(answer)).toBe('shape-failed');
     expect(answer.text).toContain('no end after');
     await spoil('');
-    await expect.poll(() => rig.snapshot(), { timeout: 9000 }).toBe(before);
+    await expect.poll(() => rig.snapshot()).toBe(before);
   });
 });
 
@@ -165,9 +168,7 @@ describe('a tap', () => {
     await rig.ip('link', 'del', 'dev', 'tap-gone');
     expect((await asked).status).toBe(200);
     expect(await classes()).toContain('rate 140Mbit');
-    await expect
-      .poll(async () => (await rig.call('GET', '/v1/sample')).json.ageMs, { timeout: 5000 })
-      .toBeLessThan(1500);
+    await expect.poll(async () => (await rig.call('GET', '/v1/sample')).json.ageMs).toBeLessThan(1500);
     expect(await problems()).toBe('');
   });
 });
@@ -177,22 +178,21 @@ describe('the IFB', () => {
     await rig.call('PUT', '/v1/leases/a', lease(140, 40));
     const stood = await classes();
     await rig.ip('link', 'del', 'dev', 'drover-ifb0');
-    await expect.poll(() => classes().catch(() => ''), { timeout: 3500 }).toBe(stood);
+    await expect.poll(() => classes().catch(() => ''), { timeout: LOOKS_ANEW_MS }).toBe(stood);
     expect(await rig.tc('filter', 'show', 'dev', 'nic0', 'parent', 'ffff:')).toContain('device drover-ifb0');
   });
 });
 
 describe('a renewal', () => {
   it('starts no program, nor does a lease of lower priority that changes nothing', async () => {
-    await rig.call('PUT', '/v1/leases/a', lease(140, 40));
+    await rig.call('PUT', '/v1/leases/a', lease(140, 40, { ttlMs: 20_000 }));
     await spoil('fail 0');
     const ends = async () => (await rig.call('GET', '/v1/leases')).json.leases[0].expiresInMs;
     await rm(join(bin, 'tc'));
     await rm(join(bin, 'ip'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(await ends()).toBeLessThan(29_990);
-    expect((await rig.call('PUT', '/v1/leases/a', lease(140, 40))).status).toBe(200);
-    expect(await ends()).toBeGreaterThan(29_900);
+    expect(await ends()).toBeLessThanOrEqual(20_000);
+    expect((await rig.call('PUT', '/v1/leases/a', lease(140, 40, { ttlMs: 60_000 }))).status).toBe(200);
+    expect(await ends()).toBeGreaterThan(20_000);
     expect((await rig.call('PUT', '/v1/leases/b', lease(10, 40, { priority: 'low' }))).status).toBe(200);
     expect((await rig.call('DELETE', '/v1/leases/b?fence=1')).status).toBe(204);
     await symlink('/usr/sbin/ip', join(bin, 'ip'));
@@ -209,7 +209,7 @@ describe('a full disk', () => {
     await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', tiny()]);
     try {
       await rig.startDaemon({ stateDir: 'tiny' });
-      expect((await rig.call('PUT', '/v1/leases/a', lease(140, 40, { ttlMs: 3000 }))).status).toBe(200);
+      expect((await rig.call('PUT', '/v1/leases/a', lease(140, 40, { ttlMs: 5000 }))).status).toBe(200);
       const stood = await classes();
       await run('dd', ['if=/dev/zero', `of=${join(tiny(), 'full')}`, 'bs=4k']).catch(() => undefined);
       for (const [method, path, body] of [
@@ -224,10 +224,10 @@ describe('a full disk', () => {
       expect(await classes()).toBe(stood);
       expect((await rig.call('GET', '/v1/leases')).json).toMatchObject({ fence: 1, leases: [{ leaseId: 'a' }] });
       // The next attempt is a second later and may succeed: what hostd itself removed makes room.
-      await expect.poll(() => problems(), { timeout: 6000, interval: 30 }).toContain('on disk');
-      await expect.poll(() => rig.snapshot(), { timeout: 1000 }).toBe(before);
+      await expect.poll(() => problems(), { interval: 30 }).toContain('on disk');
+      await expect.poll(() => rig.snapshot()).toBe(before);
       await rm(join(tiny(), 'full'));
-      await expect.poll(() => problems(), { timeout: 5000 }).toBe('');
+      await expect.poll(() => problems()).toBe('');
       expect((await rig.call('PUT', '/v1/leases/b', lease(60, 100))).status).toBe(200);
     } finally {
       for (const id of ['a', 'b']) await rig.call('DELETE', `/v1/leases/${id}?fence=1`);
@@ -257,9 +257,7 @@ describe('the NIC', () => {
     await spoil('');
     expect(errorCode(await call('PUT', '/v1/leases/a', lease(140, 40)))).toBe('device-missing');
     await makeNic();
-    await expect
-      .poll(async () => (await call('PUT', '/v1/leases/a', lease(140, 40))).status, { timeout: 5000 })
-      .toBe(200);
+    await expect.poll(async () => (await call('PUT', '/v1/leases/a', lease(140, 40))).status).toBe(200);
     await call('DELETE', '/v1/leases/a?fence=1');
     expect(await rig.snapshot()).toBe(before);
   });
@@ -270,10 +268,10 @@ describe('the NIC', () => {
     const stood = await classes();
     await rig.ip('link', 'del', 'dev', 'nic0');
     await expect
-      .poll(async () => (await call('GET', '/healthz')).json.problems.join(), { timeout: 4000 })
+      .poll(async () => (await call('GET', '/healthz')).json.problems.join())
       .toContain('There is no interface nic0');
     await makeNic();
-    await expect.poll(() => classes().catch(() => ''), { timeout: 4000 }).toBe(stood);
+    await expect.poll(() => classes().catch(() => '')).toBe(stood);
     expect((await call('DELETE', '/v1/leases/a?fence=1')).status).toBe(204);
     expect(await rig.snapshot()).toBe(before);
   });

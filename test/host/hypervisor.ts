@@ -16,7 +16,7 @@ const run = promisify(execFile);
 const OWN = { run: '/run/libvirt', lib: '/var/lib/libvirt', log: '/var/log/libvirt', cache: '/var/cache/libvirt' };
 /** libvirt asks every emulator that it finds for what it can, about 4 s each. */
 const HIDDEN_EMULATOR = '/usr/bin/qemu-system-i386';
-const READY_MS = 40_000;
+const READY_MS = 90_000;
 
 export interface GuestOptions {
   name: string;

@@ -87,8 +87,7 @@ it.each([
   ['IPv6', PEER6, '-6'],
 ])('who is where (%s) is found out while tenants flood both directions', async (_, address, family) => {
   expect((await rig.call('PUT', '/v1/leases/a', lease(100, 20))).status).toBe(200);
-  const servers = ['5401', '5402'].map((port) => rig.spawn(rig.peer, 'iperf3', '-s', '-p', port));
-  await rig.exec(rig.host, 'sleep', '0.4');
+  const servers = await Promise.all([5401, 5402].map((port) => rig.iperfServer(rig.peer, port)));
   const udp = ['-u', '-l', '1200', '-b', '150M', '-t', '4', '--connect-timeout', '2000'];
   const flood = Promise.allSettled([
     rig.exec(rig.guests[0], 'iperf3', '-c', '10.99.0.2', '-p', '5401', ...udp),

@@ -97,9 +97,9 @@ function domainXml({ uuid, name, tap }: TestDomain): string {
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 90_000;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not after 30 s: ${what}`);
+    if (Date.now() > deadline) throw new Error(`not after 90 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -92,7 +92,7 @@ describe('a reload', () => {
 
   it('of certificates needs no signal, and shuts out who held one of the old CA', async () => {
     const stream = rig.listen('/v1/events?vms=0');
-    await expect.poll(() => stream.events('migrations').length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => stream.events('migrations').length).toBe(1);
     const pki = join(rig.dir, 'pki');
     const fresh = join(rig.dir, 'fresh');
     await makePki(fresh, { hosts: [{ name: 'here', address: HOST }], clients: ['plugin'] });

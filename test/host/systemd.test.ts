@@ -16,9 +16,11 @@ const NET_ADMIN = '0000000000001000';
 let before = '';
 
 const FILES = {
-  'etc/systemd/system/drover-hostd.service.d/test.conf': '[Service]\nWatchdogSec=4\nRestartSec=200ms\n',
+  'etc/systemd/system/drover-hostd.service.d/test.conf': '[Service]\nWatchdogSec=8\nRestartSec=200ms\n',
   'etc/systemd/system/drover-hostd-clean.timer.d/test.conf':
     '[Timer]\nOnActiveSec=\nOnUnitActiveSec=\nOnActiveSec=1\nOnUnitActiveSec=1\nAccuracySec=100ms\n',
+  // As often as it runs here systemd would not start it.
+  'etc/systemd/system/drover-hostd-clean.service.d/test.conf': '[Unit]\nStartLimitIntervalSec=0\n',
   'etc/nova/nova.conf':
     '[DEFAULT]\nhost = here\nmax_concurrent_live_migrations = 2\n[libvirt]\nlive_migration_permit_post_copy = true\n',
 };
@@ -61,7 +63,7 @@ describe('the unit', () => {
     expect(await machine.property(UNIT, 'ActiveState')).toBe('active');
     expect(await machine.property(UNIT, 'Type')).toBe('notify');
     expect((await rig.call('GET', '/healthz')).status).toBe(200);
-    await expect.poll(() => machine.property(UNIT, 'StatusText'), { timeout: 10_000 }).toBe('ok');
+    await expect.poll(() => machine.property(UNIT, 'StatusText')).toBe('ok');
   });
 
   it('runs as a user of its own, in the groups of libvirt and nova, with CAP_NET_ADMIN alone', async () => {
@@ -102,7 +104,7 @@ describe('the unit', () => {
     expect(postCopy.reason).not.toContain('nova.conf');
     await rig.exec(rig.peer, 'ping', '-c', '20', '-i', '0.05', '-q', HOST);
     const rates = async () => (await rig.call('GET', '/v1/sample')).json.nic.controlRxBitsPerSecond;
-    await expect.poll(rates, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(rates).toBeGreaterThan(0);
     expect(await journal(UNIT)).not.toMatch(/EPERM|Operation not permitted|Read-only file system/);
   });
 
@@ -131,7 +133,7 @@ describe('the unit', () => {
   it('is started again when hostd is killed, and the lease goes on', async () => {
     const pid = await mainPid();
     await machine.exec('kill', '-KILL', String(pid));
-    await expect.poll(held, { timeout: 20_000 }).toEqual(['a']);
+    await expect.poll(held).toEqual(['a']);
     expect(await mainPid()).not.toBe(pid);
     expect(await rootOfNic()).toMatch(/^qdisc htb d707: root/);
     expect(await machine.property(UNIT, 'NRestarts')).toBe('1');
@@ -142,8 +144,8 @@ describe('the unit', () => {
     const pid = await mainPid();
     await machine.exec('kill', '-STOP', String(pid));
     await expect.poll(() => machine.property(UNIT, 'NRestarts'), { timeout: 20_000, interval: 200 }).toBe('2');
-    expect(await journal(UNIT)).toContain('Watchdog timeout (limit 4s)');
-    await expect.poll(held, { timeout: 20_000 }).toEqual(['a']);
+    expect(await journal(UNIT)).toContain('Watchdog timeout (limit 8s)');
+    await expect.poll(held).toEqual(['a']);
     expect(await mainPid()).not.toBe(pid);
     await timerEnds();
   });
@@ -179,14 +181,15 @@ describe('a hostd that is stopped for good', () => {
     expect(Number(await machine.property(UNIT, 'NRestarts'))).toBeGreaterThan(2);
     await machine.exec('rm', broken);
     await machine.exec('systemctl', 'daemon-reload');
-    await expect.poll(held, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(held).toEqual([]);
     await timerEnds();
   });
 
   it('is gone after `clean --all`: no class, no device, no counter, no lease', async () => {
     expect((await rig.call('PUT', '/v1/leases/b', lease(100, 40, { fence: 3 }))).status).toBe(200);
     await machine.exec('systemctl', 'stop', UNIT);
-    await machine.exec('systemctl', 'stop', TIMER);
+    // One that the timer has just started may still hold the lock.
+    await machine.exec('systemctl', 'stop', TIMER, CLEAN);
     await machine.exec('/usr/bin/node', '/usr/lib/drover/hostd/main.ts', 'clean', '--all');
     expect(await rig.snapshot()).toBe(before);
     expect(await rig.exec(rig.host, 'nft', 'list', 'tables')).not.toContain('drover');

@@ -102,6 +102,10 @@ describe.each([
     });
     const before = await classCounters(rig, device);
     await transmit(rig, namespace, port, frames);
+    // What was redirected to the IFB is sent by its own tasklet.
+    const counted = async () => Object.values(grown(before, await classCounters(rig, device)));
+    const sent = async () => (await counted()).reduce((sum, { packets }) => sum + packets, 0);
+    await expect.poll(sent).toBeGreaterThanOrEqual(frames.length);
     const classes = grown(before, await classCounters(rig, device));
     const casesOf = (name: Case['expected']) =>
       cases.filter(({ expected }) => expected === name).map(({ what }) => what);

@@ -76,8 +76,6 @@ export async function flow(
   rig: Rig,
   { from, to, address, port, bytes }: { from: string; to: string; address: string; port: number; bytes: number },
 ): Promise<void> {
-  const server = rig.spawn(to, 'iperf3', '-s', '-1', '-p', String(port));
-  server.stdout?.resume();
-  await rig.exec(to, 'sleep', '0.4');
+  await rig.iperfServer(to, port, '-1');
   await rig.exec(from, 'iperf3', '-c', address, '-p', String(port), '-n', String(bytes), '-b', '20M', '-l', '8K');
 }

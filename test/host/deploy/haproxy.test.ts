@@ -140,7 +140,7 @@ describe('while Drover is gone', () => {
       const reply = await stand.send('POST', `/v2.1/servers/${VM}/action?${i}`, MIGRATE, JSON_BODY);
       expect([reply.status, reply.headers['x-answered-by']]).toEqual([200, 'nova']);
     }
-    expect(Date.now() - killedMs).toBeLessThan(5000);
+    expect(Date.now() - killedMs).toBeLessThan(20_000);
 
     // What only reads was asked again, of Nova.
     const read = await reading;

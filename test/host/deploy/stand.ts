@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from '../../free-port.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-const READY_MS = 10_000;
+const READY_MS = 60_000;
 
 export interface Seen {
   method: string;
@@ -74,6 +75,7 @@ export class Stand {
   async start(): Promise<void> {
     this.#upstreamPort = await this.behindDrover.start();
     const novaPort = await this.direct.start();
+    this.#droverPort = await freePort();
     await this.startDrover();
     this.port = await freePort();
     const file = join(ROOT, 'plugin/deploy/haproxy.cfg');
@@ -144,12 +146,4 @@ export class Stand {
       await ended;
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }

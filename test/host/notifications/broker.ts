@@ -1,9 +1,9 @@
 /** A real RabbitMQ of one's own: on the loopback, with its own node, ports, data and process namespace. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../free-port.ts';
 
 const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 const START_WITHIN_MS = 120_000;
@@ -78,13 +78,4 @@ export class Broker {
       await new Promise((done) => setTimeout(done, 100));
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise<void>((done) => server.close(() => done()));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

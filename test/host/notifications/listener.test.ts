@@ -21,7 +21,7 @@ const OURS = '178b0921-8f85-4257-88b6-2e743b5a975c';
 const OTHER = '278b0921-8f85-4257-88b6-2e743b5a975c';
 const END = 'instance.live_migration_post.end';
 const KEY = 'versioned_notifications.info';
-const WITHIN = { timeout: 20_000, interval: 20 };
+const WITHIN = { timeout: 60_000, interval: 20 };
 
 const broker = new Broker();
 let nova: ChannelModel;

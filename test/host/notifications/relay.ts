@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from '../../free-port.ts';
 
 /** A TCP relay before a broker that can be cut and mended; a cut one refuses connections. */
 export class Relay {
@@ -27,13 +28,11 @@ export class Relay {
         });
       }
     });
+    this.port ||= await freePort();
     await new Promise<void>((done, failed) => {
       server.once('error', failed);
       server.listen(this.port, '127.0.0.1', done);
     });
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    this.port = address.port;
     this.#server = server;
   }
 
