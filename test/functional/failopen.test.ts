@@ -1,13 +1,10 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Exchange } from '../plugin/sender.ts';
 import { PluginStage } from '../plugin/stage.ts';
 import { expectUnchanged } from '../plugin/unchanged.ts';
-
-// Each starts the real process, which takes many times longer where all tests share the processors.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 const WITHIN = { timeout: 30_000 };
 
@@ -41,7 +38,7 @@ describe('With a database that', () => {
     const other = new Database(plugin.database);
     other.exec('BEGIN IMMEDIATE');
     expectUnchanged(cloud, await send(0));
-    expect(plugin.said('database is locked')).toBe(true);
+    await expect.poll(() => plugin.said('database is locked'), WITHIN).toBe(true);
     other.exec('ROLLBACK');
     other.close();
     await expectManaged(await send(1));
@@ -64,7 +61,7 @@ describe('With a database that', () => {
     renameSync(plugin.database, `${plugin.database}.aside`);
     writeFileSync(plugin.database, '');
     expectUnchanged(cloud, await send(0));
-    expect(plugin.said('is another file than the one that is open')).toBe(true);
+    await expect.poll(() => plugin.said('is another file than the one that is open'), WITHIN).toBe(true);
     renameSync(`${plugin.database}.aside`, plugin.database);
     await expectManaged(await send(1));
   });
@@ -89,7 +86,7 @@ describe('Without', () => {
     await stage.start();
     expectUnchanged(cloud, await send(0));
     expect((await plugin.newest())[0]?.decision).toBeNull();
-    expect(plugin.said('there is no valid policy: to Nova unchanged')).toBe(true);
+    await expect.poll(() => plugin.said('there is no valid policy: to Nova unchanged'), WITHIN).toBe(true);
     renameSync(`${file}.aside`, file);
     await expect.poll(() => plugin.said('policy in effect'), WITHIN).toBe(true);
     await expectManaged(await send(1));
@@ -104,7 +101,7 @@ describe('Without', () => {
     await expect.poll(async () => (await plugin.health()).problems.length, WITHIN).toBe(cloud.hosts.length);
     expectUnchanged(cloud, await send(0));
     expect((await plugin.newest())[0]?.decision).toBeNull();
-    expect(plugin.said('has a hostd that answers: to Nova unchanged')).toBe(true);
+    await expect.poll(() => plugin.said('has a hostd that answers: to Nova unchanged'), WITHIN).toBe(true);
     for (const host of cloud.hosts) await host.speak();
     await expect.poll(async () => (await plugin.health()).status, WITHIN).toBe('ok');
     await expectManaged(await send(1));

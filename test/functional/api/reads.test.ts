@@ -89,9 +89,7 @@ describe('GET /v1/hosts', () => {
       { code: 'nova-serial', text: expect.stringContaining('Set it to 4 in nova.conf there') },
     ]);
     plugin.hosts[0].reachable = false;
-    await expect
-      .poll(async () => (await views())[0]?.warnings.map(({ code }) => code), { timeout: 5000 })
-      .toEqual(['hostd-silent']);
+    await expect.poll(async () => (await views())[0]?.warnings.map(({ code }) => code)).toEqual(['hostd-silent']);
   });
 });
 
@@ -104,14 +102,12 @@ describe('health and readiness', () => {
     };
     expect(await ready()).toEqual({ status: 200, failed: [] });
     plugin.novaDown = true;
-    await expect.poll(ready, { timeout: 5000 }).toMatchObject({
+    await expect.poll(ready).toMatchObject({
       status: 503,
       failed: [{ name: 'nova', text: expect.stringContaining('refused') }],
     });
     await plugin.store.stop();
-    await expect
-      .poll(async () => (await ready()).failed.map(({ name }) => name), { timeout: 5000 })
-      .toEqual(['store', 'nova']);
+    await expect.poll(async () => (await ready()).failed.map(({ name }) => name)).toEqual(['store', 'nova']);
     expect((await plugin.local('GET', '/healthz')).status).toBe(200);
   });
 

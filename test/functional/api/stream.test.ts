@@ -95,7 +95,7 @@ describe('GET /v1/events/stream', () => {
     let written = 0;
     for (let round = 0; round < 20; round += 1) {
       const reader = await new Reader().open(plugin.socket, place);
-      if (place === undefined) await expect.poll(() => reader.of('hello').length, { timeout: 8000 }).toBe(1);
+      if (place === undefined) await expect.poll(() => reader.of('hello').length).toBe(1);
       for (let n = 0; n < 25; n += 1) {
         await note(id, String(written));
         written += 1;
@@ -104,8 +104,7 @@ describe('GET /v1/events/stream', () => {
       await plugin.store.addNotice(notice);
       // Lost at any moment: some have been read, some not.
       const heard = round % 4;
-      if (heard > 0)
-        await expect.poll(() => reader.of('migration').length, { timeout: 8000 }).toBeGreaterThanOrEqual(heard * 8);
+      if (heard > 0) await expect.poll(() => reader.of('migration').length).toBeGreaterThanOrEqual(heard * 8);
       reader.close();
       all.push(...reader.told);
       place = reader.lastId || place;
@@ -116,7 +115,7 @@ describe('GET /v1/events/stream', () => {
       [...all, ...last.told]
         .filter(({ event, data }) => event === 'migration' && data.reason.code === 'n')
         .map(({ data }) => MigrationEvent.parse(data).reason.text);
-    await expect.poll(() => texts().length, { timeout: 8000 }).toBe(written);
+    await expect.poll(() => texts().length).toBe(written);
     expect(texts()).toEqual(Array.from({ length: written }, (_, n) => String(n)));
     const notices = [...all, ...last.told].filter(({ event, data }) => event === 'notice' && data.code === 'unmanaged');
     expect(notices.map(({ data }) => Notice.parse(data).text)).toEqual(
@@ -129,12 +128,10 @@ describe('GET /v1/events/stream', () => {
     await plugin.start();
     const id = await add(1);
     const [now, lost] = [await new Reader().open(plugin.socket), await new Reader().open(plugin.socket, '999-999')];
-    await expect.poll(() => [now.of('hello').length, lost.of('reset').length], { timeout: 8000 }).toEqual([1, 1]);
+    await expect.poll(() => [now.of('hello').length, lost.of('reset').length]).toEqual([1, 1]);
     await note(id, 'later');
     await expect
-      .poll(() => [now, lost].map((reader) => reader.of('migration').map(({ data }) => data.reason.text)), {
-        timeout: 8000,
-      })
+      .poll(() => [now, lost].map((reader) => reader.of('migration').map(({ data }) => data.reason.text)))
       .toEqual([['later'], ['later']]);
     const wrong = await new Reader().open(plugin.socket, 'x');
     expect(wrong.status).toBe(400);
@@ -146,10 +143,10 @@ describe('GET /v1/events/stream', () => {
     await plugin.start();
     const reader = await new Reader().open(plugin.socket);
     const { json } = await plugin.local('POST', '/v1/migrations', { vm: vm(1), destination: 'compute-2' });
-    await expect.poll(() => plugin.nova.issued.length, { timeout: 8000 }).toBe(1);
+    await expect.poll(() => plugin.nova.issued.length).toBe(1);
     plugin.hosts[0].show([sourceView()]);
     await expect
-      .poll(() => reader.of('progress').at(-1)?.data, { timeout: 8000 })
+      .poll(() => reader.of('progress').at(-1)?.data)
       .toMatchObject([{ migrationId: json.id, remainingBytes: 50, totalBytes: 100, transferBitsPerSecond: 8 }]);
     reader.close();
   });
@@ -190,12 +187,12 @@ describe('EventStreams', () => {
     });
     await streams.open(stuck as never, { event: 0, notice: 0 });
     await streams.open(reading as never, { event: 0, notice: 0 });
-    await expect.poll(() => read.match(/event: migration/g)?.length, { timeout: 8000 }).toBe(20_000);
+    await expect.poll(() => read.match(/event: migration/g)?.length).toBe(20_000);
     expect(stuck.writableLength).toBeLessThan(1024 * 1024);
-    await expect.poll(() => streams.cutOff, { timeout: 8000 }).toBe(1);
+    await expect.poll(() => streams.cutOff).toBe(1);
     expect([stuck.destroyed, reading.destroyed, streams.count]).toEqual([true, false, 1]);
     reading.destroy();
-    await expect.poll(() => streams.count, { timeout: 8000 }).toBe(0);
+    await expect.poll(() => streams.count).toBe(0);
   });
 });
 

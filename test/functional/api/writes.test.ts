@@ -38,9 +38,7 @@ describe('POST /v1/migrations', () => {
     expect(taken.status).toBe(201);
     const { id } = MigrationRecord.parse(taken.json);
     expect(taken.headers.location).toBe(`/v1/migrations/${id}`);
-    await expect
-      .poll(() => plugin.nova.issued.map(({ vmUuid, by }) => [vmUuid, by]), { timeout: 8000 })
-      .toEqual([[vm(1), 'service']]);
+    await expect.poll(() => plugin.nova.issued.map(({ vmUuid, by }) => [vmUuid, by])).toEqual([[vm(1), 'service']]);
     const { json } = await plugin.call('GET', `/v1/migrations/${id}`, { token });
     expect(json).toMatchObject({
       vmName: 'web-1',
@@ -61,9 +59,9 @@ describe('POST /v1/migrations', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 201]);
     const ids = new Set(answers.map(({ json }) => json.id));
     expect(ids.size).toBe(1);
-    await expect.poll(() => plugin.nova.issued.length, { timeout: 8000 }).toBe(1);
+    await expect.poll(() => plugin.nova.issued.length).toBe(1);
     plugin.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => state([...ids][0]), { timeout: 8000 }).toBe('completed');
+    await expect.poll(() => state([...ids][0])).toBe('completed');
     await plugin.restart();
     expect(await ask(body)).toMatchObject({ status: 200, json: { id: [...ids][0], state: 'completed' } });
     expect(code(await ask({ ...body, priority: 'low' }))).toEqual([422, 'idempotency-key-reused']);
@@ -130,7 +128,7 @@ describe('POST /v1/migrations', () => {
     const { json } = await ask({ vm: vm(1), notBeforeAtMs: startsAtMs });
     await plugin.restart();
     expect(await state(json.id)).toBe('queued');
-    await expect.poll(() => plugin.nova.issued.length, { timeout: 8000 }).toBe(1);
+    await expect.poll(() => plugin.nova.issued.length).toBe(1);
     expect(plugin.nova.issued[0]?.atMs).toBeGreaterThanOrEqual(startsAtMs);
   });
 
@@ -188,14 +186,14 @@ describe('DELETE /v1/migrations/{id}', () => {
     for (const n of [1, 2]) plugin.nova.addServer(vm(n));
     await plugin.start();
     const { id } = (await ask({ vm: vm(1) })).json;
-    await expect.poll(() => state(id), { timeout: 8000 }).toBe('running');
+    await expect.poll(() => state(id)).toBe('running');
     expect((await plugin.local('DELETE', `/v1/migrations/${id}`)).status).toBe(200);
     expect(plugin.nova.aborted).toEqual([{ vmUuid: vm(1), novaMigrationId: 1 }]);
-    await expect.poll(() => state(id), { timeout: 8000 }).toBe('aborted');
+    await expect.poll(() => state(id)).toBe('aborted');
     const second = (await ask({ vm: vm(2) })).json.id;
-    await expect.poll(() => state(second), { timeout: 8000 }).toBe('running');
+    await expect.poll(() => state(second)).toBe('running');
     plugin.nova.set(vm(2), { phase: 'post-copy', status: 'running (post-copy)' });
-    await expect.poll(() => state(second), { timeout: 8000 }).toBe('post-copy');
+    await expect.poll(() => state(second)).toBe('post-copy');
     expect(code(await plugin.local('DELETE', `/v1/migrations/${second}`))).toEqual([409, 'migration-in-post-copy']);
     expect(plugin.nova.aborted).toHaveLength(1);
   });
@@ -212,11 +210,11 @@ describe('PATCH /v1/migrations/{id}', () => {
       notBeforeAtMs: LATER.notBeforeAtMs,
     });
     const running = (await ask({ vm: vm(2), priority: 'low', destination: 'compute-2' })).json.id;
-    await expect.poll(() => state(running), { timeout: 8000 }).toBe('running');
+    await expect.poll(() => state(running)).toBe('running');
     const lease = () => [...plugin.hosts[0].leases.values()].map(({ priority }) => priority);
     expect(lease()).toEqual(['low']);
     expect((await change(running, 'high')).json.decision).toMatchObject({ priority: 'high' });
-    await expect.poll(lease, { timeout: 8000 }).toEqual(['high']);
+    await expect.poll(lease).toEqual(['high']);
     const { events } = (await plugin.local('GET', `/v1/migrations/${running}`)).json;
     expect(events.map((event: { reason: { code: string } }) => event.reason.code)).toContain('priority-changed');
     expect(code(await change(running, 'urgent'))).toEqual([400, 'request-invalid']);

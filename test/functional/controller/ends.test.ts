@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { RENEW_EVERY_MS } from '../../../plugin/bandwidth/lease.ts';
 import type { NovaMigration } from '../../../plugin/nova/control.ts';
 import { sourceView, vm } from './doubles.ts';
 import { ControllerRig } from './rig.ts';
@@ -54,7 +53,7 @@ describe('an end that Nova or its parts bring about', () => {
     rig.nova.set(vm(4), { phase: 'failed', status: 'error' });
 
     await expect
-      .poll(() => rig.ends(), { timeout: 12_000 })
+      .poll(() => rig.ends())
       .toEqual({
         1: 'aborted cancelled',
         2: 'failed no-valid-host',
@@ -80,7 +79,7 @@ describe('an end that Nova or its parts bring about', () => {
     const pass = async (minutes: number) => {
       const before = rig.nova.asked(vm(1));
       vi.setSystemTime(Date.now() + minutes * MINUTE_MS);
-      await expect.poll(() => rig.nova.asked(vm(1)), { timeout: 5000 }).toBeGreaterThan(before + 1);
+      await expect.poll(() => rig.nova.asked(vm(1))).toBeGreaterThan(before + 1);
     };
     await pass(61);
     expect((await rig.ends())[1]).toBe('submitted submitted');
@@ -88,7 +87,7 @@ describe('an end that Nova or its parts bring about', () => {
     await pass(50);
     expect((await rig.ends())[1]).toBe('submitted submitted');
     vi.setSystemTime(Date.now() + 11 * MINUTE_MS);
-    await expect.poll(() => rig.ends(), { timeout: 5000 }).toEqual({ 1: 'failed compute-silent' });
+    await expect.poll(() => rig.ends()).toEqual({ 1: 'failed compute-silent' });
   });
 });
 
@@ -102,11 +101,11 @@ describe('while it runs', () => {
     rig.nova.silent = true;
     const leases = rig.hosts[0]?.leases ?? new Map();
     leases.clear();
-    await expect.poll(() => leases.size, { timeout: RENEW_EVERY_MS + 4000 }).toBe(1);
+    await expect.poll(() => leases.size).toBe(1);
     expect(await rig.ends()).toEqual({ 1: 'running running' });
     rig.nova.silent = false;
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => rig.ends(), { timeout: 8000 }).toEqual({ 1: 'completed completed' });
+    await expect.poll(() => rig.ends()).toEqual({ 1: 'completed completed' });
   });
 
   it('force_complete by hand is taken down, and Nova is not asked for it again', async () => {
@@ -123,12 +122,12 @@ describe('while it runs', () => {
     const passes = [1, 2].map((pass) => ({ pass, atMs: Date.now() }));
     source?.show([sourceView(1, { passes })]);
     const asked = rig.nova.asked(vm(1));
-    await expect.poll(() => rig.nova.asked(vm(1)), { timeout: 5000 }).toBeGreaterThan(asked + 1);
+    await expect.poll(() => rig.nova.asked(vm(1))).toBeGreaterThan(asked + 1);
     expect(rig.nova.forced).toEqual([]);
     source?.show([sourceView(1, { passes, status: 'post-copy', postCopyAtMs: Date.now() })]);
     await expect.poll(() => rig.ends()).toEqual({ 1: 'post-copy post-copy' });
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => rig.ends(), { timeout: 8000 }).toEqual({ 1: 'completed completed' });
+    await expect.poll(() => rig.ends()).toEqual({ 1: 'completed completed' });
   });
 
   it('an answer of Nova’s that says only that it failed is no refusal: it is looked for', async () => {

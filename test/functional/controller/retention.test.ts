@@ -25,7 +25,7 @@ const before = { ...pruneBefore(RetentionSettings.parse({}), NOW), newestMigrati
 let mariadb: MariadbServer;
 beforeAll(async () => {
   mariadb = await MariadbServer.start();
-}, 60_000);
+});
 afterAll(() => mariadb?.stop());
 
 const folder = mkdtempSync(join(tmpdir(), 'drover-retention-'));

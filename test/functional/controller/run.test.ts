@@ -105,7 +105,7 @@ describe('Controller', () => {
     expect(nova.issued).toMatchObject([{ vmUuid: vm(1), by: 'caller' }]);
     expect(tookMs).toBeGreaterThanOrEqual(WINDOW_MS);
     // The bound of 100 ms is the live test's: here all tests of the project share the processors.
-    expect(tookMs).toBeLessThan(WINDOW_MS + 500);
+    expect(tookMs).toBeLessThan(WINDOW_MS + 5000);
   });
 
   it('starts the high, then the medium, then the low, in whatever order they were asked for', async () => {
@@ -116,7 +116,7 @@ describe('Controller', () => {
     const verdicts = await Promise.all([ask(controller, 1), ask(controller, 2), ask(controller, 3)]);
     expect(verdicts.map((verdict) => verdict.kind)).toEqual(['accepted', 'accepted', 'answered']);
     for (const n of [3, 2, 1]) {
-      await expect.poll(() => nova.issued.map((issue) => issue.vmUuid), { timeout: 5000 }).toContain(vm(n));
+      await expect.poll(() => nova.issued.map((issue) => issue.vmUuid)).toContain(vm(n));
       nova.set(vm(n), { phase: 'completed', status: 'completed' });
     }
     expect(nova.issued.map((issue) => [issue.vmUuid, issue.by])).toEqual([
@@ -135,7 +135,7 @@ describe('Controller', () => {
     expect(source.leases.get('migration-1')?.rx).toBeUndefined();
     expect(destination.leases.get('migration-1')).toMatchObject({ priority: 'high', rx: {} });
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => source.leases.size + destination.leases.size, { timeout: 8000 }).toBe(0);
+    await expect.poll(() => source.leases.size + destination.leases.size).toBe(0);
   });
 
   it('asks Nova to switch only where both hosts permit post-copy', async () => {
@@ -149,10 +149,12 @@ describe('Controller', () => {
       const record = (await running?.store.newest(1))?.[0];
       expect(record?.decision?.technique).toBe(permitted ? 'hybrid-copy' : 'pre-copy');
       hosts[0].show([sourceView(n, { passes: [1, 2].map((pass) => ({ pass, atMs: Date.now() })) })]);
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      expect(nova.forced.filter((force) => force.vmUuid === vm(n)).length > 0).toBe(permitted);
+      const forced = () => nova.forced.filter((force) => force.vmUuid === vm(n)).length > 0;
+      if (permitted) await expect.poll(forced).toBe(true);
+      else await new Promise((resolve) => setTimeout(resolve, 1500));
+      expect(forced()).toBe(permitted);
       nova.set(vm(n), { phase: 'completed', status: 'completed' });
-      await expect.poll(states, { timeout: 8000 }).toMatchObject({ [vm(n).slice(-2)]: 'completed' });
+      await expect.poll(states).toMatchObject({ [vm(n).slice(-2)]: 'completed' });
       await running?.stop();
       running = null;
     }
@@ -247,7 +249,7 @@ describe('Controller', () => {
     expect(nova.issued).toHaveLength(1);
     const first = nova.issued[0]?.vmUuid ?? '';
     nova.set(first, { phase: 'completed', status: 'completed' });
-    await expect.poll(() => nova.issued.length, { timeout: 8000 }).toBe(2);
+    await expect.poll(() => nova.issued.length).toBe(2);
   });
 
   it('lets a high one overtake: a low one that runs is slowed, not aborted, and goes on when the high one has ended', async () => {
@@ -257,7 +259,7 @@ describe('Controller', () => {
     const [source] = hosts;
     const limit = () => source.leases.get('migration-1')?.maxBandwidthBitsPerSecond ?? null;
     await ask(controller, 1);
-    await expect.poll(async () => (await states())['01'], { timeout: 5000 }).toBe('running');
+    await expect.poll(async () => (await states())['01']).toBe('running');
     expect(limit()).toBeNull();
     const alone = (await controller.views.unfinished()).find(({ vmUuid }) => vmUuid === vm(1))?.planned;
     expect(alone?.endAtMs.value).toBeGreaterThan(Date.now());
@@ -265,7 +267,7 @@ describe('Controller', () => {
     // It does not wait for the low one.
     expect(await ask(controller, 2)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
     // The floor of the seed policy: 1 % of 475 Mbit/s.
-    await expect.poll(limit, { timeout: 5000 }).toBe(4_750_000);
+    await expect.poll(limit).toBe(4_750_000);
     const lease = source.leases.get('migration-1');
     expect(lease).toMatchObject({ priority: 'low', tx: { migration: { rateBitsPerSecond: 4_750_000 } } });
     const both = controller.views.plan().migrations;
@@ -277,11 +279,11 @@ describe('Controller', () => {
     expect(await states()).toMatchObject({ '01': 'running' });
 
     nova.set(vm(2), { phase: 'completed', status: 'completed' });
-    await expect.poll(async () => (await states())['02'], { timeout: 8000 }).toBe('completed');
-    await expect.poll(limit, { timeout: 5000 }).toBeNull();
+    await expect.poll(async () => (await states())['02']).toBe('completed');
+    await expect.poll(limit).toBeNull();
     expect(await states()).toMatchObject({ '01': 'running' });
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(async () => (await states())['01'], { timeout: 8000 }).toBe('completed');
+    await expect.poll(async () => (await states())['01']).toBe('completed');
     const happened = (await controller.views.events(1)).map(({ state }) => state);
     expect(happened).not.toContain('aborted');
   });
@@ -295,11 +297,9 @@ describe('Controller', () => {
     third.vmUuids = [vm(2)];
     const controller = await startController();
     await ask(controller, 1);
-    await expect.poll(async () => (await states())['01'], { timeout: 5000 }).toBe('running');
+    await expect.poll(async () => (await states())['01']).toBe('running');
     expect(await ask(controller, 2)).toMatchObject({ kind: 'answered', answer: { status: 202 } });
-    await expect
-      .poll(() => hosts[0].leases.get('migration-1')?.maxBandwidthBitsPerSecond, { timeout: 5000 })
-      .toBe(4_750_000);
+    await expect.poll(() => hosts[0].leases.get('migration-1')?.maxBandwidthBitsPerSecond).toBe(4_750_000);
     expect(third.leases.get('migration-2')?.maxBandwidthBitsPerSecond).toBeUndefined();
   });
 
@@ -311,12 +311,10 @@ describe('Controller', () => {
     await Promise.all([ask(controller, 1), ask(controller, 2)]);
     // One that runs has the time when Nova was asked, from the first round after it on.
     await expect
-      .poll(
-        async () =>
-          (await controller.views.unfinished()).map(
-            ({ planned, submittedAtMs }) => planned && (submittedAtMs === null || planned.startAtMs === submittedAtMs),
-          ),
-        { timeout: 5000 },
+      .poll(async () =>
+        (await controller.views.unfinished()).map(
+          ({ planned, submittedAtMs }) => planned && (submittedAtMs === null || planned.startAtMs === submittedAtMs),
+        ),
       )
       .toEqual([true, true]);
     const records = await controller.views.unfinished();
@@ -381,9 +379,9 @@ describe('Controller', () => {
   it('answers 409 for a VM that already waits', async () => {
     nova.addServer(vm(1));
     const controller = await startController();
-    const [first, same] = [ask(controller, 1), ask(controller, 1)];
+    const [first, same, again] = [ask(controller, 1), ask(controller, 1), ask(controller, 1)];
     expect(await same).toMatchObject({ kind: 'busy' });
-    expect(await ask(controller, 1)).toMatchObject({ kind: 'busy', microversion: '2.93' });
+    expect(await again).toMatchObject({ kind: 'busy', microversion: '2.93' });
     expect(await first).toMatchObject({ kind: 'answered', answer: { status: 202 } });
     expect(nova.issued).toHaveLength(1);
   });
@@ -408,10 +406,10 @@ describe('Controller', () => {
     nova.outcome = 'not-reached';
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
     await expect
-      .poll(async () => (await controller.views.events(2)).map((event) => event.reason.code), { timeout: 8000 })
+      .poll(async () => (await controller.views.events(2)).map((event) => event.reason.code))
       .toContain('nova-unreachable');
     nova.outcome = { status: 202, text: '' };
-    await expect.poll(() => nova.issued.map((issue) => issue.vmUuid), { timeout: 5000 }).toEqual([vm(1), vm(2)]);
+    await expect.poll(() => nova.issued.map((issue) => issue.vmUuid)).toEqual([vm(1), vm(2)]);
   });
 });
 
@@ -462,16 +460,16 @@ describe('Controller after a crash', () => {
     expect(await ask(await startController(), 2)).toMatchObject({ kind: 'answered' });
     expect(await states()).toMatchObject({ '01': 'received' });
     nova.take(vm(1), 'caller');
-    await expect.poll(states, { timeout: 5000 }).toMatchObject({ '01': 'running' });
+    await expect.poll(states).toMatchObject({ '01': 'running' });
     expect(nova.issued).toHaveLength(2);
   });
 
   it.each(['queued', 'reserving'] as const)('issues once what was accepted and %s', async (state) => {
     await leave(state, true);
     await startController();
-    await expect.poll(() => nova.issued, { timeout: 5000 }).toHaveLength(1);
+    await expect.poll(() => nova.issued).toHaveLength(1);
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(states, { timeout: 8000 }).toEqual({ '01': 'completed' });
+    await expect.poll(states).toEqual({ '01': 'completed' });
     expect(nova.issued).toHaveLength(1);
   });
 
@@ -481,7 +479,7 @@ describe('Controller after a crash', () => {
     await startController();
     await expect.poll(states).toMatchObject({ '01': 'running' });
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(states, { timeout: 8000 }).toEqual({ '01': 'completed' });
+    await expect.poll(states).toEqual({ '01': 'completed' });
     expect(nova.issued).toHaveLength(1);
   });
 
@@ -498,13 +496,13 @@ describe('Controller after a crash', () => {
     expect(await states()).toEqual({ '01': 'running' });
     nova.silent = false;
     nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(states, { timeout: 8000 }).toEqual({ '01': 'completed' });
+    await expect.poll(states).toEqual({ '01': 'completed' });
   });
 
-  it('issues a deferred one again only when Nova surely never took it', { timeout: 30_000 }, async () => {
+  it('issues a deferred one again only when Nova surely never took it', async () => {
     await leave('submitted', true);
     await startController();
-    await expect.poll(() => nova.issued, { timeout: 25_000 }).toHaveLength(1);
+    await expect.poll(() => nova.issued).toHaveLength(1);
   });
 });
 

@@ -57,14 +57,14 @@ describe('what is done to a server while its migration waits', () => {
     doIt(rig);
     for (const n of Object.keys(DONE)) rig.controller.serverChanged(other(Number(n)));
     // One that was planned anew waits for its window again.
-    await expect.poll(() => rig.ends(), { timeout: 5000 }).toEqual({ ...ENDS, 10: expect.stringMatching(/^queued/) });
+    await expect.poll(() => rig.ends()).toEqual({ ...ENDS, 10: expect.stringMatching(/^queued/) });
     expect(await rig.events(10)).toContain('source-changed');
     expect((await rig.store.newest(100)).find(({ vmUuid }) => vmUuid === vm(10))?.source).toBe('compute-3');
     expect(rig.nova.issued).toEqual([]);
 
     // The task is over: it waits as before, and is the only one that still does with the one that moved.
     Object.assign(rig.nova.servers.get(vm(6)) ?? {}, { taskState: null });
-    await expect.poll(async () => (await rig.ends())[6], { timeout: 6000 }).toBe('queued window');
+    await expect.poll(async () => (await rig.ends())[6]).toBe('queued window');
   });
 
   it('is respected at its turn where nobody saw it', async () => {
@@ -76,9 +76,7 @@ describe('what is done to a server while its migration waits', () => {
     await first;
     doIt(rig);
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect
-      .poll(() => rig.ends(), { timeout: 15_000 })
-      .toMatchObject({ ...ENDS, 10: expect.not.stringMatching(/^queued/) });
+    await expect.poll(() => rig.ends()).toMatchObject({ ...ENDS, 10: expect.not.stringMatching(/^queued/) });
     // Only the one that went to a third host went on, from there.
     expect(rig.nova.issued.map(({ vmUuid }) => vmUuid)).toEqual([vm(1), vm(10)]);
     expect(rig.hosts[2]?.leases.size).toBe(1);
@@ -93,7 +91,7 @@ describe('what is done to a server while its migration waits', () => {
     Object.assign(rig.nova.servers.get(vm(2)) ?? {}, { locked: true });
     rig.controller.serverChanged(other(2));
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => rig.nova.issued.map(({ vmUuid }) => vmUuid), { timeout: 8000 }).toEqual([vm(1), vm(2)]);
+    await expect.poll(() => rig.nova.issued.map(({ vmUuid }) => vmUuid)).toEqual([vm(1), vm(2)]);
   });
 
   it('does not end it because Nova does not answer; it goes on when Nova does', async () => {
@@ -107,7 +105,7 @@ describe('what is done to a server while its migration waits', () => {
     await expect.poll(() => rig.ends()).toMatchObject({ 2: 'queued nova-unreachable' });
     rig.nova.silent = false;
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => rig.nova.issued.map(({ vmUuid }) => vmUuid), { timeout: 8000 }).toEqual([vm(1), vm(2)]);
+    await expect.poll(() => rig.nova.issued.map(({ vmUuid }) => vmUuid)).toEqual([vm(1), vm(2)]);
   });
 
   it('that makes Nova refuse it in the last moment is its reason', async () => {
@@ -119,7 +117,7 @@ describe('what is done to a server while its migration waits', () => {
     rig.nova.outcome = { status: 409, text: 'busy' };
     rig.nova.beforeSubmission = () => Object.assign(rig.nova.servers.get(vm(2)) ?? {}, { status: 'SHUTOFF' });
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => rig.ends(), { timeout: 8000 }).toMatchObject({ 2: 'aborted server-state' });
+    await expect.poll(() => rig.ends()).toMatchObject({ 2: 'aborted server-state' });
   });
 });
 
@@ -151,7 +149,7 @@ describe('one that waits, in Nova’s own lists', () => {
     expect(await rig.ask(1)).toMatchObject({ kind: 'accepted' });
   });
 
-  it('is either aborted or started, never both, however close the two are', { timeout: 60_000 }, async () => {
+  it('is either aborted or started, never both, however close the two are', async () => {
     for (const afterMs of [0, 5, 15]) {
       const rig = new ControllerRig('');
       rig.nova.addServer(vm(1), HIGH);
@@ -159,10 +157,10 @@ describe('one that waits, in Nova’s own lists', () => {
       await rig.start();
       await Promise.all([rig.ask(1), rig.ask(2)]);
       rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-      await expect.poll(async () => (await rig.ends())[1], { interval: 5, timeout: 8000 }).toMatch(/^completed/);
+      await expect.poll(async () => (await rig.ends())[1], { interval: 5 }).toMatch(/^completed/);
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       const aborted = await rig.controller.migrations.abort(2, 'good');
-      await expect.poll(async () => (await rig.ends())[2], { timeout: 5000 }).toMatch(/^(aborted|running)/);
+      await expect.poll(async () => (await rig.ends())[2]).toMatch(/^(aborted|running)/);
       expect(rig.nova.issued.filter(({ vmUuid }) => vmUuid === vm(2))).toHaveLength(aborted ? 0 : 1);
       await rig.stop();
     }
@@ -176,7 +174,7 @@ describe('one that waits, in Nova’s own lists', () => {
     await Promise.all([rig.ask(1), rig.ask(2)]);
     rig.nova.outcome = { status: 400, text: 'no' };
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => controller.migrations.ended(), { timeout: 8000 }).toHaveLength(1);
+    await expect.poll(() => controller.migrations.ended()).toHaveLength(1);
     expect(await controller.migrations.ended()).toMatchObject([{ id: 2, status: 'error' }]);
   });
 
@@ -186,7 +184,7 @@ describe('one that waits, in Nova’s own lists', () => {
     const controller = await rig.start();
     await Promise.all([rig.ask(1), rig.ask(2)]);
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => controller.migrations.novaId(2, vm(2)), { timeout: 8000 }).toBe(2);
+    await expect.poll(() => controller.migrations.novaId(2, vm(2))).toBe(2);
     expect(await controller.migrations.novaId(2, vm(1))).toBeNull();
     expect(await controller.migrations.waiting(null)).toEqual([]);
     expect(overlayId(2)).toBe(2_000_000_002);
@@ -206,10 +204,10 @@ describe('a server whose migration waits is to be seen as migrating', () => {
     const found = Promise.withResolvers<void>();
     rig.nova.beforeFind = (vmUuid) => (vmUuid === vm(2) ? found.promise : Promise.resolve());
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
-    await expect.poll(() => rig.nova.issued.length, { timeout: 8000 }).toBe(2);
+    await expect.poll(() => rig.nova.issued.length).toBe(2);
     expect(migrations.migrating()).toEqual(new Set([vm(2)]));
     found.resolve();
-    await expect.poll(() => migrations.migrating().size, { timeout: 8000 }).toBe(0);
+    await expect.poll(() => migrations.migrating().size).toBe(0);
     expect(await migrations.novaId(2, vm(2))).toBe(2);
   });
 
@@ -239,7 +237,7 @@ describe('a second live migration of a server', () => {
     rig.nova.addServer(vm(1), HIGH);
     await rig.start();
     await rig.ask(1);
-    await expect.poll(async () => (await rig.ends())[1], { timeout: 8000 }).toMatch(/^running/);
+    await expect.poll(async () => (await rig.ends())[1]).toMatch(/^running/);
     rig.nova.set(vm(1), { phase: 'completed', status: 'completed' });
     Object.assign(rig.nova.servers.get(vm(1)) ?? {}, { host: 'compute-2' });
     expect(await rig.ask(1, { host: 'compute-1' })).toMatchObject({ kind: 'answered', answer: { status: 202 } });
@@ -250,14 +248,12 @@ describe('a second live migration of a server', () => {
     ]);
   });
 
-  it('is Nova’s to answer where the first goes on for Drover though Nova calls the server free', {
-    timeout: 15_000,
-  }, async () => {
+  it('is Nova’s to answer where the first goes on for Drover though Nova calls the server free', async () => {
     const rig = new ControllerRig('');
     rig.nova.addServer(vm(1), HIGH);
     await rig.start();
     await rig.ask(1);
-    await expect.poll(async () => (await rig.ends())[1], { timeout: 8000 }).toMatch(/^running/);
+    await expect.poll(async () => (await rig.ends())[1]).toMatch(/^running/);
     expect(await rig.ask(1)).toMatchObject({ kind: 'forward' });
     expect(await rig.store.newest(10)).toHaveLength(1);
   });

@@ -1,11 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readHistory } from '../../../plugin/controller/store/history.ts';
 import { locateDatabase } from '../../../plugin/controller/store/locate.ts';
 import type { Moment } from '../../cloud/ledger.ts';
 import { PluginStage } from '../../plugin/stage.ts';
-
-// Each starts the real process, which takes many times longer where all tests share the processors.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 const WITHIN = { timeout: 30_000 };
 
@@ -28,10 +25,17 @@ beforeEach(async () => {
     if (migrate === null || migrate.host?.startsWith('nowhere-')) return;
     bodies.push({ ...migrate, by: String(request.headers['x-auth-token']).split('-')[0] ?? '' });
   });
-  await plugin.prepare('300 ms', undefined, 'least-contended');
-  await stage.start();
+  // So long that room and samples are known when it is decided, on a busy machine, too.
+  await plugin.prepare('1500 ms', undefined, 'least-contended');
+  await start();
 });
 afterEach(() => stage.stop());
+
+async function start(): Promise<void> {
+  await stage.start();
+  // No host is silent any more.
+  await expect.poll(async () => (await plugin.health()).status, WITHIN).toBe('ok');
+}
 
 function send(host: string | null = null) {
   return stage.send(machine, host);
@@ -110,7 +114,7 @@ describe('A migration without a destination, least-contended', () => {
       };
       await send().catch(() => {});
       await plugin.ended();
-      await stage.start();
+      await start();
       expect(await ended()).toMatchObject({ state: 'completed', destination: 'compute-2' });
       expect(cloud.ledger.taken.map(({ end }) => end)).toEqual(['error', 'completed']);
       expect(cloud.ledger.overlaps).toEqual([]);
