@@ -9,6 +9,8 @@ const WAITING_WORKERS = 3;
  */
 const PATIENCE = { expect: { poll: { timeout: 30_000 } }, testTimeout: 120_000, hookTimeout: 120_000 };
 
+const PROPERTIES = ['test/properties.ts'];
+
 /**
  * unit: pure, no I/O. functional: real HTTP, real SQLite, doubles for Nova and hostd. host: the real kernel (tc, nft,
  * namespaces), needs root. live: the OpenStack lab.
@@ -17,11 +19,20 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { ...PATIENCE, name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: WAITING_WORKERS } },
+      {
+        test: {
+          ...PATIENCE,
+          name: 'unit',
+          setupFiles: PROPERTIES,
+          include: ['test/unit/**/*.test.ts'],
+          maxWorkers: WAITING_WORKERS,
+        },
+      },
       {
         test: {
           ...PATIENCE,
           name: 'functional',
+          setupFiles: PROPERTIES,
           globalSetup: ['test/compiled.ts'],
           include: ['test/{functional,regressions,abuse}/**/*.test.ts'],
           maxWorkers: WAITING_WORKERS,

@@ -124,5 +124,6 @@ it('warnings of 900 rules of patterns are worked out at once', () => {
   const many = Array.from({ length: 900 }, (_, index) => `{ name: [vm-${index}-*, x-${index}-*], priority: low }`);
   const startMs = performance.now();
   expect(warningsOf(rules(...many))).toEqual([]);
-  expect(performance.now() - startMs).toBeLessThan(5000);
+  // A second on a quiet machine; minutes if each rule were compared with each other one word by word.
+  expect(performance.now() - startMs).toBeLessThan(20_000);
 });
