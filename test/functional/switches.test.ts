@@ -19,7 +19,7 @@ let history: { limits: ReturnType<typeof limitOf>[]; ended: number }[];
 
 /** compute-1 and -2 stand below a switch whose uplink has 100 Mbit/s for migrations, the others do not. */
 beforeEach(async () => {
-  stage = await PluginStage.build({ hosts: HOSTS, machines: 4, runMs: [5000, 5000] });
+  stage = await PluginStage.build({ hosts: HOSTS, machines: 4, runMs: [9000, 9000] });
   await stage.plugin.prepare('1 s');
   for (const machine of stage.cloud.machines.machines.values()) machine.metadata = {};
   history = [];
