@@ -1,9 +1,10 @@
 import Database from 'better-sqlite3';
 import { Kysely, type Selectable, sql } from 'kysely';
 import { Decision, MigrationState, Outcome } from '../../contract.ts';
-import { DecisionFacts } from '../plan/facts.ts';
+import type { DecisionFacts } from '../plan/facts.ts';
 import type { DatabaseAddress, MariadbAddress } from './address.ts';
 import { unavailable } from './database.ts';
+import { readFacts } from './facts.ts';
 import { mariadbDialect } from './mariadb.ts';
 import type { MigrationTable, Schema } from './tables.ts';
 
@@ -99,7 +100,7 @@ function fromRow(row: Row): RecordedDecision {
     source: row.source,
     destination: row.destination,
     decision: Decision.parse(JSON.parse(row.decision ?? 'null')),
-    facts: row.facts === null ? null : DecisionFacts.parse(JSON.parse(row.facts)),
+    facts: row.facts === null ? null : readFacts(row.facts),
     outcome: row.outcome === null ? null : Outcome.parse(JSON.parse(row.outcome)),
     state: MigrationState.parse(row.state),
     endedAtMs: row.ended_at_ms,

@@ -2,6 +2,7 @@ import type { Selectable, Updateable } from 'kysely';
 import { Asked, Decision, type MigrationRecord, type MigrationState, Outcome, Reason } from '../../contract.ts';
 import type { KeptRequest } from '../../nova/control.ts';
 import type { DecisionFacts } from '../plan/facts.ts';
+import { writeFacts } from './facts.ts';
 import type { MigrationTable } from './tables.ts';
 
 /** What plan and tracker need to know of the server itself, as it was when the request came. */
@@ -68,7 +69,7 @@ export function toColumns(change: Change): Updateable<MigrationTable> {
   if (change.endedAtMs !== undefined) columns.ended_at_ms = change.endedAtMs;
   if (change.decision !== undefined) columns.decision = JSON.stringify(change.decision);
   if (change.request !== undefined) columns.request = JSON.stringify(change.request);
-  if (change.facts !== undefined) columns.facts = JSON.stringify(change.facts);
+  if (change.facts !== undefined) columns.facts = writeFacts(change.facts);
   if (change.outcome !== undefined) columns.outcome = JSON.stringify(change.outcome);
   if (change.asked !== undefined) columns.asked = JSON.stringify(change.asked);
   return columns;
