@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { Technique } from '../contract.ts';
 import { type Correction, correctionOf, misfit, type Point } from './correction.ts';
 import { iterationsWithin, lossWithin } from './derived.ts';
-import { MigrationFeatures } from './features.ts';
+import { DEFAULT_PARAMETERS, MigrationFeatures, type ModelParameters } from './features.ts';
 import type { Figures } from './figures.ts';
-import { around, type Estimate, PRIORS } from './interval.ts';
-import { predictOne } from './predict.ts';
+import { around, type Estimate, median, PRIORS } from './interval.ts';
+import { predictOne, TECHNIQUES } from './predict.ts';
 import { VARIANTS } from './variants.ts';
 
 /**
@@ -33,22 +33,28 @@ const Remembered = FinishedMigration.extend({
 });
 type Remembered = z.infer<typeof Remembered>;
 
-/** Plain JSON, for the store. `finished`: oldest first. `variant`: which of the model's variants holds, by technique. */
+/**
+ * Plain JSON, for the store. `finished`: oldest first. `variant`: which of the model's variants holds, by technique.
+ * `contentShare`: how much of what may hold content does, for all of them (features.ts).
+ */
 export const Calibration = z.object({
   version: z.literal(1),
   variant: z.partialRecord(Technique, z.number().int().nonnegative()),
+  contentShare: z.number().positive().max(1).default(1),
   finished: z.array(Remembered),
 });
 export type Calibration = z.infer<typeof Calibration>;
 
-export const UNCALIBRATED: Calibration = { version: 1, variant: {}, finished: [] };
+export const UNCALIBRATED: Calibration = { version: 1, variant: {}, contentShare: 1, finished: [] };
 
 /** Remembered of each technique. */
 const MOST_REMEMBERED = 400;
-/** The variant is looked at again after so many. */
+/** Variant and content are looked at again after so many of a technique. */
 const REVIEW_EVERY = 10;
 /** A variant other than the first must explain this much more (in log units), the more the less is known. */
 const LOYALTY = 0.2;
+/** A guest without any content has its kernel still. */
+const LEAST_CONTENT = 0.05;
 
 /** The calibration with one more finished migration. Pure. */
 export function learn(calibration: Calibration, migration: FinishedMigration): Calibration {
@@ -64,19 +70,37 @@ export function learn(calibration: Calibration, migration: FinishedMigration): C
   const mine = all.filter((each) => each.technique === technique);
   const forgotten = mine.length > MOST_REMEMBERED ? mine[0] : undefined;
   const finished = all.filter((each) => each !== forgotten);
-  const due = mine.length % REVIEW_EVERY === 0;
-  const variant = due ? { ...calibration.variant, [technique]: bestVariant(mine) } : calibration.variant;
-  return { version: 1, variant, finished };
+  if (mine.length % REVIEW_EVERY !== 0) return { ...calibration, finished };
+  const contentShare = contentShareOf(finished, calibration.variant);
+  const variant = { ...calibration.variant, [technique]: bestVariant(mine, contentShare) };
+  return { version: 1, variant, contentShare, finished };
 }
 
-function bestVariant(mine: readonly Remembered[]): number {
+/**
+ * What was carried against what would have been if all memory held content. The median: most guests dirty little of theirs
+ * while they move, and what is dirtied is counted in both.
+ */
+function contentShareOf(finished: readonly FinishedMigration[], variant: Calibration['variant']): number {
+  const shares = TECHNIQUES.flatMap((technique) => {
+    const mine = finished.filter((each) => each.technique === technique);
+    const points = pointsOf(mine, 'bytes', parametersOf(variant[technique] ?? 0, 1));
+    return points.flatMap(({ predicted, observed }) => (Number.isFinite(predicted) ? [observed / predicted] : []));
+  });
+  return shares.length === 0 ? 1 : Math.min(1, Math.max(LEAST_CONTENT, median(shares)));
+}
+
+function bestVariant(mine: readonly Remembered[], contentShare: number): number {
   // Where no time was measured no variant explains anything.
   if (mine.every(({ observed }) => observed.totalMigrationTimeMs === undefined)) return 0;
   const cost = VARIANTS.map((_, variant) => {
     const loyalty = variant === 0 ? 0 : LOYALTY / mine.length;
-    return misfit(pointsOf(mine, 'totalMigrationTimeMs', variant)) + loyalty;
+    return misfit(pointsOf(mine, 'totalMigrationTimeMs', parametersOf(variant, contentShare))) + loyalty;
   });
   return cost.indexOf(Math.min(...cost));
+}
+
+function parametersOf(variant: number, contentShare: number): ModelParameters {
+  return { ...(VARIANTS[variant] ?? DEFAULT_PARAMETERS), contentShare };
 }
 
 /** A prediction with what is known of this cloud: the calibrated figures lie in their intervals nine times of ten. */
@@ -104,22 +128,21 @@ export function correctorOf(calibration: Calibration): Corrector {
   return made;
 }
 
-function makeCorrector({ finished, variant }: Calibration): Corrector {
+function makeCorrector({ finished, variant, contentShare }: Calibration): Corrector {
+  const parameters = (technique: Technique) => parametersOf(variant[technique] ?? 0, contentShare);
   const known = new Map<string, Correction>();
   const correction = (technique: Technique, name: Measured): Correction => {
     const key = `${technique} ${name}`;
     const mine = () => finished.filter((each) => each.technique === technique);
     const errors = () => mine().flatMap(({ surprise }) => surprise[name] ?? []);
-    const found =
-      known.get(key) ?? correctionOf(pointsOf(mine(), name, variant[technique] ?? 0), errors(), PRIORS[name]);
+    const found = known.get(key) ?? correctionOf(pointsOf(mine(), name, parameters(technique)), errors(), PRIORS[name]);
     known.set(key, found);
     return found;
   };
   return {
     estimate(migration, features) {
       const { technique } = migration;
-      const parameters = VARIANTS[variant[technique] ?? 0];
-      const model = predictOne(technique, features, parameters);
+      const model = predictOne(technique, features, parameters(technique));
       const estimate = (name: Measured): Estimate => {
         const predicted = model[name];
         // One that does not end, or that Nova aborts, is as the model says: nothing was learned of such.
@@ -137,7 +160,7 @@ function makeCorrector({ finished, variant }: Calibration): Corrector {
       return {
         technique,
         ...measured,
-        iterations: iterationsWithin(technique, features, { model, spread, parameters }),
+        iterations: iterationsWithin(technique, features, { model, spread, parameters: parameters(technique) }),
         lostBits: lossWithin(features, model, measured),
         ends: model.ends,
       };
@@ -147,15 +170,16 @@ function makeCorrector({ finished, variant }: Calibration): Corrector {
 
 const predictions = new WeakMap<MigrationFeatures, Map<string, Figures>>();
 
-/** What a variant of the model says of migrations that have finished; worked out once for each. */
-function pointsOf(mine: readonly FinishedMigration[], name: Measured, variant: number): Point[] {
+/** What the model says of migrations that have finished; worked out once for each. */
+function pointsOf(mine: readonly FinishedMigration[], name: Measured, parameters: ModelParameters): Point[] {
+  const { dirtyFactor, reverseLoss, contentShare } = parameters;
   return mine.flatMap((each): Point[] => {
     const observed = each.observed[name];
     if (observed === undefined) return [];
     const known = predictions.get(each.features) ?? new Map<string, Figures>();
     predictions.set(each.features, known);
-    const key = `${each.technique} ${variant}`;
-    const figures = known.get(key) ?? predictOne(each.technique, each.features, VARIANTS[variant]);
+    const key = [each.technique, dirtyFactor, reverseLoss, contentShare].join(' ');
+    const figures = known.get(key) ?? predictOne(each.technique, each.features, parameters);
     known.set(key, figures);
     // A blackout of 0 is what an aborted migration has.
     const predicted = figures.ends === 'timeout' ? Number.POSITIVE_INFINITY : figures[name];

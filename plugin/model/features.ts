@@ -24,7 +24,7 @@ export const MigrationFeatures = z.object({
    * Of it, what may hold content; null: not known, all of it. A zero page goes as a header (QEMU migration/ram.c,
    * save_zero_page). hostd knows the resident memory of the whole QEMU, an upper bound: nothing is taken off for QEMU
    * itself, whose own part differs too much to be known (72 to 148 MiB with guests of 256 MiB under TCG, where every pass
-   * carried 170 MiB), and what that and pages of zeros make too much is a factor that the calibration learns.
+   * carried 170 MiB), and what that and pages of zeros make too much is learned (`contentShare`).
    */
   usedBytes: z.number().nonnegative().nullable(),
   /** Bytes of distinct pages dirtied per second, in windows of several lengths; none: not measured. */
@@ -50,6 +50,8 @@ export type MigrationFeatures = z.infer<typeof MigrationFeatures>;
 
 /** What does not follow from the features: constants of QEMU, of Nova and of the machines. */
 export interface ModelParameters {
+  /** Share of what may hold content that does (above 0, at most 1): the calibration learns it from the bytes of others. */
+  contentShare: number;
   /** Share of the link's bits that are page content and its headers (Ethernet, IP and TCP take 1448 of 1538). */
   goodput: number;
   /**
@@ -93,6 +95,7 @@ export interface ModelParameters {
  * 130-590 ms in post-copy into a busy link, where those of hybrid-copy are 90-190.
  */
 export const DEFAULT_PARAMETERS: ModelParameters = {
+  contentShare: 1,
   goodput: 0.955,
   reverseLoss: 0.12,
   dirtyFactor: 1,
@@ -113,8 +116,11 @@ const PAGE_BYTES = 4096;
 const HEADER_BYTES = 8;
 
 /** Bytes that one pass over all of the guest's memory puts on the stream. */
-export function streamBytes({ memoryBytes, usedBytes }: Pick<MigrationFeatures, 'memoryBytes' | 'usedBytes'>): number {
-  const used = Math.min(usedBytes ?? memoryBytes, memoryBytes);
+export function streamBytes(
+  { memoryBytes, usedBytes }: Pick<MigrationFeatures, 'memoryBytes' | 'usedBytes'>,
+  { contentShare }: Pick<ModelParameters, 'contentShare'>,
+): number {
+  const used = contentShare * Math.min(usedBytes ?? memoryBytes, memoryBytes);
   const pages = used * (1 + HEADER_BYTES / PAGE_BYTES);
   return pages + ((memoryBytes - used) / PAGE_BYTES) * (HEADER_BYTES + 1);
 }

@@ -18,7 +18,7 @@ export function postCopy(features: MigrationFeatures, parameters: ModelParameter
 export function switched(features: MigrationFeatures, parameters: ModelParameters, passes: 0 | 1): Figures {
   const { streamBytesPerSecond } = phaseRates(features, parameters, 'source');
   const curve = dirtyCurve(features, parameters);
-  const all = streamBytes(features);
+  const all = streamBytes(features, parameters);
   const delaySeconds = parameters.switchDelayMs / 1000;
   const passSeconds = (passes * all) / streamBytesPerSecond;
   const seconds = passSeconds + delaySeconds;

@@ -77,7 +77,7 @@ export function preCopy(features: MigrationFeatures, parameters: ModelParameters
   const { streamBytesPerSecond } = phaseRates(features, parameters, 'source');
   const curve = dirtyCurve(features, parameters);
   const dirtied = (seconds: number) => dirtiedBytes(curve, seconds);
-  const all = streamBytes(features);
+  const all = streamBytes(features, parameters);
   const run = rounds(all, streamBytesPerSecond, downtimeLimitMs, dirtied);
   const done = run.converges ? completed(features, parameters, run) : null;
   if (timeoutMs === null || (done !== null && done.totalMigrationTimeMs <= timeoutMs)) {

@@ -129,7 +129,7 @@ function error(predicted: number, observed: number): number {
 }
 
 function row(name: string, { count, never, mapePercent, coveragePercent, widthPercent }: Score): void {
-  const predictedNever = never > 0 ? ` (${never} predicted never to end)` : '';
+  const predictedNever = never > 0 ? ` (${never} predicted not to complete)` : '';
   console.log(
     `| ${name} | ${count}${predictedNever} | ${mapePercent.toFixed(2)} | ${coveragePercent.toFixed(1)} | ${widthPercent.toFixed(1)} |`,
   );

@@ -16,7 +16,7 @@ export interface Case extends FinishedMigration {
 
 export interface Score {
   count: number;
-  /** Of these, predicted never to end although they did: no part of the means. */
+  /** Of these, predicted not to complete (never to end, or Nova's timeout) although they did: no part of the means. */
   never: number;
   /** Mean of |predicted − observed| / observed, in %. */
   mapePercent: number;
@@ -32,14 +32,16 @@ export interface Tried {
   observed: number;
 }
 
+const NEVER: Estimate = { value: Infinity, low: Infinity, high: Infinity };
+
 /** Each predicted from what is known. */
 export function foresee(cases: readonly Case[], known: Calibration, name: Measured): Tried[] {
   const corrector = correctorOf(known);
-  return cases.map((each) => ({
-    technique: each.technique,
-    estimate: corrector.estimate(each, each.features)[name],
-    observed: each.observed[name] ?? 0,
-  }));
+  return cases.map((each) => {
+    const { ends, [name]: estimate } = corrector.estimate(each, each.features);
+    const { technique, observed } = each;
+    return { technique, estimate: ends === 'completed' ? estimate : NEVER, observed: observed[name] ?? 0 };
+  });
 }
 
 /** Each fold predicted from the others, in their order. */

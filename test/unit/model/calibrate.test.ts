@@ -7,6 +7,7 @@ import {
   learn,
   UNCALIBRATED,
 } from '../../../plugin/model/calibrate.ts';
+import { DEFAULT_PARAMETERS } from '../../../plugin/model/features.ts';
 import { predictOne } from '../../../plugin/model/predict.ts';
 import { randomFrom } from '../../../plugin/schedule/random.ts';
 import { features } from './features.ts';
@@ -27,6 +28,10 @@ function cloud(count: number, { factor = 1, added = 0, noise = 0, pairs = ['b'] 
       observed: { totalMigrationTimeMs: (added + factor * totalMigrationTimeMs) * chance },
     };
   });
+}
+
+function content(contentShare: number) {
+  return { ...DEFAULT_PARAMETERS, contentShare };
 }
 
 function taught(migrations: readonly FinishedMigration[]): Calibration {
@@ -61,6 +66,34 @@ describe('calibration', () => {
     const calibration = taught(timeless);
     expect(calibration.variant).toEqual({ 'pre-copy': 0 });
     expect(Calibration.parse(calibration)).toEqual(calibration);
+  });
+
+  it('learns from what was carried how much of the memory holds content, for all techniques', () => {
+    const empty = cloud(20, {}).map((each) => {
+      const { bytes, totalMigrationTimeMs } = predictOne('pre-copy', each.features, content(0.4));
+      return { ...each, observed: { bytes, totalMigrationTimeMs } };
+    });
+    const calibration = taught(empty);
+    expect(calibration.contentShare).toBeCloseTo(0.4, 2);
+    // What is dirtied is not less for that: a factor on the result would say so.
+    const dirties = features({ dirtyWindows: [{ windowMs: 1000, bytesPerSecond: 20e6 }] });
+    for (const technique of ['pre-copy', 'post-copy'] as const) {
+      const { bytes } = predictOne(technique, dirties, content(0.4));
+      const estimate = correctorOf(calibration).estimate({ ...PAIR, technique }, dirties).bytes.value;
+      expect(Math.abs(estimate - bytes) / bytes, technique).toBeLessThan(0.03);
+    }
+  });
+
+  it('takes no more content than there is memory, and some where nothing was carried', () => {
+    const carried = (bytes: number) => taught(cloud(10, {}).map((each) => ({ ...each, observed: { bytes } })));
+    expect(carried(1e12).contentShare).toBe(1);
+    expect(carried(1).contentShare).toBe(0.05);
+    expect(taught(cloud(10, {})).contentShare).toBe(1);
+  });
+
+  it('that was kept before content was learned is read, with all memory full', () => {
+    const { contentShare: _, ...before } = taught(cloud(12, {}));
+    expect(Calibration.parse(before)).toEqual({ ...before, contentShare: 1 });
   });
 
   it('one strange migration changes little', () => {
