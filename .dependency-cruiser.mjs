@@ -5,7 +5,7 @@ const PURE_FILES = [
   'plugin/controller/execute/(follow|outcome|cadence|chosen)',
   'plugin/cli/(scene|cases|ordinary)',
   'plugin/bandwidth/(reserve|choice)',
-  'plugin/tracker/(classify|clock|cluster)',
+  'plugin/tracker/(classify|clock|cluster|dirty)',
   'plugin/policy/(schema|schema/.+|warnings|warnings/.+|coverage|week|match|table|units|glob|window|starting|deadline|specificity|uplinks|trace|oddities|suggest|advice|whereabouts)',
   'plugin/proxy/(intercept|headers|json|microversion|path|errors|touched|http/.+)',
   'plugin/proxy/overlay/(answers|document|handler|identity|links|list|overlay|proof|request|select|target|views|servers/.+)',

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { DroverError, describeError } from '../errors.ts';
 import { addExchange, type ClockOffset, surestOffset } from './clock.ts';
 import type { HostClient } from './hosts.ts';
+import { SteadyRates } from './steady.ts';
 
 const SAMPLE_EVERY_MS = 1000;
 const INFO_EVERY_MS = 30_000;
@@ -30,6 +31,7 @@ export class Tracker {
   readonly hosts = new Map<string, TrackedHost>();
   readonly #log: Logger;
   readonly #changed: (host: string) => void;
+  readonly #steadyRates = new SteadyRates();
   readonly #stop = new AbortController();
   #loops: Promise<void>[] = [];
   readonly #firsts: Promise<void>[] = [];
@@ -102,8 +104,9 @@ export class Tracker {
           infoAtMs = Date.now();
         }
         const askedAtMs = Date.now();
-        host.sample = await host.client.sample();
+        const sample = await host.client.sample();
         host.sampleAtMs = Date.now();
+        host.sample = this.#steadyRates.steady(sample, host.sampleAtMs);
         offsets = addExchange(offsets, { askedAtMs, answeredAtMs: host.sampleAtMs, hostMs: host.sample.nowMs });
         host.clock = surestOffset(offsets) ?? UNKNOWN_CLOCK;
         if (!host.reachable) this.#log.info({ host: host.client.host }, 'hostd answers');

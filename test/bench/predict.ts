@@ -3,7 +3,8 @@
  *
  *   npm run bench:predict                    executions of the project's own simulator
  *   npm run bench:predict -- --data DIR      the public ones of btrplace/kherbache-thesis (plans/, executions/)
- *   npm run bench:predict -- --lab FILE      what bench:techniques -- --live has recorded
+ *   npm run bench:predict -- --lab FILE      what bench:techniques -- --live has recorded; with --steady, for what was
+ *                                            recorded before the plugin steadied dirty rates, as if it had done so then
  */
 import { parseArgs } from 'node:util';
 import { MEASURED, type Measured, UNCALIBRATED } from '../../plugin/model/calibrate.ts';
@@ -22,10 +23,11 @@ function main(): void {
     options: {
       data: { type: 'string' },
       lab: { type: 'string' },
+      steady: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
     },
   });
-  if (values.lab !== undefined) lab(values.lab);
+  if (values.lab !== undefined) lab(values.lab, values.steady);
   else executions(executedOf(values.data, Number(values.seed)));
 }
 
@@ -71,8 +73,8 @@ function classMedian(executed: readonly ExecutedMigration[]): number[] {
  * Before anything is known; then each cell, and each round, predicted from the others; last the median of the same cell and
  * technique in the other rounds, which knows nothing but what was measured there: how much the repetitions differ.
  */
-function lab(file: string): void {
-  const runs = readLab(file);
+function lab(file: string, isSteadied: boolean): void {
+  const runs = readLab(file, isSteadied);
   console.log(`${runs.length} completed migrations in ${file}\n`);
   console.log('| figure, technique | known | n | mean absolute error, % | in the 90 % interval, % | width of it, % |');
   console.log('| - | - | - | - | - | - |');

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Priority, Technique } from '../../../plugin/contract.ts';
 import { MigrationFeatures } from '../../../plugin/model/features.ts';
+import { type DirtyReadings, steadyWindows, withReadings } from '../../../plugin/tracker/dirty.ts';
 import { DIRECTIONS, DIRTY, HOST_TRAFFIC } from '../techniques/grid.ts';
 import type { Case } from './evaluate.ts';
 
@@ -47,9 +48,28 @@ export function readLabRuns(file: string): LabRun[] {
     .map((line) => LabRun.parse(JSON.parse(line)));
 }
 
+/**
+ * Runs of before the plugin kept the dirty rates of a guest that moves, with those that it would have had: each guest of the
+ * bench dirties at one rate.
+ */
+function steadied(runs: readonly LabRun[]): LabRun[] {
+  const readings = new Map<string, DirtyReadings>();
+  return [...runs]
+    .sort((one, other) => Date.parse(one.startedAt) - Date.parse(other.startedAt))
+    .map((run) => {
+      const measuredAtMs = Date.parse(run.startedAt);
+      const read = run.features.dirtyWindows.map((window) => ({ ...window, measuredAtMs }));
+      const kept = withReadings(readings.get(run.cell.dirty) ?? [], read);
+      readings.set(run.cell.dirty, kept);
+      const dirtyWindows = steadyWindows(kept, run.features.memoryBytes);
+      return { ...run, features: { ...run.features, dirtyWindows } };
+    });
+}
+
 /** Those that completed, as cases. A technique that was asked for and did not come to it counts as what it became. */
-export function readLab(file: string): (Case & { round: string; cell: string })[] {
-  return readLabRuns(file).flatMap((run) => {
+export function readLab(file: string, isSteadied = false): (Case & { round: string; cell: string })[] {
+  const runs = readLabRuns(file);
+  return (isSteadied ? steadied(runs) : runs).flatMap((run) => {
     const { outcome, censored } = run;
     if (censored || !outcome) return [];
     const positive = (value: number | null) => (value !== null && value > 0 ? value : undefined);
