@@ -1,4 +1,4 @@
-import type { HostSample, VmSample } from 'drover-hostd/contract';
+import type { VmSample } from 'drover-hostd/contract';
 import { type DirtyReadings, steadyWindows, withReadings } from './dirty.ts';
 
 /** A VM that no host has shown for this time is forgotten: one that migrates is on neither for a moment. */
@@ -14,12 +14,12 @@ interface Known {
 export class SteadyRates {
   readonly #known = new Map<string, Known>();
 
-  /** The sample with steadied dirty rates. `nowMs`: Unix time. */
-  steady(sample: HostSample, nowMs: number): HostSample {
+  /** The VMs of a sample with steadied dirty rates. `nowMs`: Unix time. */
+  steady(vms: readonly VmSample[], nowMs: number): VmSample[] {
     for (const [vmUuid, { seenAtMs }] of this.#known) {
       if (nowMs - seenAtMs > FORGOTTEN_AFTER_MS) this.#known.delete(vmUuid);
     }
-    return { ...sample, vms: sample.vms.map((vm) => this.#steadied(vm, nowMs)) };
+    return vms.map((vm) => this.#steadied(vm, nowMs));
   }
 
   #steadied(vm: VmSample, nowMs: number): VmSample {

@@ -106,7 +106,7 @@ export class Tracker {
         const askedAtMs = Date.now();
         const sample = await host.client.sample();
         host.sampleAtMs = Date.now();
-        host.sample = this.#steadyRates.steady(sample, host.sampleAtMs);
+        host.sample = Object.assign(sample, { vms: this.#steadyRates.steady(sample.vms, host.sampleAtMs) });
         offsets = addExchange(offsets, { askedAtMs, answeredAtMs: host.sampleAtMs, hostMs: host.sample.nowMs });
         host.clock = surestOffset(offsets) ?? UNKNOWN_CLOCK;
         if (!host.reachable) this.#log.info({ host: host.client.host }, 'hostd answers');

@@ -85,24 +85,24 @@ describe('Readings', () => {
 });
 
 describe('The dirty rate of a VM', () => {
-  const sampleOf = (name: string, dirtyWindows: DirtyReadings) => {
+  const vmsOf = (name: string, dirtyWindows: DirtyReadings) => {
     const { sample } = host(name, { vms: [{ ...vm(1), dirtyWindows: [...dirtyWindows] }] });
     if (!sample) throw new Error('there is one');
-    return sample;
+    return sample.vms;
   };
 
   it('goes with it to its next host, where nobody has measured it yet', () => {
     const rates = new SteadyRates();
-    rates.steady(sampleOf('compute-1', readings(1000, 10)), AT);
-    const [moved] = rates.steady(sampleOf('compute-2', []), AT + 60_000).vms;
+    rates.steady(vmsOf('compute-1', readings(1000, 10)), AT);
+    const [moved] = rates.steady(vmsOf('compute-2', []), AT + 60_000);
     expect(moved).toMatchObject({ dirtyBytesPerSecond: 10e6, dirtyWindows: readings(1000, 10) });
     const again = [{ windowMs: 1000, bytesPerSecond: 12e6, measuredAtMs: AT + 70_000 }];
-    expect(rates.steady(sampleOf('compute-2', again), AT + 70_000).vms[0]?.dirtyBytesPerSecond).toBe(11e6);
+    expect(rates.steady(vmsOf('compute-2', again), AT + 70_000)[0]?.dirtyBytesPerSecond).toBe(11e6);
   });
 
   it('is forgotten ten minutes after it was seen last', () => {
     const rates = new SteadyRates();
-    rates.steady(sampleOf('compute-1', readings(1000, 10)), AT);
-    expect(rates.steady(sampleOf('compute-2', []), AT + 601_000).vms[0]?.dirtyWindows).toEqual([]);
+    rates.steady(vmsOf('compute-1', readings(1000, 10)), AT);
+    expect(rates.steady(vmsOf('compute-2', []), AT + 601_000)[0]?.dirtyWindows).toEqual([]);
   });
 });
