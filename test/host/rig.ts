@@ -14,6 +14,7 @@ import type { Flood, FloodResult } from './flood.ts';
 
 const run = promisify(execFile);
 const PORT = 9797;
+const BRIDGE_MAC = '02:00:00:00:99:01';
 const READY_MS = 60_000;
 
 /** Addresses in the rig: the host, the other host at the far end of the NIC, the guests behind taps. */
@@ -67,7 +68,9 @@ export class Rig {
       await run('ip', ['netns', 'add', namespace]);
       await run('ip', ['-n', namespace, 'link', 'set', 'dev', 'lo', 'up']);
     }
-    await this.ip('link', 'add', 'name', 'brq0', 'type', 'bridge');
+    // Without one of its own a bridge has the lowest address of its ports, a new one with each tap that comes and goes: who
+    // has just learned it is not answered until ARP asks again.
+    await this.ip('link', 'add', 'name', 'brq0', 'address', BRIDGE_MAC, 'type', 'bridge');
     await this.ip('link', 'set', 'dev', 'brq0', 'up');
     await this.ip('address', 'add', `${HOST}/24`, 'dev', 'brq0');
     await this.#wire(this.nic, this.peer, PEER);

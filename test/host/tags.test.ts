@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Frame } from './frames.ts';
 import { lease, Rig } from './rig.ts';
@@ -100,23 +101,29 @@ describe.each([
       const wanted: Frame = { ...flow, ...more };
       return Array<Frame>(2 ** index).fill(sender === 'peer' ? back(wanted) : wanted);
     });
-    const before = await classCounters(rig, device);
-    await transmit(rig, namespace, port, frames);
-    // What was redirected to the IFB is sent by its own tasklet.
-    const counted = async () => Object.values(grown(before, await classCounters(rig, device)));
-    const sent = async () => (await counted()).reduce((sum, { packets }) => sum + packets, 0);
-    await expect.poll(sent).toBeGreaterThanOrEqual(frames.length);
-    const classes = grown(before, await classCounters(rig, device));
     const casesOf = (name: Case['expected']) =>
       cases.filter(({ expected }) => expected === name).map(({ what }) => what);
     const casesIn = (packets: number) =>
       cases.filter((_, index) => (packets & (2 ** index)) !== 0).map(({ what }) => what);
-    // Beside the test only neighbour discovery, ARP and hostd's answers are on the wire, which are control.
-    expect(casesIn(classes.migration.packets)).toEqual(casesOf('migration'));
-    expect(casesIn(classes.workload.packets)).toEqual(casesOf('workload'));
-    const sum = classes.migration.packets + classes.workload.packets + classes.control.packets;
-    expect(sum).toBeGreaterThanOrEqual(frames.length);
-    expect(classes.migration.packets + classes.workload.packets).toBeLessThan(frames.length);
+    const sendOnce = async () => {
+      const before = await classCounters(rig, device);
+      await transmit(rig, namespace, port, frames);
+      // What was redirected to the IFB is sent by its own tasklet.
+      const sent = async () =>
+        Object.values(grown(before, await classCounters(rig, device))).reduce((sum, { packets }) => sum + packets, 0);
+      await expect.poll(sent).toBeGreaterThanOrEqual(frames.length);
+      const { migration, workload, control } = grown(before, await classCounters(rig, device));
+      expect(migration.packets + workload.packets + control.packets).toBeGreaterThanOrEqual(frames.length);
+      return { migration: migration.packets, workload: workload.packets };
+    };
+    // Beside the test neighbour discovery, ARP and hostd's answers are on the wire, which are control. A frame of anybody
+    // else is in one sum and not in the next; one in the wrong class is there each time.
+    let sums = await sendOnce();
+    const shown = () => ({ migration: casesIn(sums.migration), workload: casesIn(sums.workload) });
+    const expected = { migration: casesOf('migration'), workload: casesOf('workload') };
+    for (let again = 0; again < 2 && !isDeepStrictEqual(shown(), expected); again += 1) sums = await sendOnce();
+    expect(shown()).toEqual(expected);
+    expect(sums.migration + sums.workload).toBeLessThan(frames.length);
     await rig.call('DELETE', '/v1/leases/a?fence=1');
   });
 });
