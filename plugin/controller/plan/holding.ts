@@ -33,12 +33,14 @@ const STREAM_RUNS_HIGH = 1.1;
 export function holdings(
   world: World,
   policy: Policy,
-  flights: readonly Flight[],
+  all: readonly Flight[],
   isOvertaken: (flight: Flight) => boolean,
 ): Map<number, Holding> {
   const held = new Map<number, Holding>();
   const uplinks = uplinksOf(policy.switches);
   if (uplinks.length === 0) return held;
+  // Sums of fractions differ by the order in which they are made.
+  const flights = [...all].sort((a, b) => a.id - b.id);
   const book = new UplinkBook<Flight>(uplinks.map(({ bitsPerSecond }) => bitsPerSecond));
   for (const flight of flights) {
     const { decision } = flight;

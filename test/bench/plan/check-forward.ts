@@ -16,7 +16,7 @@ export function benchForward(count: number, seed: number): string[] {
     pastAgeSeconds.push(...note(tally, course, forward));
   });
   const began = performance.now();
-  const result = fc.check(property, { numRuns: count, seed });
+  const result = fc.check(property, { numRuns: count, seed, includeErrorInReport: true });
   const seconds = (performance.now() - began) / 1000;
   console.log(
     `\n${result.numRuns} random courses played to their ends in ${seconds.toFixed(0)} s (seed ${seed}): ${result.failed ? 'a fault' : 'no rule broken in any round, nobody starves'}`,

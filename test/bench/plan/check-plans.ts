@@ -27,7 +27,7 @@ export function benchPlans(count: number, seed: number): string[] {
     note(tally, world, plan);
   });
   const began = performance.now();
-  const result = fc.check(property, { numRuns: count, seed });
+  const result = fc.check(property, { numRuns: count, seed, includeErrorInReport: true });
   const seconds = (performance.now() - began) / 1000;
   console.log(
     `\n${result.numRuns} random worlds of the controller through planAhead and checkPlan in ${seconds.toFixed(0)} s (seed ${seed}): ${result.failed ? 'a fault' : 'no rule broken, nor where nobody can look ahead, what is foreseen keeps the rules to its end, each plan the same to the byte from the reverse order'}`,

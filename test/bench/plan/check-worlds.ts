@@ -20,7 +20,7 @@ export function benchWorlds(count: number, seed: number): string[] {
     note(tally, world, plan);
   });
   const began = performance.now();
-  const result = fc.check(property, { numRuns: count, seed });
+  const result = fc.check(property, { numRuns: count, seed, includeErrorInReport: true });
   const seconds = (performance.now() - began) / 1000;
   console.log(
     `\n${result.numRuns} random worlds of live migrations through planSchedule and verifyLive in ${seconds.toFixed(0)} s (seed ${seed}): ${result.failed ? 'a rule is broken' : 'no rule broken, each plan the same to the byte from the reverse order'}`,

@@ -242,3 +242,22 @@ describe('Switches that nothing crosses', { timeout: 60_000 }, () => {
     );
   });
 });
+
+describe('What leaves a host over several uplinks', () => {
+  it('is held to the same sum in whatever order it comes, though fractions add up differently', () => {
+    const below = (hosts: string[], megabits: number) => ({
+      hosts,
+      capacityBitsPerSecond: 1e9,
+      migrationBitsPerSecond: megabits * MBIT,
+    });
+    const leaving = (id: number, destination: string) => flying(id, { source: 'compute-1', destination });
+    const inFlight = [...[1, 2, 3, 4, 5, 6].map((id) => leaving(id, 'compute-3')), leaving(7, 'compute-4')];
+    for (const megabits of [10, 11, 13, 17, 19, 23, 29, 31, 37, 41]) {
+      const switches = { left: below(['compute-1'], 150.7), right: below(['compute-3'], megabits) };
+      const w = { ...rackWorld({ megabits: 150 }, { inFlight }), policy: seedPolicy({ switches }) };
+      const turned = { ...w, inFlight: [...inFlight].reverse() };
+      expect(Object.values(limitsOf(planAhead(w).actions))).toHaveLength(7);
+      expect(JSON.stringify(planAhead(turned)), `${megabits}`).toBe(JSON.stringify(planAhead(w)));
+    }
+  });
+});
