@@ -30,8 +30,8 @@ export function withReadings(known: DirtyReadings, sampled: readonly DirtyWindow
 }
 
 /**
- * For each window the mean of the newest readings that the sampling alone tells apart, back to the first one that it does
- * not: that the guest has changed counts at once, and where it has not the error of one reading falls with their number.
+ * For each window the mean of the newest readings whose differences the sampling alone explains, back to the first where
+ * it does not: that the guest has changed counts at once, and where it has not the error falls with their number.
  * Each as old as its newest, the shortest window first. Pure.
  *
  * A guest of 256 MiB, windows of 1 s, newest first (MB/s):
